@@ -1,0 +1,1 @@
+"""Environments: tasks put into worlds."""

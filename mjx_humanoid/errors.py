@@ -1,0 +1,41 @@
+"""Errors that tell a person what to do, and the one place where they become an exit status."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+
+class UserError(Exception):
+  """A mistake that its reader can mend: one line that says what is wrong and what the choices are."""
+
+
+def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:
+  """An error for a name that is not among `choices`, with the closest of them first."""
+  choices = sorted(choices)
+  close = difflib.get_close_matches(name, choices, n=1)
+  hint = f' Did you mean {close[0]!r}?' if close else ''
+  return UserError(f'unknown {kind} {name!r}.{hint} Choices: {", ".join(choices)}.')
+
+
+def command(main: Callable[[Sequence[str]], None]) -> Callable[[Sequence[str] | None], None]:
+  """Wraps a command: a UserError is printed as one line and ends with status 2, Ctrl-C with 130."""
+
+  @functools.wraps(main)
+  def guarded(argv: Sequence[str] | None = None) -> None:
+    try:
+      main(sys.argv[1:] if argv is None else argv)
+    except UserError as error:
+      print(f'error: {error}', file=sys.stderr)
+      raise SystemExit(2) from None
+    except KeyboardInterrupt:
+      print('interrupted', file=sys.stderr)
+      raise SystemExit(130) from None
+    except BrokenPipeError:  # the reader went away, as in `... | head`
+      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+      raise SystemExit(141) from None
+
+  return guarded

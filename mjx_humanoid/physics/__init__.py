@@ -1,0 +1,1 @@
+"""Physics: one completed model, and engines that step many worlds of it."""

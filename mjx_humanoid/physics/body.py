@@ -1,0 +1,75 @@
+"""What a task knows of a robot's model: names instead of numbers. NumPy only."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from mjx_humanoid.errors import unknown
+from mjx_humanoid.types import Array, Robot, View
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+  """Facts about a robot's compiled model. Arrays are NumPy float32, in the model's order."""
+
+  robot: Robot
+  nq: int
+  nv: int
+  nu: int
+  default_qpos: np.ndarray  # [nq] m, unit quaternion, rad: the standing pose
+  joint_names: tuple[str, ...]  # hinges, in qpos order after the free joint
+  joint_range: np.ndarray  # [joints, 2] rad
+  actuator_names: tuple[str, ...]
+  actuator_dofs: np.ndarray  # [nu] int, the element of qvel that each motor drives
+  torque_limit: np.ndarray  # [nu] N m at ctrl = 1
+  total_mass: float  # kg
+  control_step: float  # s
+  sensors: dict[str, slice] = dataclasses.field(repr=False)
+
+  def sensor(self, view: View, name: str) -> Array:
+    """The reading of a sensor, [..., its width]. It describes the state one physics step back."""
+    if name not in self.sensors:
+      raise unknown('sensor', name, self.sensors)
+    return view.sensordata[..., self.sensors[name]]
+
+  def joint_index(self, name: str) -> int:
+    """Where a joint stands among the hinges: its angle is qpos[7 + i], its velocity qvel[6 + i]."""
+    if name not in self.joint_names:
+      raise unknown('joint', name, self.joint_names)
+    return self.joint_names.index(name)
+
+  @property
+  def touch_names(self) -> tuple[str, ...]:
+    """Names of the bodies that feel touch, in sensor order."""
+    return tuple(name.removesuffix('_touch') for name in self.sensors if name.endswith('_touch'))
+
+
+def describe(robot: Robot, model: mujoco.MjModel, frame_skip: int = 0) -> Body:
+  """Reads a Body from a compiled model whose first joint is free and whose others are hinges.
+
+  Args:
+    frame_skip: physics steps per control step; 0 takes the robot's own.
+  """
+  hinges = range(1, model.njnt)
+  starts = model.sensor_adr
+  return Body(
+    robot=robot,
+    nq=model.nq,
+    nv=model.nv,
+    nu=model.nu,
+    default_qpos=model.qpos0.astype(np.float32),
+    joint_names=tuple(model.joint(i).name for i in hinges),
+    joint_range=model.jnt_range[1:].astype(np.float32),
+    actuator_names=tuple(model.actuator(i).name for i in range(model.nu)),
+    actuator_dofs=model.jnt_dofadr[model.actuator_trnid[:, 0]].astype(int),
+    torque_limit=(model.actuator_gear[:, 0] * model.actuator_ctrlrange[:, 1]).astype(np.float32),
+    total_mass=float(model.body_subtreemass[0]),
+    control_step=float(model.opt.timestep * (frame_skip or robot.frame_skip)),
+    sensors={
+      model.sensor(i).name: slice(int(starts[i]), int(starts[i] + model.sensor_dim[i])) for i in range(model.nsensor)
+    },
+  )

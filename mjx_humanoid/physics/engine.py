@@ -1,0 +1,108 @@
+"""What every physics engine does, and the choice among them."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any, Protocol, TypeVar
+
+import mujoco
+import numpy as np
+
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.physics.model import quiet
+from mjx_humanoid.types import Array, View
+
+S = TypeVar('S')
+
+# One line for each; 'auto' takes the fastest for the machine.
+ENGINES = {
+  'native': 'C MuJoCo on a pool of CPU threads (mujoco.batch).',
+  'mjx': 'MJX in JAX: many worlds in one jitted program, on GPU, TPU or CPU.',
+  'mjx-warp': 'MJX with MuJoCo Warp: the fastest on NVIDIA GPUs; needs the extra "warp".',
+}
+
+
+class Engine(Protocol[S]):
+  """Steps B worlds of one model. Arrays lead with [B]; views are float32."""
+
+  traceable: bool  # True: pure, can live inside jit and scan. False: called from the host
+  name: str
+
+  def init(self, qpos: Array, qvel: Array) -> S:
+    """Worlds at rest in time, at these positions [B, nq] and velocities [B, nv]."""
+    ...
+
+  def step(self, state: S, ctrl: Array) -> tuple[S, View]:
+    """All physics steps of one control step, under ctrl [B, nu]."""
+    ...
+
+  def write(self, state: S, mask: Array, qpos: Array, qvel: Array) -> S:
+    """Starts the worlds of mask [B] anew at rows of qpos [B, nq] and qvel [B, nv]."""
+    ...
+
+  def pack(self, state: S) -> dict[str, Array]:
+    """All that the next step depends on, as arrays for a checkpoint."""
+    ...
+
+  def unpack(self, arrays: dict[str, Array]) -> S:
+    """The state that `pack` was given, exactly."""
+    ...
+
+
+def choose(name: str) -> tuple[str, str]:
+  """Resolves 'auto' and checks that this machine has the engine.
+
+  Returns:
+    The engine's name and, in words, why it was chosen.
+
+  Raises:
+    UserError: the engine needs hardware or a package that is missing.
+  """
+  import jax
+
+  platform = jax.default_backend()
+  gpu = jax.devices()[0].device_kind if platform != 'cpu' else ''
+  warp = importlib.util.find_spec('warp') is not None
+  if name == 'auto':
+    if platform == 'gpu' and warp and 'nvidia' in f'{gpu} {jax.devices()[0].client.platform_version}'.lower():
+      return 'mjx-warp', f'{gpu} with warp installed'
+    if platform != 'cpu':
+      return 'mjx', f'jax runs on {gpu}'
+    return 'native', 'jax sees no GPU, and C MuJoCo is the fastest on CPUs'
+  if name == 'mjx-warp' and not warp:
+    raise UserError(
+      "engine 'mjx-warp' needs warp-lang: pip install 'mjx_humanoid[warp]'. Without it: --config.engine=auto."
+    )
+  if name == 'mjx-warp' and platform != 'gpu':
+    raise UserError("engine 'mjx-warp' needs an NVIDIA GPU that jax can see; here use --config.engine=native or mjx.")
+  return name, 'asked for'
+
+
+def make_engine(name: str, model: mujoco.MjModel, num_envs: int, substeps: int, num_threads: int = 0) -> Engine[Any]:
+  """The engine `name` (not 'auto') for `num_envs` worlds of `model`.
+
+  Args:
+    substeps: physics steps per control step.
+    num_threads: of the native engine; 0 for one per core.
+  """
+  if name == 'native':
+    from mjx_humanoid.physics.native import NativeEngine
+
+    return NativeEngine(model, num_envs, substeps, num_threads)
+  from mjx_humanoid.physics.mjx import MjxEngine
+
+  return MjxEngine(model, substeps, impl='warp' if name == 'mjx-warp' else 'jax', num_envs=num_envs)
+
+
+def view_states(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> View:
+  """What tasks see of resting worlds at qpos [N, nq] and qvel [N, nv], by C mj_forward."""
+  quiet()
+  data = mujoco.MjData(model)
+  sensors = np.empty((len(qpos), model.nsensordata), np.float32)
+  for i in range(len(qpos)):
+    data.qpos[:], data.qvel[:] = qpos[i], qvel[i]
+    mujoco.mj_forward(model, data)
+    sensors[i] = data.sensordata
+  zeros = np.zeros(len(qpos), np.float32)
+  ctrl = np.zeros((len(qpos), model.nu), np.float32)
+  return View(zeros, qpos.astype(np.float32), qvel.astype(np.float32), ctrl, sensors)

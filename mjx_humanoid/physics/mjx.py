@@ -1,0 +1,74 @@
+"""MJX: the worlds live in JAX arrays, one vmapped step inside a scan over physics steps."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import mujoco
+
+from mjx_humanoid.types import Array, View
+
+with contextlib.redirect_stdout(io.StringIO()):  # it prints a line for each optional part that is missing
+  from mujoco import mjx
+
+# Room for contacts and constraint rows of one world in MuJoCo Warp's shared buffers.
+WARP_CONTACTS = 24
+WARP_CONSTRAINTS = 128
+
+# What the next step reads: everything else in mjx.Data is computed anew from these.
+STATE_FIELDS = ('time', 'qpos', 'qvel', 'qacc_warmstart')
+
+
+class MjxEngine:
+  """The engines 'mjx' and 'mjx-warp': pure functions of batched mjx.Data."""
+
+  traceable = True
+
+  def __init__(self, model: mujoco.MjModel, substeps: int, *, impl: str, num_envs: int) -> None:
+    """Args: impl: 'jax' or 'warp'."""
+    self.name = 'mjx-warp' if impl == 'warp' else 'mjx'
+    self._substeps = substeps
+    self._num_envs = num_envs
+    self._model = mjx.put_model(model, impl=impl)
+    sizes = {'naconmax': WARP_CONTACTS * num_envs, 'njmax': WARP_CONSTRAINTS} if impl == 'warp' else {}
+    self._data = mjx.make_data(model, impl=impl, **sizes)
+
+  def init(self, qpos: Array, qvel: Array) -> Any:
+    """See Engine."""
+    return jax.vmap(lambda q, v: self._data.replace(qpos=q, qvel=v))(jnp.asarray(qpos), jnp.asarray(qvel))
+
+  def step(self, state: Any, ctrl: Array) -> tuple[Any, View]:
+    """See Engine."""
+
+    def substep(data: Any, _: None) -> tuple[Any, None]:
+      return jax.vmap(mjx.step, in_axes=(None, 0))(self._model, data), None
+
+    state, _ = jax.lax.scan(substep, state.replace(ctrl=ctrl), None, length=self._substeps)
+    return state, View(state.time, state.qpos, state.qvel, state.ctrl, state.sensordata)
+
+  def write(self, state: Any, mask: Array, qpos: Array, qvel: Array) -> Any:
+    """See Engine. Only what the next step reads is written: the rest is computed from it."""
+    fresh = {
+      'qpos': qpos,
+      'qvel': qvel,
+      'time': jnp.zeros_like(state.time),
+      'qacc_warmstart': jnp.zeros_like(state.qacc_warmstart),
+    }
+
+    def pick(new: Array, old: Array) -> Array:
+      return jnp.where(mask.reshape((-1,) + (1,) * (old.ndim - 1)), new, old)
+
+    return state.replace(**{name: pick(value, getattr(state, name)) for name, value in fresh.items()})
+
+  def pack(self, state: Any) -> dict[str, Array]:
+    """See Engine."""
+    return {name: getattr(state, name) for name in STATE_FIELDS}
+
+  def unpack(self, arrays: dict[str, Array]) -> Any:
+    """See Engine."""
+    state = self.init(arrays['qpos'], arrays['qvel'])
+    return state.replace(**{name: jnp.asarray(arrays[name]) for name in STATE_FIELDS})

@@ -1,0 +1,78 @@
+"""C MuJoCo on a thread pool: mujoco.batch steps all worlds in one call, the GIL released."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from mujoco import batch
+
+from mjx_humanoid.physics.model import quiet
+from mjx_humanoid.types import Array, View
+
+
+def available_cores() -> int:
+  """Cores that this process may use, which in a container can be fewer than the machine has."""
+  return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+@dataclass
+class NativeState:
+  """The worlds, one row each, changed in place by the engine."""
+
+  worlds: batch.Batch
+
+
+class NativeEngine:
+  """The engine 'native'. Results do not depend on the number of threads."""
+
+  traceable = False
+  name = 'native'
+
+  def __init__(self, model: mujoco.MjModel, num_envs: int, substeps: int, num_threads: int = 0) -> None:
+    """Args: num_threads: of the pool; 0 for one per core this process may use."""
+    quiet()
+    self.num_threads = num_threads or available_cores()
+    self._substeps = substeps
+    self._worlds = batch.Batch(model, num_envs, nthread=self.num_threads)
+    self._qpos, self._qvel = self._worlds.bind('qpos'), self._worlds.bind('qvel')
+    self._ctrl, self._time = self._worlds.bind('ctrl'), self._worlds.bind('time')
+    self._sensordata = self._worlds.bind('sensordata')
+
+  def init(self, qpos: Array, qvel: Array) -> NativeState:
+    """See Engine."""
+    state = NativeState(self._worlds)
+    return self.write(state, np.ones(self._worlds.nsim, bool), qpos, qvel)
+
+  def step(self, state: NativeState, ctrl: Array) -> tuple[NativeState, View]:
+    """See Engine."""
+    self._ctrl[:] = ctrl
+    self._worlds.step(nstep=self._substeps)
+    return state, self._view()
+
+  def write(self, state: NativeState, mask: Array, qpos: Array, qvel: Array) -> NativeState:
+    """See Engine. A reset clears the warm start too, so nothing of the old episode remains."""
+    rows = np.flatnonzero(mask)
+    if len(rows):
+      self._worlds.reset(rows, stage=mujoco.mjtStage.mjSTAGE_NONE)
+      self._qpos[rows] = np.asarray(qpos)[rows]
+      self._qvel[rows] = np.asarray(qvel)[rows]
+    return state
+
+  def pack(self, state: NativeState) -> dict[str, Array]:
+    """See Engine: MuJoCo's integration state, [B, nstate] float64."""
+    return {'state': self._worlds.state.copy()}
+
+  def unpack(self, arrays: dict[str, Array]) -> NativeState:
+    """See Engine."""
+    self._worlds.state[:] = np.asarray(arrays['state'])
+    return NativeState(self._worlds)
+
+  def _view(self) -> View:
+    def copy(array: np.ndarray) -> np.ndarray:
+      return array.astype(np.float32)  # a copy: the bound arrays change under the next step
+
+    time = copy(self._time).reshape(-1)
+    return View(time, copy(self._qpos), copy(self._qvel), copy(self._ctrl), copy(self._sensordata))

@@ -1,0 +1,71 @@
+"""What every algorithm offers the training loop, and the finding of one by name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from mjx_humanoid.config import Config
+from mjx_humanoid.errors import unknown
+from mjx_humanoid.registry import first_line
+from mjx_humanoid.types import Array, Key, Transition
+
+L = TypeVar('L')
+Metrics = dict[str, Array]
+
+
+class Spec(NamedTuple):
+  """Sizes of what the networks see and do."""
+
+  observation_size: int
+  action_size: int
+
+
+class Actor(NamedTuple):
+  """The part of a learner that acts: what a policy file is made from."""
+
+  kernels: list[Array]  # each [in, out], in order; the last one gives the mean action
+  biases: list[Array]  # each [out]
+  log_std: Array  # [A]
+  mean: Array  # [O] of the normaliser
+  std: Array  # [O] of the normaliser
+
+
+class Algorithm(Protocol[L]):
+  """A learner L is one pytree, checkpointed whole."""
+
+  unroll_length: int  # control steps of each world between updates
+
+  def init(self, key: Key, spec: Spec) -> L:
+    """A fresh learner."""
+    ...
+
+  def act(self, learner: L, obs: Array, key: Key) -> tuple[Array, dict[str, Array]]:
+    """Exploring actions [B, A] for obs [B, O], and what `update` needs to know of them."""
+    ...
+
+  def update(self, learner: L, batch: Transition, key: Key) -> tuple[L, Metrics]:
+    """Learns from [T, B] transitions."""
+    ...
+
+  def actor(self, learner: L) -> Actor:
+    """What playback needs."""
+    ...
+
+
+def algorithms() -> dict[str, str]:
+  """One line for each algorithm: the modules beside this one that have a `make`."""
+  folder = __name__.rpartition('.')[0]
+  package = importlib.import_module(folder)
+  modules = [importlib.import_module(f'{folder}.{m.name}') for m in pkgutil.iter_modules(package.__path__)]
+  return {m.__name__.rpartition('.')[2]: first_line(m) for m in modules if hasattr(m, 'make')}
+
+
+def make_algorithm(config: Config) -> Algorithm[Any]:
+  """The algorithm that the config names. Raises UserError where there is no such one."""
+  if config.algorithm not in (names := algorithms()):
+    raise unknown('algorithm', config.algorithm, names)
+  module = importlib.import_module(f'{__name__.rpartition(".")[0]}.{config.algorithm}')
+  algorithm: Algorithm[Any] = module.make(config)
+  return algorithm

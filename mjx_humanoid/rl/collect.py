@@ -1,0 +1,113 @@
+"""Experience: the same pure steps, driven by a scan where physics is traceable and from the host where not."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mjx_humanoid.rl.algorithm import Algorithm
+from mjx_humanoid.types import Array, Key, Transition
+
+Metrics = dict[str, Array]
+
+
+class Collected(NamedTuple):
+  """What collecting carries on from one batch to the next."""
+
+  physics: Any
+  env: Any
+  key: Key
+
+
+class BatchedEnv(Protocol):
+  """What collecting needs of an environment; see envs/env.py."""
+
+  engine: Any
+  num_envs: int
+
+  def advance(self, state: Any, bank: Any, view: Any, key: Key) -> tuple[Any, Any]:
+    """Reward, ends, resets and next observation after a physics step."""
+    ...
+
+
+def choose_action(algorithm: Algorithm[Any], learner: Any, obs: Array, key: Key) -> tuple[Array, Array, Metrics]:
+  """Returns the action as sampled [B, A], the control it means [B, A] in [-1, 1], and extras."""
+  action, extras = algorithm.act(learner, obs, key)
+  return action, jnp.clip(action, -1.0, 1.0), extras
+
+
+def collect_traced(
+  env: BatchedEnv, algorithm: Algorithm[Any], learner: Any, carry: Collected, bank: Any
+) -> tuple[Collected, Transition, Metrics]:
+  """unroll_length steps of every world, as one scan. Pure; call it inside jit.
+
+  Returns:
+    The carry, the transitions [T, B, ...], and metrics summed over them.
+  """
+
+  def step(carry: Collected, _: None) -> tuple[Collected, tuple[Transition, Metrics]]:
+    key, act_key, env_key = jax.random.split(carry.key, 3)
+    action, ctrl, extras = choose_action(algorithm, learner, carry.env.obs, act_key)
+    physics, view = env.engine.step(carry.physics, ctrl)
+    state, out = env.advance(carry.env, bank, view, env_key)
+    physics = env.engine.write(physics, out.reset, out.qpos, out.qvel)
+    transition = Transition(
+      carry.env.obs, action, out.reward, out.terminated, out.truncated, out.next_obs, extras
+    )
+    return Collected(physics, state, key), (transition, out.metrics)
+
+  carry, (batch, metrics) = jax.lax.scan(step, carry, None, length=algorithm.unroll_length)
+  return carry, batch, jax.tree.map(lambda x: x.sum(axis=0), metrics)
+
+
+class HostCollector:
+  """Collecting for engines that are stepped from the host: one jitted call a control step.
+
+  That call does everything between two physics steps: reward, ends, resets, observation and the
+  next action. Only actions, reset rows and views cross between JAX and the engine.
+  """
+
+  def __init__(self, env: BatchedEnv, algorithm: Algorithm[Any]) -> None:
+    self._env, self._algorithm = env, algorithm
+    self._first = jax.jit(self._act)
+    self._between = jax.jit(self._advance_and_act)
+
+  def __call__(self, learner: Any, carry: Collected, bank: Any) -> tuple[Collected, list[Any], list[Metrics]]:
+    """unroll_length steps of every world.
+
+    Returns:
+      The carry, and transitions and metrics as one entry a step, for `stack` inside the update.
+    """
+    engine, state, physics = self._env.engine, carry.env, carry.physics
+    key, choice = self._first(learner, state.obs, carry.key)
+    transitions, metrics = [], []
+    for _ in range(self._algorithm.unroll_length):
+      physics, view = engine.step(physics, np.asarray(choice[1]))
+      key, state, out, transition, choice = self._between(learner, state, bank, view, choice, key)
+      physics = engine.write(physics, np.asarray(out[0]), out[1], out[2])
+      transitions.append(transition)
+      metrics.append(out[3])
+    return Collected(physics, state, key), transitions, metrics
+
+  def _act(self, learner: Any, obs: Array, key: Key) -> tuple[Key, tuple[Array, Array, Metrics]]:
+    key, act_key = jax.random.split(key)
+    return key, choose_action(self._algorithm, learner, obs, act_key)
+
+  def _advance_and_act(
+    self, learner: Any, state: Any, bank: Any, view: Any, choice: tuple[Array, Array, Metrics], key: Key
+  ) -> tuple[Key, Any, tuple[Array, Array, Array, Metrics], Transition, tuple[Array, Array, Metrics]]:
+    key, env_key = jax.random.split(key)
+    before = state.obs
+    state, out = self._env.advance(state, bank, view, env_key)
+    transition = Transition(before, choice[0], out.reward, out.terminated, out.truncated, out.next_obs, choice[2])
+    key, choice = self._act(learner, state.obs, key)
+    return key, state, (out.reset, out.qpos, out.qvel, out.metrics), transition, choice
+
+
+def stack(transitions: list[Transition], metrics: list[Metrics]) -> tuple[Transition, Metrics]:
+  """Joins what a HostCollector returned: transitions [T, B, ...] and summed metrics. Call it inside jit."""
+  batch: Transition = jax.tree.map(lambda *x: jnp.stack(x), *transitions)
+  return batch, jax.tree.map(lambda *x: sum(x), *metrics)

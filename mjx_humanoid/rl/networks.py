@@ -1,0 +1,91 @@
+"""The actor-critic in Flax, and its Gaussian actions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from mjx_humanoid.config import NetworkConfig
+from mjx_humanoid.types import Array, Key
+
+FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+  'elu': nn.elu,
+  'relu': nn.relu,
+  'swish': nn.swish,
+  'tanh': jnp.tanh,
+}
+
+
+class Trunk(nn.Module):
+  """Hidden layers, [..., n] -> [..., widths[-1]]."""
+
+  widths: Sequence[int]
+  activation: str
+
+  @nn.compact
+  def __call__(self, x: Array) -> Array:
+    """Applies the layers in order."""
+    for i, width in enumerate(self.widths):
+      layer = nn.Dense(width, kernel_init=nn.initializers.orthogonal(math.sqrt(2)), name=f'hidden_{i}')
+      x = FUNCTIONS[self.activation](layer(x))
+    return x
+
+
+class ActorCritic(nn.Module):
+  """Mean and log standard deviation of the actions, and the value, from normalised observations."""
+
+  config: NetworkConfig
+  action_size: int
+
+  def setup(self) -> None:
+    """Parameters: policy (and value) trunk, two heads, one log_std for all states."""
+    config = self.config
+    self.policy = Trunk(config.policy_layers, config.activation)
+    self.value = None if config.shared else Trunk(config.value_layers, config.activation)
+    # A small head starts all actions near zero (Andrychowicz et al., 2021, section 3.2).
+    self.mean_head = nn.Dense(self.action_size, kernel_init=nn.initializers.orthogonal(0.01))
+    self.value_head = nn.Dense(1, kernel_init=nn.initializers.orthogonal(1.0))
+    start = math.log(config.initial_std)
+    self.log_std = self.param('log_std', nn.initializers.constant(start), (self.action_size,))
+
+  def __call__(self, obs: Array) -> tuple[Array, Array, Array]:
+    """obs [..., O] -> mean [..., A], log_std [A], value [...]."""
+    hidden = self.policy(obs)
+    value = self.value_head(hidden if self.value is None else self.value(obs))
+    return self.mean_head(hidden), self.log_std, value[..., 0]
+
+  def act(self, obs: Array) -> tuple[Array, Array]:
+    """obs [..., O] -> mean [..., A], log_std [A]; without the critic."""
+    return self.mean_head(self.policy(obs)), self.log_std
+
+  def evaluate(self, obs: Array) -> Array:
+    """obs [..., O] -> value [...]; without the actor's head."""
+    hidden = self.policy(obs) if self.value is None else self.value(obs)
+    return self.value_head(hidden)[..., 0]
+
+
+def sample(key: Key, mean: Array, log_std: Array) -> Array:
+  """An action [..., A] of the Gaussian."""
+  return mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape)
+
+
+def log_prob(action: Array, mean: Array, log_std: Array) -> Array:
+  """Log density [...] of an action [..., A] under a diagonal Gaussian."""
+  z = (action - mean) * jnp.exp(-log_std)
+  return jnp.sum(-0.5 * jnp.square(z) - log_std - 0.5 * math.log(2 * math.pi), axis=-1)
+
+
+def entropy(log_std: Array) -> Array:
+  """Differential entropy [] of a diagonal Gaussian, in nats."""
+  return jnp.sum(log_std + 0.5 * math.log(2 * math.pi * math.e))
+
+
+def kl_divergence(mean: Array, log_std: Array, old_mean: Array, old_log_std: Array) -> Array:
+  """KL(old || new) [...] of two diagonal Gaussians, in nats."""
+  ratio = jnp.exp(2 * (old_log_std - log_std))
+  distance = jnp.square((old_mean - mean) * jnp.exp(-log_std))
+  return jnp.sum(log_std - old_log_std + 0.5 * (ratio + distance - 1.0), axis=-1)

@@ -1,0 +1,29 @@
+"""Running mean and standard deviation of observations: Brax's running_statistics, with our clipping."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from brax.training.acme import running_statistics
+from brax.training.acme.running_statistics import RunningStatisticsState as Normalizer
+
+from mjx_humanoid.types import Array
+
+CLIP = 10.0  # standard deviations; a world about to diverge shall not shake the networks
+MIN_STD = 1e-2  # an element that never moves must not be blown up when it first does
+
+__all__ = ['CLIP', 'MIN_STD', 'Normalizer', 'init', 'normalize', 'update']
+
+
+def init(size: int) -> Normalizer:
+  """The statistics of no observations yet: mean 0, standard deviation 1."""
+  return running_statistics.init_state(jnp.zeros(size))
+
+
+def update(normalizer: Normalizer, obs: Array) -> Normalizer:
+  """Adds observations [..., O]."""
+  return running_statistics.update(normalizer, obs, std_min_value=MIN_STD)
+
+
+def normalize(normalizer: Normalizer, obs: Array) -> Array:
+  """obs [..., O] in standard deviations from the mean, clipped."""
+  return jnp.clip((obs - normalizer.mean) / normalizer.std, -CLIP, CLIP)

@@ -1,0 +1,184 @@
+"""Proximal policy optimisation: clipped objective, GAE, several epochs over each batch (Schulman et al., 2017)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
+from mjx_humanoid.rl import networks, normalize
+from mjx_humanoid.rl.algorithm import Actor, Metrics, Spec
+from mjx_humanoid.rl.returns import gae
+from mjx_humanoid.types import Array, Key, Transition
+
+# The adaptive schedule multiplies or divides by 1.5 within these bounds (as in Rudin et al., 2022).
+ADAPTIVE_FACTOR, ADAPTIVE_LOW, ADAPTIVE_HIGH = 1.5, 1e-5, 1e-2
+LINEAR_END = 0.1  # of the learning rate is left at the end of the linear schedule
+
+
+class Learner(NamedTuple):
+  """All that PPO remembers."""
+
+  params: Any
+  opt_state: optax.OptState
+  normalizer: normalize.Normalizer
+  learning_rate: Array  # []
+  timesteps: Array  # [] float32, environment steps learned from
+
+
+class Batch(NamedTuple):
+  """What a minibatch holds, [N, ...]."""
+
+  obs: Array  # normalised
+  action: Array
+  log_prob: Array
+  mean: Array
+  advantage: Array
+  target: Array  # of the value
+
+
+def make(config: Config) -> PPO:
+  """PPO with the config's network and hyperparameters."""
+  return PPO(config.network, config.ppo, config.total_timesteps)
+
+
+@dataclass(frozen=True)
+class PPO:
+  """See Algorithm."""
+
+  network: NetworkConfig
+  hyper: PPOConfig
+  total_timesteps: int
+
+  @property
+  def unroll_length(self) -> int:
+    """See Algorithm."""
+    return self.hyper.unroll_length
+
+  @property
+  def optimizer(self) -> optax.GradientTransformation:
+    """Clipped gradients and Adam; the learning rate is applied apart, because it may adapt."""
+    return optax.chain(optax.clip_by_global_norm(self.hyper.max_grad_norm), optax.scale_by_adam(eps=1e-5))
+
+  def init(self, key: Key, spec: Spec) -> Learner:
+    """See Algorithm."""
+    params = self._net(spec.action_size).init(key, jnp.zeros(spec.observation_size))['params']
+    return Learner(
+      params=params,
+      opt_state=self.optimizer.init(params),
+      normalizer=normalize.init(spec.observation_size),
+      learning_rate=jnp.asarray(self.hyper.learning_rate),
+      timesteps=jnp.zeros(()),
+    )
+
+  def act(self, learner: Learner, obs: Array, key: Key) -> tuple[Array, dict[str, Array]]:
+    """See Algorithm."""
+    mean, log_std = self._apply(learner.params, self._normalize(learner, obs), 'act')
+    action = networks.sample(key, mean, log_std)
+    return action, {'log_prob': networks.log_prob(action, mean, log_std), 'mean': mean}
+
+  def update(self, learner: Learner, batch: Transition, key: Key) -> tuple[Learner, Metrics]:
+    """See Algorithm."""
+    data, value_metrics = self._prepare(learner, batch)
+    size = data.action.shape[0]
+    minibatches = size // self.hyper.batch_size
+    old_log_std = learner.params['log_std']
+
+    def minibatch(carry: tuple[Any, Any], rows: Array) -> tuple[tuple[Any, Any], Metrics]:
+      params, opt_state = carry
+      part: Batch = jax.tree.map(lambda x: x[rows], data)
+      (_, metrics), grads = jax.value_and_grad(self.loss, has_aux=True)(params, part, old_log_std)
+      updates, opt_state = self.optimizer.update(grads, opt_state, params)
+      params = optax.apply_updates(params, jax.tree.map(lambda u: -rate * u, updates))
+      return (params, opt_state), metrics
+
+    rate = self._rate(learner)
+    keys = jax.random.split(key, self.hyper.num_epochs)
+    order = jax.vmap(lambda k: jax.random.permutation(k, size))(keys).reshape(-1, self.hyper.batch_size)
+    (params, opt_state), metrics = jax.lax.scan(minibatch, (learner.params, learner.opt_state), order)
+    last_epoch = jax.tree.map(lambda x: x[-minibatches:].mean(), metrics)
+    averaged = jax.tree.map(jnp.mean, metrics)
+    averaged |= {'kl': last_epoch['kl'], 'learning_rate': rate, **value_metrics}
+    learner = Learner(
+      params=params,
+      opt_state=opt_state,
+      # Statistics move after the update, so that it sees what the actions were chosen by.
+      normalizer=normalize.update(learner.normalizer, batch.obs),
+      learning_rate=self._adapted(rate, last_epoch['kl']),
+      timesteps=learner.timesteps + size,
+    )
+    return learner, averaged
+
+  def loss(self, params: Any, batch: Batch, old_log_std: Array) -> tuple[Array, Metrics]:
+    """The clipped objective, the value loss and the entropy bonus of one minibatch [N]."""
+    hyper = self.hyper
+    mean, log_std, value = self._apply(params, batch.obs)
+    advantage = batch.advantage
+    if hyper.normalize_advantages:
+      advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+    ratio = jnp.exp(networks.log_prob(batch.action, mean, log_std) - batch.log_prob)
+    clipped = jnp.clip(ratio, 1 - hyper.clip_epsilon, 1 + hyper.clip_epsilon)
+    policy_loss = -jnp.minimum(ratio * advantage, clipped * advantage).mean()
+    value_loss = 0.5 * jnp.square(value - batch.target).mean()
+    entropy = networks.entropy(log_std)
+    total = policy_loss + hyper.value_coef * value_loss - hyper.entropy_coef * entropy
+    metrics = {
+      'loss': total,
+      'policy_loss': policy_loss,
+      'value_loss': value_loss,
+      'entropy': entropy,
+      'kl': networks.kl_divergence(mean, log_std, batch.mean, old_log_std).mean(),
+      'clip_fraction': (jnp.abs(ratio - 1) > hyper.clip_epsilon).mean(),
+      'action_std': jnp.exp(log_std).mean(),
+    }
+    return total, metrics
+
+  def actor(self, learner: Learner) -> Actor:
+    """See Algorithm."""
+    trunk, head = learner.params['policy'], learner.params['mean_head']
+    layers = [trunk[f'hidden_{i}'] for i in range(len(self.network.policy_layers))] + [head]
+    normalizer = learner.normalizer
+    mean, std = normalizer.mean, normalizer.std
+    if not self.hyper.normalize_observations:
+      mean, std = jnp.zeros_like(mean), jnp.ones_like(std)
+    kernels, biases = [x['kernel'] for x in layers], [x['bias'] for x in layers]
+    return Actor(kernels, biases, learner.params['log_std'], mean, std)
+
+  def _prepare(self, learner: Learner, batch: Transition) -> tuple[Batch, Metrics]:
+    """Advantages and targets, and all of it as one row of N = T x B."""
+    obs = self._normalize(learner, batch.obs)
+    value = self._apply(learner.params, obs, 'evaluate')
+    next_value = self._apply(learner.params, self._normalize(learner, batch.next_obs), 'evaluate')
+    hyper = self.hyper
+    advantage, target = gae(
+      batch.reward, value, next_value, batch.terminated, batch.truncated, hyper.gamma, hyper.gae_lambda
+    )
+    rows = Batch(obs, batch.action, batch.extras['log_prob'], batch.extras['mean'], advantage, target)
+    explained = 1 - jnp.var(target - value) / (jnp.var(target) + 1e-8)
+    return jax.tree.map(lambda x: x.reshape((-1, *x.shape[2:])), rows), {'explained_variance': explained}
+
+  def _rate(self, learner: Learner) -> Array:
+    if self.hyper.lr_schedule != 'linear':
+      return learner.learning_rate
+    progress = jnp.clip(learner.timesteps / self.total_timesteps, 0.0, 1.0)
+    return self.hyper.learning_rate * (1 - (1 - LINEAR_END) * progress)
+
+  def _adapted(self, rate: Array, kl: Array) -> Array:
+    if self.hyper.lr_schedule != 'adaptive':
+      return rate
+    slower = jnp.where(kl > 2 * self.hyper.target_kl, rate / ADAPTIVE_FACTOR, rate)
+    faster = jnp.where(kl < self.hyper.target_kl / 2, rate * ADAPTIVE_FACTOR, slower)
+    return jnp.clip(faster, ADAPTIVE_LOW, ADAPTIVE_HIGH)
+
+  def _normalize(self, learner: Learner, obs: Array) -> Array:
+    return normalize.normalize(learner.normalizer, obs) if self.hyper.normalize_observations else obs
+
+  def _net(self, action_size: int) -> networks.ActorCritic:
+    return networks.ActorCritic(self.network, action_size)
+
+  def _apply(self, params: Any, obs: Array, method: str = '__call__') -> Any:
+    return self._net(params['log_std'].shape[0]).apply({'params': params}, obs, method=method)

@@ -1,0 +1,35 @@
+"""Advantages and returns on [T, B]."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from mjx_humanoid.types import Array
+
+
+def gae(
+  reward: Array, value: Array, next_value: Array, terminated: Array, truncated: Array, gamma: float, gae_lambda: float
+) -> tuple[Array, Array]:
+  """Generalised advantage estimation (Schulman et al., 2016) with true next values at time limits.
+
+    delta[t] = reward[t] + gamma (1 - terminated[t]) next_value[t] - value[t]
+    advantage[t] = delta[t] + gamma lambda (1 - terminated[t]) (1 - truncated[t]) advantage[t + 1]
+
+  Args:
+    reward, value: [T, B].
+    next_value: [T, B] value of the observation that the step itself led to, before any reset.
+    terminated, truncated: [T, B] bool; both cut the sum, only the first makes the future worthless.
+
+  Returns:
+    advantage [T, B], and the value target [T, B], which is advantage + value.
+  """
+  delta = reward + gamma * jnp.where(terminated, 0.0, next_value) - value
+  decay = gamma * gae_lambda * jnp.where(terminated | truncated, 0.0, 1.0)
+
+  def back(advantage: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
+    advantage = step[0] + step[1] * advantage
+    return advantage, advantage
+
+  _, advantage = jax.lax.scan(back, jnp.zeros_like(delta[0]), (delta, decay), reverse=True)
+  return advantage, advantage + value

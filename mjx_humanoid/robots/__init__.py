@@ -1,0 +1,20 @@
+"""One file a robot, each a datasheet named ROBOT; a new file here is a new robot."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+
+from mjx_humanoid.registry import Registry
+from mjx_humanoid.types import Robot
+
+
+@functools.cache
+def robots() -> Registry[Robot]:
+  """All robots by name."""
+  registry: Registry[Robot] = Registry('robot')
+  for module in pkgutil.iter_modules(__path__):
+    robot: Robot = importlib.import_module(f'{__name__}.{module.name}').ROBOT
+    registry.add(robot.name, robot, robot.description)
+  return registry

@@ -1,0 +1,22 @@
+"""MuJoCo's humanoid, from the file that mujoco-mjx carries: 21 torque motors, 27 degrees of freedom, 41 kg."""
+
+from mjx_humanoid.types import Robot
+
+ROBOT = Robot(
+  name='humanoid',
+  description="MuJoCo's humanoid: 1.5 m, 41 kg, 21 torque motors at full range.",
+  package='mujoco',
+  file='mjx/test_data/humanoid/humanoid.xml',
+  floor='floor',
+  torso='torso',
+  head='head',
+  feet=('foot_left', 'foot_right'),
+  # The height of the torso with straight legs on flat feet: the file's own start pose.
+  standing_height=1.282,
+  fallen_height=0.8,
+  timestep=0.005,
+  frame_skip=5,
+  # The file's own, without Euler damping: the cheapest that stays stable (see benchmarks/solver.py).
+  solver_iterations=1,
+  line_search_iterations=4,
+)

@@ -1,0 +1,1 @@
+"""Running a training: the loop, its checkpoints, its logs."""

@@ -1,0 +1,48 @@
+"""From a resolved config to the environment and the algorithm it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mjx_humanoid.config import Config
+from mjx_humanoid.envs.env import Env
+from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.engine import choose, make_engine
+from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.rl.algorithm import Algorithm, make_algorithm
+from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.task import check_reward, make_task
+
+CHECKED_STARTS = 64  # start states that a reward is tried on before training
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+  """What a training is made of."""
+
+  config: Config
+  env: Env
+  algorithm: Algorithm[Any]
+  engine_reason: str
+
+
+def prepare(config: Config) -> Setup:
+  """Builds everything a config names, and checks it.
+
+  Raises:
+    UserError: a name that does not exist, an engine this machine lacks, a reward that does not work.
+  """
+  robot = robots()[config.task.robot]
+  algorithm = make_algorithm(config)
+  engine_name, reason = choose(config.engine)
+  model = build_model(robot)
+  body = describe(robot, model, config.task.frame_skip)
+  task = make_task(config.task, body)
+  substeps = config.task.frame_skip or robot.frame_skip
+  engine = make_engine(engine_name, model, config.num_envs, substeps, config.num_threads)
+  env = Env(task, engine, model, config.num_envs)
+  check_reward(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view, config.task.reward)
+  return Setup(config, env, algorithm, reason)

@@ -1,0 +1,95 @@
+"""The training state and the one operation on it: collect a batch of experience and learn from it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mjx_humanoid._environment import COMPILER_OPTIONS
+from mjx_humanoid.envs.env import Bank
+from mjx_humanoid.rl.algorithm import Metrics, Spec
+from mjx_humanoid.rl.collect import Collected, HostCollector, collect_traced, stack
+from mjx_humanoid.run.setup import Setup
+from mjx_humanoid.types import Key
+
+BANK_SIZE = 1024  # start states in the bank
+BANK_ITERATIONS = 32  # iterations that one bank serves
+
+
+class TrainState(NamedTuple):
+  """A training between two iterations."""
+
+  learner: Any
+  carry: Collected
+  key: Key
+  iteration: int
+
+
+class Trainer:
+  """Iterates a training. `step` is one jitted program where physics is traceable."""
+
+  def __init__(self, setup: Setup) -> None:
+    self.setup = setup
+    self._seed = setup.config.seed
+    self.steps_per_iteration = setup.config.num_envs * setup.algorithm.unroll_length
+    self._bank: tuple[int, Bank] | None = None
+    # Precision of products: the default of newer GPUs keeps 10 bits of mantissa, too few for PPO.
+    jax.config.update('jax_default_matmul_precision', 'highest')
+    options = COMPILER_OPTIONS if jax.default_backend() == 'cpu' else None
+    if setup.env.traceable:
+      self._iterate = jax.jit(self._traced, donate_argnums=(0, 1), compiler_options=options)
+    else:
+      self._collect = HostCollector(setup.env, setup.algorithm)
+      self._learn = jax.jit(self._stack_and_update, donate_argnums=(0,), compiler_options=options)
+
+  def start(self) -> TrainState:
+    """A fresh training, from the config's seed."""
+    env, algorithm = self.setup.env, self.setup.algorithm
+    keys = jax.random.split(jax.random.PRNGKey(self._seed), 4)
+    learner = jax.jit(lambda k: algorithm.init(k, Spec(env.observation_size, env.action_size)))(keys[0])
+    state, qpos, qvel = jax.jit(env.begin)(keys[1], self.bank(0))
+    physics = env.engine.init(qpos, qvel)
+    return TrainState(learner, Collected(physics, state, keys[2]), keys[3], 0)
+
+  def step(self, state: TrainState) -> tuple[TrainState, Metrics]:
+    """One iteration: unroll_length steps of every world, then one update. Consumes `state`."""
+    bank = self.bank(state.iteration)
+    if self.setup.env.traceable:
+      learner, carry, key, metrics = self._iterate(state.learner, state.carry, state.key, bank)
+    else:
+      carry, transitions, sums = self._collect(state.learner, state.carry, bank)
+      learner, key, metrics = self._learn(state.learner, transitions, sums, state.key)
+    return TrainState(learner, carry, key, state.iteration + 1), metrics
+
+  def bank(self, iteration: int) -> Bank:
+    """The start states in force at an iteration: a function of the seed, so a resumed run has the same."""
+    number = iteration // BANK_ITERATIONS
+    if self._bank is None or self._bank[0] != number:
+      bank = self.setup.env.make_bank(np.random.default_rng([self._seed, number]), BANK_SIZE)
+      self._bank = (number, jax.tree.map(jnp.asarray, bank))
+    return self._bank[1]
+
+  def _traced(self, learner: Any, carry: Collected, key: Key, bank: Bank) -> tuple[Any, Collected, Key, Metrics]:
+    key, update_key = jax.random.split(key)
+    carry, batch, sums = collect_traced(self.setup.env, self.setup.algorithm, learner, carry, bank)
+    learner, metrics = self.setup.algorithm.update(learner, batch, update_key)
+    return learner, carry, key, means(sums) | metrics
+
+  def _stack_and_update(
+    self, learner: Any, transitions: list[Any], sums: list[Metrics], key: Key
+  ) -> tuple[Any, Key, Metrics]:
+    key, update_key = jax.random.split(key)
+    batch, total = stack(transitions, sums)
+    learner, metrics = self.setup.algorithm.update(learner, batch, update_key)
+    return learner, key, means(total) | metrics
+
+
+def means(sums: Metrics) -> Metrics:
+  """What the environment summed, as means: per finished episode, and per step for reward terms."""
+  episodes = jnp.maximum(sums['episodes'], 1)
+  per_episode = {k: sums[k] / episodes for k in ('episode_return', 'episode_length')}
+  per_step = {k: v / sums['steps'] for k, v in sums.items() if k.startswith('term/')}
+  return {'episodes': sums['episodes'], 'diverged': sums['diverged'], **per_episode, **per_step}

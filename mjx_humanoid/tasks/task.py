@@ -1,0 +1,84 @@
+"""A task: a robot, what it is rewarded for, what it sees, how it starts and when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.physics.body import Body
+from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
+from mjx_humanoid.tasks.observations import observe_all
+from mjx_humanoid.tasks.rewards import make_reward
+from mjx_humanoid.types import Context, ObserveFn, RewardFn, StartFn, TerminateFn, View
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+  """Pure functions of one world, and the numbers they need."""
+
+  body: Body
+  reward: RewardFn
+  observe: ObserveFn
+  terminate: TerminateFn
+  start: StartFn
+  start_strength: float
+  command: tuple[float, float, float]
+  episode_steps: int  # control steps until the time limit
+
+
+def make_task(config: TaskConfig, body: Body) -> Task:
+  """The task that a config names. Raises UserError for a name that does not exist."""
+  return Task(
+    body=body,
+    reward=make_reward(config.reward, config.weights),
+    observe=observe_all(config.observations),
+    terminate=TERMINATIONS[config.termination],
+    start=STARTS[config.start],
+    start_strength=config.start_strength,
+    command=config.command,
+    episode_steps=max(1, round(config.episode_length / body.control_step)),
+  )
+
+
+def check_reward(task: Task, views: View, name: str) -> None:
+  """Tries the reward on start states before hours are spent on it.
+
+  Args:
+    views: a batch of worlds, [N] leading.
+    name: of the reward, for the message.
+
+  Raises:
+    UserError: it fails, its total or a term has the wrong shape, or is NaN or infinite; names the term.
+  """
+  count = len(views.qpos)
+  context = Context(
+    step=jnp.zeros(count, jnp.int32),
+    last_action=jnp.zeros((count, task.body.nu)),
+    command=jnp.tile(jnp.asarray(task.command, jnp.float32), (count, 1)),
+  )
+  try:
+    total, terms = jax.jit(jax.vmap(lambda v, c: task.reward(v, task.body, c)))(views, context)
+  except UserError:
+    raise
+  except Exception as error:
+    detail = str(error).split('\n')[0]
+    raise UserError(f'reward {name!r} fails on a start state: {type(error).__name__}: {detail}') from error
+  if not isinstance(terms, Mapping):
+    raise UserError(f'reward {name!r} must return a scalar, or a scalar and a dict of named terms.')
+  for label, value in {'the total': total, **{f'term {k!r}': v for k, v in terms.items()}}.items():
+    _check_values(np.asarray(value), count, f'reward {name!r}: {label}')
+
+
+def _check_values(value: np.ndarray[Any, Any], count: int, what: str) -> None:
+  if value.shape != (count,):
+    raise UserError(f'{what} has shape {value.shape[1:]}; it must be a scalar, shape ().')
+  if not np.isfinite(value).all():
+    bad = value[~np.isfinite(value)][0]
+    raise UserError(f'{what} is {bad} on a start state; it must be finite.')

@@ -1,0 +1,77 @@
+"""The nouns that every room shares. Plain named tuples: JAX sees pytrees, NumPy code needs no JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+  import numpy as np
+  from jax import Array
+
+  from mjx_humanoid.physics.body import Body
+else:
+  Array = Any
+
+
+class View(NamedTuple):
+  """All that tasks may see of physics: one world, or a batch of them with leading axes, float32."""
+
+  time: Array  # [] s
+  qpos: Array  # [nq] m, unit quaternion, rad
+  qvel: Array  # [nv] m/s, rad/s
+  ctrl: Array  # [nu] as applied, in [-1, 1] for torque actuation
+  sensordata: Array  # [ns] read by name through Body.sensor
+
+
+class Context(NamedTuple):
+  """What a task may see that physics does not know: one world, or a batch with leading axes."""
+
+  step: Array  # [] int32, control steps since the episode began
+  last_action: Array  # [nu] the action before the one that led to this view, in [-1, 1]
+  command: Array  # [3] wanted forward, sideways [m/s] and turning [rad/s] velocity
+
+
+Terms = dict[str, Array]
+Key = Array  # a JAX PRNG key, consumed by the function it is given to
+
+RewardFn = Callable[[View, 'Body', Context], tuple[Array, Terms]]  # total [] and its named terms
+ObserveFn = Callable[[View, 'Body', Context], Array]  # [n]
+TerminateFn = Callable[[View, 'Body', Context], Array]  # bool []
+# NumPy, on the host: (body, generator, n, strength) -> qpos [n, nq], qvel [n, nv]
+StartFn = Callable[['Body', 'np.random.Generator', int, float], 'tuple[np.ndarray, np.ndarray]']
+
+
+class Transition(NamedTuple):
+  """Experience, [T, B, ...]: T control steps of B worlds."""
+
+  obs: Array  # [T, B, O]
+  action: Array  # [T, B, A] as sampled, before it is clipped to [-1, 1]
+  reward: Array  # [T, B]
+  terminated: Array  # [T, B] bool: the task ended; nothing is earned after it
+  truncated: Array  # [T, B] bool: the time limit; the future is worth V(next_obs)
+  next_obs: Array  # [T, B, O] of the step's own end, before any reset
+  extras: dict[str, Array]  # what the algorithm needs again, e.g. log_prob [T, B]
+
+
+@dataclass(frozen=True)
+class Robot:
+  """A datasheet: everything about a robot that is not in its MJCF file. Lengths in m, times in s."""
+
+  name: str
+  description: str
+  package: str  # the installed package that carries the MJCF file
+  file: str  # its path inside that package
+  floor: str  # geom
+  torso: str  # body: root of the tree, and what standing height is measured at
+  head: str  # body
+  feet: tuple[str, ...]  # bodies that may touch the floor while standing
+  standing_height: float  # of the torso frame above the floor
+  fallen_height: float  # below it nobody would call the robot standing
+  timestep: float  # of physics
+  frame_skip: int  # physics steps per control step
+  solver_iterations: int  # while training; playback and report cards use a converged solver
+  line_search_iterations: int
+  symmetry: tuple[tuple[str, str], ...] = (('left', 'right'),)  # name parts that mirror each other
+  cameras: tuple[str, ...] = ('track', 'side', 'back', 'front')
