@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 from mjx_humanoid.errors import UserError, unknown
 
 ENGINES = ('auto', 'native', 'mjx', 'mjx-warp')
+S = typing.TypeVar('S')
 ACTIVATIONS = ('elu', 'relu', 'swish', 'tanh')
 
 
@@ -43,7 +44,7 @@ class TaskConfig:
 
   robot: str = setting('humanoid', 'name of the robot')
   reward: str = setting('stand', 'name of the reward, or path/to/file.py:function')
-  weights: dict[str, float] = setting({}, 'weights of reward terms that differ from the reward\'s own, by term')
+  weights: dict[str, float] = setting({}, "weights of reward terms that differ from the reward's own, by term")
   observations: tuple[str, ...] = setting(
     ('joint_positions', 'joint_velocities'), 'names of what the policy sees, in order'
   )
@@ -78,7 +79,9 @@ class PPOConfig:
   num_epochs: int = setting(4, 'passes over the collected transitions', low=1)
   learning_rate: float = setting(1e-3, 'of Adam', above=0)
   lr_schedule: str = setting(
-    'constant', 'constant, linear (down to 10 %% at the end), or adaptive by KL', choices=('constant', 'linear', 'adaptive')
+    'constant',
+    'constant, linear (down to 10 %% at the end), or adaptive by KL',
+    choices=('constant', 'linear', 'adaptive'),
   )
   target_kl: float = setting(0.01, 'KL divergence per update that the adaptive schedule aims at', above=0)
   gamma: float = setting(0.97, 'discount factor', low=0, high=1)
@@ -146,6 +149,12 @@ def resolve(config: ConfigDict | dict[str, Any]) -> Config:
   return resolved
 
 
+def restore(section: type[S], values: dict[str, Any], path: str) -> S:
+  """A section of settings from its dict, checked like `resolve` does. Raises UserError."""
+  result: S = _section(section, values, path)
+  return result
+
+
 def check_minibatches(config: Config) -> None:
   """Raises UserError where the collected transitions do not divide into whole minibatches."""
   collected = config.num_envs * config.ppo.unroll_length
@@ -171,7 +180,7 @@ def settings(section: type = Config, prefix: str = 'config') -> dict[str, tuple[
   return found
 
 
-def _section(section: type, values: Any, path: str) -> Any:
+def _section(section: Any, values: Any, path: str) -> Any:
   if not isinstance(values, dict):
     raise UserError(f'{path} is a section of settings, not {values!r}.')
   hints = typing.get_type_hints(section)
@@ -183,7 +192,9 @@ def _section(section: type, values: Any, path: str) -> Any:
   for key, value in values.items():
     hint = hints[key]
     name = f'{path}.{key}'
-    checked[key] = _section(hint, value, name) if dataclasses.is_dataclass(hint) else _check(fields[key], hint, value, name)
+    checked[key] = (
+      _section(hint, value, name) if dataclasses.is_dataclass(hint) else _check(fields[key], hint, value, name)
+    )
   return section(**checked)
 
 

@@ -57,7 +57,9 @@ def load_config(name: str) -> ConfigDict:
     detail = str(error).split('\n')[0]
     raise UserError(f'the config file {path} raises {type(error).__name__}: {detail}') from error
   if not isinstance(config, ConfigDict):
-    raise UserError(f'get_config() in {path} must return default_config(), edited; it returned {type(config).__name__}.')
+    raise UserError(
+      f'get_config() in {path} must return default_config(), edited; it returned {type(config).__name__}.'
+    )
   return config
 
 

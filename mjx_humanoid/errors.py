@@ -7,6 +7,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 
 class UserError(Exception):
@@ -21,7 +22,13 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:
   return UserError(f'unknown {kind} {name!r}.{hint} Choices: {", ".join(choices)}.')
 
 
-def command(main: Callable[[Sequence[str]], None]) -> Callable[[Sequence[str] | None], None]:
+class Command(Protocol):
+  """A command's main: takes arguments, by default the process's own."""
+
+  def __call__(self, argv: Sequence[str] | None = None) -> None: ...
+
+
+def command(main: Callable[[Sequence[str]], None]) -> Command:
   """Wraps a command: a UserError is printed as one line and ends with status 2, Ctrl-C with 130."""
 
   @functools.wraps(main)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
   import numpy as np
-  from jax import Array
 
   from mjx_humanoid.physics.body import Body
-else:
-  Array = Any
+
+Array: TypeAlias = Any  # a jax.Array in training, a numpy.ndarray in playback: the same functions serve both
 
 
 class View(NamedTuple):

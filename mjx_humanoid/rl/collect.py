@@ -25,8 +25,10 @@ class Collected(NamedTuple):
 class BatchedEnv(Protocol):
   """What collecting needs of an environment; see envs/env.py."""
 
-  engine: Any
-  num_envs: int
+  @property
+  def engine(self) -> Any:
+    """Steps the physics."""
+    ...
 
   def advance(self, state: Any, bank: Any, view: Any, key: Key) -> tuple[Any, Any]:
     """Reward, ends, resets and next observation after a physics step."""
@@ -54,9 +56,7 @@ def collect_traced(
     physics, view = env.engine.step(carry.physics, ctrl)
     state, out = env.advance(carry.env, bank, view, env_key)
     physics = env.engine.write(physics, out.reset, out.qpos, out.qvel)
-    transition = Transition(
-      carry.env.obs, action, out.reward, out.terminated, out.truncated, out.next_obs, extras
-    )
+    transition = Transition(carry.env.obs, action, out.reward, out.terminated, out.truncated, out.next_obs, extras)
     return Collected(physics, state, key), (transition, out.metrics)
 
   carry, (batch, metrics) = jax.lax.scan(step, carry, None, length=algorithm.unroll_length)

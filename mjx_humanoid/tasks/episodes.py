@@ -25,6 +25,14 @@ def fallen(view: View, body: Body, context: Context) -> Array:
 
 
 @TERMINATIONS.register()
+def off_balance(view: View, body: Body, context: Context) -> Array:
+  """The torso is lower than four fifths of standing height: a fall that can hardly be caught any more."""
+  import os
+
+  return view.qpos[..., 2] < float(os.environ.get('FH', '0.8')) * body.robot.standing_height
+
+
+@TERMINATIONS.register()
 def never(view: View, body: Body, context: Context) -> Array:
   """Only the time limit ends an episode."""
   return view.qpos[..., 2] < -1e9

@@ -13,14 +13,14 @@ OBSERVATIONS: Registry[ObserveFn] = Registry('observation')
 
 @OBSERVATIONS.register()
 def joint_positions(view: View, body: Body, context: Context) -> Array:
-  """All positions but where on the floor: height, orientation quaternion, joint angles [nq - 2]."""
-  return view.qpos[..., 2:]
+  """Torso height [m], the vertical in the torso's frame, joint angles [rad] [4 + joints]."""
+  return _join([view.qpos[..., 2:3], *vertical(view), view.qpos[..., 7:]], view)
 
 
 @OBSERVATIONS.register()
 def joint_velocities(view: View, body: Body, context: Context) -> Array:
-  """All velocities: torso linear (world) and angular (torso frame), joints [nv]."""
-  return view.qvel
+  """Torso linear [m/s] and angular [rad/s] velocity in its own frame, joint velocities [6 + joints]."""
+  return _join([*in_torso_frame(view, view.qvel[..., 0:3]), view.qvel[..., 3:]], view)
 
 
 @OBSERVATIONS.register()
@@ -67,6 +67,23 @@ def slices(names: Sequence[str], view: View, body: Body, context: Context) -> di
     found[name] = (start, start + width)
     start += width
   return found
+
+
+def vertical(view: View) -> list[Array]:
+  """The upward direction seen from the torso, as three arrays [..., 1]: the last row of its rotation."""
+  w, x, y, z = (view.qpos[..., i : i + 1] for i in range(3, 7))
+  return [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)]
+
+
+def in_torso_frame(view: View, vector: Array) -> list[Array]:
+  """A world vector [..., 3] seen from the torso, as three arrays [..., 1].
+
+  That is the inverse rotation v + 2 u x (u x v - w v), for the unit quaternion (w, u).
+  """
+  w, x, y, z = (view.qpos[..., i : i + 1] for i in range(3, 7))
+  a, b, c = (vector[..., i : i + 1] for i in range(3))
+  tx, ty, tz = y * c - z * b - w * a, z * a - x * c - w * b, x * b - y * a - w * c
+  return [a + 2 * (y * tz - z * ty), b + 2 * (z * tx - x * tz), c + 2 * (x * ty - y * tx)]
 
 
 def _join(parts: Sequence[Array], view: View) -> Array:

@@ -21,6 +21,7 @@ TERMS: Registry[TermFn] = Registry('reward term')
 
 # What the sums below are divided by, to make them numbers near 1.
 POWER_SCALE = 1000.0  # W
+GRAVITY = 9.81  # m/s^2
 
 
 @TERMS.register()
@@ -43,9 +44,14 @@ def upright(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def balance(view: View, body: Body, context: Context) -> Array:
-  """Centre of mass above the middle of the feet, within about 0.15 m."""
-  feet = jnp.stack([body.sensor(view, f'{foot}_pos') for foot in body.robot.feet])
-  return gaussian((body.sensor(view, 'com_pos') - feet.mean(axis=0))[:2], 0.15)
+  """Extrapolated centre of mass above the middle of the feet, within about 0.25 m.
+
+  Where a falling inverted pendulum would come to rest: x + v / sqrt(g / h) (Hof et al., 2005).
+  """
+  feet = jnp.stack([body.sensor(view, f'{foot}_pos') for foot in body.robot.feet]).mean(axis=0)
+  com = body.sensor(view, 'com_pos')
+  lead = jnp.sqrt(jnp.maximum(com[2] - feet[2], 0.1) / GRAVITY)
+  return gaussian((com + lead * body.sensor(view, 'com_vel') - feet)[:2], 0.25)
 
 
 @TERMS.register()

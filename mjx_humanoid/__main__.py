@@ -1,0 +1,73 @@
+"""Lists what there is: python -m mjx_humanoid"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mjx_humanoid.errors import UserError, command
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+@command
+def main(argv: Sequence[str]) -> None:
+  """Prints commands, configs, policies, robots, rewards, observations, ends, starts, cards and engines."""
+  if argv and argv[0] not in ('-h', '--help', 'list'):
+    raise UserError(
+      f'unknown command {argv[0]!r}; write python -m mjx_humanoid.<command>, one of {", ".join(commands())}.'
+    )
+  print('python -m mjx_humanoid.<command>')
+  section('commands', {name: line for name, line in commands().items()})
+  section('configs, for train --config=<name>', configs())
+  if argv[:1] == ['-h'] or argv[:1] == ['--help']:
+    print('\npython -m mjx_humanoid, without --help, also lists robots, rewards, observations and engines')
+    return
+  from mjx_humanoid.physics.engine import ENGINES
+  from mjx_humanoid.playback.card import CARDS
+  from mjx_humanoid.playback.find import ready_policies
+  from mjx_humanoid.robots import robots
+  from mjx_humanoid.tasks import rewards
+  from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
+  from mjx_humanoid.tasks.observations import OBSERVATIONS
+
+  section('ready policies, for play, evaluate and view', {name: '' for name in ready_policies()})
+  section('robots, config.task.robot', robots().describe())
+  section('rewards, config.task.reward', rewards.describe())
+  section('reward terms, config.task.weights', rewards.describe_terms())
+  section('observations, config.task.observations', OBSERVATIONS.describe())
+  section('terminations, config.task.termination', TERMINATIONS.describe())
+  section('starts, config.task.start', STARTS.describe())
+  section('report cards, config.task.card', CARDS.describe())
+  section('engines, config.engine', ENGINES)
+
+
+def commands() -> dict[str, str]:
+  """The commands: modules of the package that can be run, with their first lines. Imports none of them."""
+  found = {}
+  for path in sorted(PACKAGE.glob('*.py')):
+    text = path.read_text()
+    if path.stem != '__main__' and "__name__ == '__main__'" in text:
+      found[path.stem] = (ast.get_docstring(ast.parse(text)) or '').split('\n')[0].split(': python')[0]
+  return found
+
+
+def configs() -> dict[str, str]:
+  """The ready configs, with their first lines."""
+  from mjx_humanoid.config_file import config_names, find_config
+
+  return {n: (ast.get_docstring(ast.parse(find_config(n).read_text())) or '').split('\n')[0] for n in config_names()}
+
+
+def section(title: str, lines: dict[str, str]) -> None:
+  """One block of the listing."""
+  print(f'\n{title}')
+  width = max((len(name) for name in lines), default=0)
+  for name, line in lines.items():
+    print(f'  {name:<{width}}  {line}'.rstrip())
+
+
+if __name__ == '__main__':
+  main(sys.argv[1:])

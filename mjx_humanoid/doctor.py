@@ -1,0 +1,204 @@
+"""Checks the installation and says how to mend it: python -m mjx_humanoid.doctor"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mjx_humanoid.config_file import parser
+from mjx_humanoid.errors import UserError, command
+
+FREE_DISK = 2e9  # bytes; a run of checkpoints and videos stays far below it
+DEADLOCK_LIMIT = 180  # s; compiling takes 10 to 40 of them
+
+
+MUJOCO_TRIAL = """
+import mujoco
+from mujoco import batch
+batch.Batch(mujoco.MjModel.from_xml_string('<mujoco/>'), 2).step()
+"""
+
+
+class Finding(NamedTuple):
+  """What a check found. state: ok, warn (works, but not as it might) or bad."""
+
+  state: str
+  text: str
+  mend: str = ''
+
+
+@command
+def main(argv: Sequence[str]) -> None:
+  """The command: exit status 0 where nothing is bad, else 1."""
+  arguments = parser('doctor', __doc__ or '')
+  arguments.add_argument(
+    '--quick', action='store_true', help='skip the trial of MJX under scan, which takes half a minute'
+  )
+  quick = arguments.parse_args(argv).quick
+  states = []
+  for name, check in CHECKS.items():
+    if quick and check is check_deadlock:
+      continue
+    finding = check()
+    states.append(finding.state)
+    print(f'{finding.state:>5}  {name}: {finding.text}', flush=True)
+    if finding.mend:
+      print(f'       -> {finding.mend}', flush=True)
+  if 'bad' in states:
+    print('mend what is marked bad, then run doctor again')
+    raise SystemExit(1)
+  print('next: python -m mjx_humanoid.train --config=configs/stand.py')
+
+
+def check_python() -> Finding:
+  """Python is new enough."""
+  version = sys.version.split()[0]
+  if sys.version_info < (3, 11):
+    return Finding('bad', version, 'install Python 3.11 or newer')
+  return Finding('ok', version)
+
+
+def version_of(package: str) -> str | None:
+  """The installed version, if any."""
+  try:
+    return importlib.metadata.version(package)
+  except importlib.metadata.PackageNotFoundError:
+    return None
+
+
+def check_mujoco() -> Finding:
+  """MuJoCo's files are whole: upgrading an older one in place can leave some missing."""
+  mend = 'pip uninstall -y mujoco mujoco-core mujoco-studio mujoco-mjx && pip install mujoco mujoco-mjx'
+  damaged = []
+  for package in ('mujoco', 'mujoco-core', 'mujoco-mjx'):
+    try:
+      distribution = importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError:
+      continue
+    files = [f for f in distribution.files or [] if f.suffix in ('.py', '.so', '.xml', '.dll', '.dylib')]
+    damaged += [str(f) for f in files if not Path(str(f.locate())).exists()]
+  if damaged:
+    return Finding('bad', f'{len(damaged)} files are missing, e.g. {damaged[0]}', mend)
+  run = subprocess.run([sys.executable, '-c', MUJOCO_TRIAL], capture_output=True, text=True)
+  if run.returncode:
+    return Finding('bad', run.stderr.strip().split('\n')[-1], mend)
+  return Finding('ok', f'{version_of("mujoco")}, all files present, mujoco.batch works')
+
+
+def check_versions() -> Finding:
+  """Versions lie within the bounds of pyproject.toml, and pairs known to break are absent."""
+  from packaging.requirements import Requirement
+
+  wrong = []
+  for text in importlib.metadata.requires('mjx_humanoid') or []:
+    requirement = Requirement(text)
+    if requirement.marker and not requirement.marker.evaluate({'extra': ''}):
+      continue
+    installed = version_of(requirement.name)
+    if installed is None or not requirement.specifier.contains(installed, prereleases=True):
+      wrong.append(f'{requirement.name} {installed or "missing"} (needs {requirement.specifier or "any"})')
+  if wrong:
+    return Finding('bad', ', '.join(wrong), "pip install -e . (or pip install 'mjx_humanoid')")
+  names = ('jax', 'mujoco-mjx', 'brax', 'flax', 'optax', 'orbax-checkpoint')
+  return Finding('ok', ', '.join(f'{name} {version_of(name)}' for name in names))
+
+
+def check_warp() -> Finding:
+  """warp-lang is the version that mujoco-mjx asks for."""
+  from packaging.requirements import Requirement
+
+  installed = version_of('warp-lang')
+  if installed is None:
+    return Finding('ok', 'not installed; only the engine mjx-warp needs it')
+  for text in importlib.metadata.requires('mujoco-mjx') or []:
+    requirement = Requirement(text)
+    if requirement.name == 'warp-lang' and not requirement.specifier.contains(installed):
+      return Finding(
+        'bad', f'{installed}, but mujoco-mjx needs {requirement.specifier}', "pip install 'mjx_humanoid[warp]'"
+      )
+  return Finding('ok', installed)
+
+
+def check_gpu() -> Finding:
+  """JAX sees the GPU that the system has."""
+  import jax
+
+  devices = jax.devices()
+  if devices[0].platform != 'cpu':
+    return Finding('ok', f'jax uses {len(devices)} x {devices[0].device_kind}')
+  if Path('/dev/nvidia0').exists():
+    return Finding('warn', 'there is an NVIDIA GPU, but jax does not see it', "pip install 'jax[cuda12]'")
+  return Finding('ok', 'none; training uses the CPU through the native engine')
+
+
+def check_gl() -> Finding:
+  """Some OpenGL renders without a display."""
+  from mjx_humanoid.media.gl import choose_gl
+
+  try:
+    return Finding('ok', f'MUJOCO_GL={choose_gl() or "default"} works')
+  except UserError as error:
+    return Finding('warn', 'none loads: no videos', str(error))
+
+
+def check_ffmpeg() -> Finding:
+  """There is an ffmpeg to write videos with."""
+  try:
+    from mjx_humanoid.media.render import use_bundled_ffmpeg
+
+    path = use_bundled_ffmpeg()
+    run = subprocess.run([path, '-version'], capture_output=True, text=True, check=True)
+    return Finding('ok', f'{run.stdout.split(" Copyright")[0]} ({path})')
+  except (ImportError, RuntimeError, OSError, subprocess.CalledProcessError) as error:
+    return Finding('warn', f'none: no videos ({error})', 'pip install imageio-ffmpeg')
+
+
+def check_disk() -> Finding:
+  """There is room for runs."""
+  free = shutil.disk_usage('.').free
+  text = f'{free / 1e9:.1f} GB free here'
+  return Finding('ok', text) if free > FREE_DISK else Finding('warn', text, 'set --config.run_dir to a larger disk')
+
+
+DEADLOCK_TRIAL = """
+import mjx_humanoid
+from mjx_humanoid.physics.trial import scan_trial
+scan_trial()
+"""
+
+
+def check_deadlock() -> Finding:
+  """MJX under scan ends: XLA for CPUs can wait for ever on few cores."""
+  environment = {**os.environ, 'JAX_PLATFORMS': 'cpu'}
+  try:
+    run = subprocess.run(
+      [sys.executable, '-c', DEADLOCK_TRIAL], env=environment, capture_output=True, text=True, timeout=DEADLOCK_LIMIT
+    )
+  except subprocess.TimeoutExpired:
+    return Finding('bad', 'MJX under scan hangs on this CPU', 'use --config.engine=native, and report your jax version')
+  if run.returncode:
+    return Finding('bad', run.stderr.strip().split('\n')[-1], 'pip install --upgrade jax mujoco-mjx')
+  return Finding('ok', 'MJX under scan runs on this CPU')
+
+
+CHECKS: dict[str, Callable[[], Finding]] = {
+  'python': check_python,
+  'mujoco': check_mujoco,
+  'versions': check_versions,
+  'warp': check_warp,
+  'gpu': check_gpu,
+  'opengl': check_gl,
+  'ffmpeg': check_ffmpeg,
+  'disk': check_disk,
+  'XLA': check_deadlock,
+}
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,1 @@
+"""Trained policies in plain C MuJoCo: NumPy and mujoco only, no JAX."""

@@ -1,0 +1,41 @@
+"""A run, a policy file and the name of a ready policy are accepted alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mjx_humanoid.errors import UserError, unknown
+from mjx_humanoid.playback.policy import Policy, load_policy
+
+POLICY_FILE = 'policy.safetensors'
+READY = Path(__file__).resolve().parent.parent / 'policies'
+
+
+def ready_policies() -> list[str]:
+  """Names of the policies that come with the package."""
+  return sorted(path.stem for path in READY.glob('*.safetensors'))
+
+
+def find_policy(reference: str) -> Path:
+  """The policy file that a user means.
+
+  Raises:
+    UserError: there is none; names the ready policies.
+  """
+  path = Path(reference)
+  if path.is_dir():
+    if (path / POLICY_FILE).is_file():
+      return path / POLICY_FILE
+    raise UserError(f'the folder {path} holds no {POLICY_FILE}: the run has not saved a policy yet, or is no run.')
+  if path.is_file():
+    return path
+  if reference in ready_policies():
+    return READY / f'{reference}.safetensors'
+  if path.suffix or len(path.parts) > 1:
+    raise UserError(f'there is no policy file or run {reference!r}. Ready policies: {", ".join(ready_policies())}.')
+  raise unknown('run, policy file or ready policy', reference, ready_policies())
+
+
+def load(reference: str) -> Policy:
+  """Loads the policy that a user means. Raises UserError where there is none, or it is damaged."""
+  return load_policy(find_policy(reference))

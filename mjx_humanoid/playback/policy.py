@@ -1,0 +1,136 @@
+"""The portable policy: a safetensors file with weights, normaliser and all that playback needs to know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from mjx_humanoid.config import TaskConfig, restore
+from mjx_humanoid.errors import UserError
+
+FORMAT = 1  # raised when a file of this version can no longer be read by older code
+CLIP = 10.0  # standard deviations of the normalised observation, as in rl/normalize.py
+
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+  'elu': lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+  'relu': lambda x: np.maximum(x, 0),
+  'swish': lambda x: x / (1 + np.exp(-np.clip(x, -80, None))),
+  'tanh': np.tanh,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Policy:
+  """Maps observations to controls in [-1, 1]. All arrays float32."""
+
+  kernels: tuple[np.ndarray, ...]  # each [in, out]; the last gives the mean action
+  biases: tuple[np.ndarray, ...]  # each [out]
+  log_std: np.ndarray  # [A]
+  mean: np.ndarray  # [O]
+  std: np.ndarray  # [O]
+  activation: str
+  task: TaskConfig
+  info: dict[str, Any]  # how it was made: name, seed, timesteps, versions, date
+
+  @property
+  def name(self) -> str:
+    """Of the run that made it."""
+    return str(self.info.get('name', 'policy'))
+
+  @property
+  def observation_size(self) -> int:
+    """Elements of an observation."""
+    return len(self.mean)
+
+  def __call__(self, obs: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+    """Controls [..., A] for observations [..., O]: the mean action, or a sample where `rng` is given.
+
+    Raises:
+      UserError: the observation has another size than the policy was trained on.
+    """
+    if np.shape(obs)[-1:] != self.mean.shape:
+      raise UserError(f'{self.name} takes observations of {len(self.mean)} elements, not {np.shape(obs)}.')
+    x = np.clip((np.asarray(obs, np.float32) - self.mean) / self.std, -CLIP, CLIP)
+    activation = ACTIVATIONS[self.activation]
+    for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
+      x = activation(x @ kernel + bias)
+    action = x @ self.kernels[-1] + self.biases[-1]
+    if rng is not None:
+      action = action + np.exp(self.log_std) * rng.standard_normal(action.shape, np.float32)
+    return np.clip(action, -1.0, 1.0)
+
+
+def save_policy(policy: Policy, path: Path) -> None:
+  """Writes the policy, whole or not at all. Raises UserError where the disk is full or read-only."""
+  arrays = {'log_std': policy.log_std, 'normalizer.mean': policy.mean, 'normalizer.std': policy.std}
+  for i, (kernel, bias) in enumerate(zip(policy.kernels, policy.biases, strict=True)):
+    arrays |= {f'layer_{i}.kernel': kernel, f'layer_{i}.bias': bias}
+  metadata = {
+    'format': str(FORMAT),
+    'activation': policy.activation,
+    'task': json.dumps(vars(policy.task)),
+    'info': json.dumps(policy.info),
+  }
+  content = save({k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items()}, metadata)
+  partial = path.with_name(path.name + '.partial')
+  try:
+    partial.write_bytes(content)
+    partial.replace(path)
+  except OSError as error:
+    raise UserError(f'the policy cannot be written to {path}: {error.strerror or error}.') from error
+
+
+def load_policy(path: Path) -> Policy:
+  """Reads a policy file. Nothing in it is run.
+
+  Raises:
+    UserError: the file is missing, damaged, of another format, or not a policy.
+  """
+  try:
+    with safe_open(path, 'numpy') as file:
+      metadata = file.metadata() or {}
+      arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dict
+  except (OSError, SafetensorError) as error:
+    raise UserError(f'{path} is not a readable policy file: {error}') from None
+  if metadata.get('format') != str(FORMAT):
+    raise UserError(
+      f'{path} is a policy of format {metadata.get("format", "unknown")!r}; this version reads format {FORMAT}.'
+      ' Export it again with the version that made it, or update mjx_humanoid.'
+    )
+  try:
+    policy = _assemble(arrays, metadata)
+  except (KeyError, ValueError) as error:
+    raise UserError(f'{path} is damaged: {error}') from None
+  _check_shapes(policy, path)
+  return policy
+
+
+def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy:
+  layers = range(sum(name.endswith('.kernel') for name in arrays))
+  if metadata['activation'] not in ACTIVATIONS:
+    raise ValueError(f'unknown activation {metadata["activation"]!r}')
+  return Policy(
+    kernels=tuple(arrays[f'layer_{i}.kernel'] for i in layers),
+    biases=tuple(arrays[f'layer_{i}.bias'] for i in layers),
+    log_std=arrays['log_std'],
+    mean=arrays['normalizer.mean'],
+    std=arrays['normalizer.std'],
+    activation=metadata['activation'],
+    task=restore(TaskConfig, json.loads(metadata['task']), 'task'),
+    info=json.loads(metadata['info']),
+  )
+
+
+def _check_shapes(policy: Policy, path: Path) -> None:
+  widths = [len(policy.mean), *(len(b) for b in policy.biases)]
+  shapes = list(zip(widths[:-1], widths[1:], strict=True))
+  finite = all(np.isfinite(a).all() for a in (*policy.kernels, *policy.biases, policy.mean, policy.std, policy.log_std))
+  if not shapes or [k.shape for k in policy.kernels] != shapes or policy.log_std.shape != (widths[-1],) or not finite:
+    raise UserError(f'{path} is damaged: its layers do not fit each other or hold numbers that are not finite.')

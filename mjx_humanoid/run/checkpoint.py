@@ -1,0 +1,140 @@
+"""Checkpoints: the whole training state by Orbax, with a SHA-256 manifest that is checked on load."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from mjx_humanoid.errors import UserError
+
+MANIFEST = 'manifest.json'
+BEST = 'best.json'
+Arrays = dict[str, np.ndarray]
+
+
+def flatten(tree: Any) -> Arrays:
+  """Every array of a tree by its path."""
+  leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+  return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+
+
+def unflatten(template: Any, arrays: Arrays, source: Path) -> Any:
+  """A tree like `template`, filled with `arrays`.
+
+  Raises:
+    UserError: names or shapes differ, so the arrays are of another task, network or algorithm.
+  """
+  leaves, structure = jax.tree_util.tree_flatten_with_path(template)
+  shapes = {jax.tree_util.keystr(path): np.shape(leaf) for path, leaf in leaves}
+  found = {name: array.shape for name, array in arrays.items()}
+  if different := sorted(n for n in shapes.keys() | found.keys() if shapes.get(n) != found.get(n)):
+    name = different[0]
+    raise UserError(
+      f'the checkpoint {source} is of another task, network or algorithm: {name} is'
+      f' {found.get(name, "absent")} there and {shapes.get(name, "absent")} here.'
+    )
+  return jax.tree_util.tree_unflatten(structure, [arrays[name] for name in shapes])
+
+
+@dataclass
+class CheckpointStore:
+  """The checkpoints of one run: the last `keep`, and the best."""
+
+  folder: Path
+  keep: int
+
+  def steps(self) -> list[int]:
+    """Environment steps of the complete checkpoints, in order."""
+    return sorted(int(p.name) for p in self.folder.glob('*') if p.name.isdigit() and (p / MANIFEST).is_file())
+
+  def path(self, step: int) -> Path:
+    """Where the checkpoint of an environment step lies."""
+    return self.folder / f'{step:012d}'
+
+  def best(self) -> int | None:
+    """Environment step of the checkpoint with the highest score, if any."""
+    try:
+      return int(json.loads((self.folder / BEST).read_text())['step'])
+    except (OSError, ValueError, KeyError):
+      return None
+
+  def save(self, step: int, tree: Any, score: float) -> Path:
+    """Writes a checkpoint, whole or not at all, then deletes those no longer kept.
+
+    Raises:
+      UserError: the disk is full or cannot be written; older checkpoints stay.
+    """
+    import orbax.checkpoint as ocp  # late: a second of imports that training need not wait for
+
+    final, partial = self.path(step), self.folder / f'{step:012d}.partial'
+    try:
+      self.folder.mkdir(parents=True, exist_ok=True)
+      shutil.rmtree(partial, ignore_errors=True)
+      ocp.PyTreeCheckpointer().save(partial.resolve(), flatten(tree))
+      (partial / MANIFEST).write_text(json.dumps(digests(partial), indent=1))
+      shutil.rmtree(final, ignore_errors=True)
+      partial.rename(final)
+    except (OSError, ValueError, RuntimeError) as error:
+      shutil.rmtree(partial, ignore_errors=True)
+      reason = str(error).split('\n')[0]
+      raise UserError(
+        f'the checkpoint at step {step:,} cannot be written to {self.folder}: {reason}.'
+        ' Earlier checkpoints are kept; free some space and go on with train --resume.'
+      ) from error
+    self._keep_best(step, score)
+    return final
+
+  def _keep_best(self, step: int, score: float) -> None:
+    best = json.loads((self.folder / BEST).read_text()) if (self.folder / BEST).is_file() else None
+    if best is None or score >= best['score']:
+      best = {'step': step, 'score': score}
+      (self.folder / BEST).write_text(json.dumps(best))
+    for old in self.steps()[: -self.keep]:
+      if old != best['step']:
+        shutil.rmtree(self.path(old))
+
+  def load(self, step: int | None = None) -> tuple[int, Arrays, Path]:
+    """The arrays of a checkpoint, by default the latest, after its digests have been checked.
+
+    Raises:
+      UserError: there is none, or it was truncated or altered.
+    """
+    steps = self.steps()
+    if not steps:
+      raise UserError(f'there is no complete checkpoint in {self.folder}.')
+    if step is not None and step not in steps:
+      raise UserError(f'there is no checkpoint of step {step} in {self.folder}; there are {steps}.')
+    step = steps[-1] if step is None else step
+    return step, read(self.path(step)), self.path(step)
+
+
+def digests(folder: Path) -> dict[str, str]:
+  """SHA-256 of every file below a folder, but the manifest, by relative path."""
+  files = sorted(p for p in folder.rglob('*') if p.is_file() and p.name != MANIFEST)
+  return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def read(folder: Path) -> Arrays:
+  """Restores one checkpoint folder. Raises UserError where it differs from its manifest."""
+  import orbax.checkpoint as ocp
+
+  try:
+    expected = json.loads((folder / MANIFEST).read_text())
+  except (OSError, json.JSONDecodeError) as error:
+    raise UserError(f'the checkpoint {folder} has no readable manifest: {error}.') from None
+  found = digests(folder)
+  if changed := sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n)):
+    raise UserError(
+      f'the checkpoint {folder} was truncated or altered ({changed[0]} differs from its manifest);'
+      ' delete that folder to go on from the one before.'
+    )
+  checkpointer = ocp.PyTreeCheckpointer()
+  restored = checkpointer.restore(folder.resolve())
+  return {name: np.asarray(array) for name, array in restored.items()}

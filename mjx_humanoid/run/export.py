@@ -1,0 +1,53 @@
+"""From a learner to the portable policy."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+from typing import Any
+
+import numpy as np
+
+from mjx_humanoid import __version__
+from mjx_humanoid.playback.policy import Policy
+from mjx_humanoid.run.setup import Setup
+
+PACKAGES = ('mujoco', 'mujoco-mjx', 'jax', 'flax', 'optax', 'brax')
+
+
+def versions() -> dict[str, str]:
+  """Versions of this package and of those that results depend on."""
+  installed = {name: importlib.metadata.version(name) for name in PACKAGES}
+  return {'mjx_humanoid': __version__, 'python': platform.python_version(), **installed}
+
+
+def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
+  """The acting part of a learner, with how it was made."""
+  actor = setup.algorithm.actor(learner)
+
+  def array(x: Any) -> np.ndarray:
+    return np.asarray(x, np.float32)
+
+  return Policy(
+    kernels=tuple(map(array, actor.kernels)),
+    biases=tuple(map(array, actor.biases)),
+    log_std=array(actor.log_std),
+    mean=array(actor.mean),
+    std=array(actor.std),
+    activation=setup.config.network.activation,
+    task=setup.config.task,
+    info={
+      'name': setup.config.name,
+      'algorithm': setup.config.algorithm,
+      'engine': setup.env.engine.name,
+      'seed': setup.config.seed,
+      'timesteps': timesteps,
+      'num_envs': setup.config.num_envs,
+      'joints': list(setup.env.task.body.joint_names),
+      'actuators': list(setup.env.task.body.actuator_names),
+      'control_step': setup.env.task.body.control_step,
+      'date': datetime.date.today().isoformat(),
+      'versions': versions(),
+    },
+  )

@@ -1,0 +1,124 @@
+"""Trains a policy: python -m mjx_humanoid.train --config=configs/stand.py [--config.name=value ...]"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mjx_humanoid import config as schema
+from mjx_humanoid import config_file
+from mjx_humanoid.errors import UserError, command
+
+if TYPE_CHECKING:
+  from mjx_humanoid.run.setup import Setup
+
+CONFIG_FILE = 'config.json'
+RECORDINGS = 'recordings'
+VIDEO_SECONDS = 10.0
+
+
+@command
+def main(argv: Sequence[str]) -> None:
+  """The command."""
+  started = process_start()
+  parser = config_file.parser('train', __doc__)
+  parser.epilog = config_file.settings_help()
+  parser.add_argument('--config', default='configs/stand.py', help='config file, or the name of a ready one')
+  parser.add_argument('--resume', metavar='RUN', help='folder of a run to go on with, exactly where it was')
+  arguments, rest = parser.parse_known_args(argv)
+  overrides = config_file.split_overrides(rest)
+  if arguments.resume:
+    config, folder = resumed(Path(arguments.resume), overrides)
+  else:
+    loaded = config_file.load_config(arguments.config)
+    config = schema.resolve(config_file.apply_overrides(loaded, overrides))
+    folder = Path(config.run_dir) / config.name
+    if folder.exists():
+      raise UserError(
+        f'the run folder {folder} exists; choose another with --config.name=... or go on with --resume={folder}'
+      )
+  train(config, folder, resume=bool(arguments.resume), started=started)
+
+
+def resumed(folder: Path, overrides: dict[str, str]) -> tuple[schema.Config, Path]:
+  """The config of a run, with overrides. Raises UserError where the folder holds no run."""
+  if not (folder / CONFIG_FILE).is_file():
+    raise UserError(f'{folder} is not a run: it has no {CONFIG_FILE}. Runs are in the folder runs/ by default.')
+  stored = schema.ConfigDict(schema.to_dict(config_file.load_json(folder / CONFIG_FILE)))
+  return schema.resolve(config_file.apply_overrides(stored, overrides)), folder
+
+
+def train(config: schema.Config, folder: Path, *, resume: bool, started: float) -> dict[str, Any]:
+  """Trains, and returns the report card.
+
+  Args:
+    folder: of the run, made here unless it is resumed.
+    started: when the process began, for the report.
+  """
+  print(f'mjx_humanoid on {hardware()}', flush=True)
+  from mjx_humanoid.media.recorder import Recorder
+  from mjx_humanoid.playback.find import load
+  from mjx_humanoid.run.cache import use_compilation_cache
+  from mjx_humanoid.run.loop import Loop, headline
+  from mjx_humanoid.run.setup import prepare
+
+  use_compilation_cache()
+  setup = prepare(config)
+  announce(setup, folder)
+  if not resume:
+    make_folder(folder)
+  config_file.save_json(config, folder / CONFIG_FILE)
+  recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)
+  report = Loop(setup, folder, recorder if config.render_interval else None, started).run(resume)
+  print(headline(report) if 'card' in report else 'stopped and saved; no report card was made')
+  if report['stopped_early']:
+    print(f'go on with: python -m mjx_humanoid.train --resume={folder}')
+    return report
+  if config.render_interval:
+    print('rendering the final video ...', flush=True)
+    print(recorder.final(load(str(folder))))
+  print(f'next: python -m mjx_humanoid.play {folder}\n      python -m mjx_humanoid.evaluate {folder}')
+  return report
+
+
+def announce(setup: Setup, folder: Path) -> None:
+  """Says what is about to happen, and why so."""
+  config, env = setup.config, setup.env
+  engine = env.engine.name
+  threads = getattr(env.engine, 'num_threads', 0)
+  on = f' on {threads} threads' if threads else ''
+  print(f'engine {engine}{on} ({setup.engine_reason}); {config.num_envs} worlds of {config.task.robot}')
+  print(f'task {config.task.reward!r}, {config.total_timesteps:,} steps, seed {config.seed}; run folder {folder}')
+
+
+def make_folder(folder: Path) -> None:
+  """Makes the run folder. Raises UserError where that is impossible."""
+  try:
+    folder.mkdir(parents=True)
+  except OSError as error:
+    raise UserError(f'the run folder {folder} cannot be made: {error.strerror or error}.') from None
+
+
+def hardware() -> str:
+  """The processor, its cores and, where there is one, the GPU's driver device."""
+  cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+  gpu = ', NVIDIA GPU present' if Path('/dev/nvidia0').exists() else ''
+  return f'{platform.system()} {platform.machine()}, {cores} cores{gpu}'
+
+
+def process_start() -> float:
+  """When this process began, in seconds since the epoch; now, where the system does not say."""
+  try:
+    import psutil
+
+    return float(psutil.Process().create_time())
+  except ImportError:
+    return time.time()
+
+
+if __name__ == '__main__':
+  main()
