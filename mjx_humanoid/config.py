@@ -92,6 +92,7 @@ class PPOConfig:
   max_grad_norm: float = setting(1.0, 'gradients are scaled down to this global norm', above=0)
   normalize_observations: bool = setting(True, 'by a running mean and standard deviation')
   normalize_advantages: bool = setting(True, 'within each minibatch')
+  mirror: bool = setting(True, 'learn from half of the experience as seen in a mirror, left and right exchanged')
 
 
 @dataclass(frozen=True)

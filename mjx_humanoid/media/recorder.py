@@ -54,7 +54,7 @@ class Recorder:
       stdout=subprocess.DEVNULL,
       stderr=subprocess.PIPE,
       text=True,
-      preexec_fn=nice,  # noqa: PLW1509: nice is async-signal-safe
+      preexec_fn=nice,  # noqa: PLW1509 (nice is async-signal-safe)
     )
 
   def _collect(self) -> None:

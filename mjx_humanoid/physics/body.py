@@ -23,6 +23,7 @@ class Body:
   default_qpos: np.ndarray  # [nq] m, unit quaternion, rad: the standing pose
   joint_names: tuple[str, ...]  # hinges, in qpos order after the free joint
   joint_range: np.ndarray  # [joints, 2] rad
+  joint_axes: np.ndarray  # [joints, 3] unit vectors in the frames of their bodies
   actuator_names: tuple[str, ...]
   actuator_dofs: np.ndarray  # [nu] int, the element of qvel that each motor drives
   torque_limit: np.ndarray  # [nu] N m at ctrl = 1
@@ -64,6 +65,7 @@ def describe(robot: Robot, model: mujoco.MjModel, frame_skip: int = 0) -> Body:
     default_qpos=model.qpos0.astype(np.float32),
     joint_names=tuple(model.joint(i).name for i in hinges),
     joint_range=model.jnt_range[1:].astype(np.float32),
+    joint_axes=model.jnt_axis[1:].astype(np.float32),
     actuator_names=tuple(model.actuator(i).name for i in range(model.nu)),
     actuator_dofs=model.jnt_dofadr[model.actuator_trnid[:, 0]].astype(int),
     torque_limit=(model.actuator_gear[:, 0] * model.actuator_ctrlrange[:, 1]).astype(np.float32),

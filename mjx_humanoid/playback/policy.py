@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def load_policy(path: Path) -> Policy:
   try:
     with safe_open(path, 'numpy') as file:
       metadata = file.metadata() or {}
-      arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dict
+      arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
   except (OSError, SafetensorError) as error:
     raise UserError(f'{path} is not a readable policy file: {error}') from None
   if metadata.get('format') != str(FORMAT):
@@ -130,7 +131,7 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
 
 def _check_shapes(policy: Policy, path: Path) -> None:
   widths = [len(policy.mean), *(len(b) for b in policy.biases)]
-  shapes = list(zip(widths[:-1], widths[1:], strict=True))
+  shapes = list(itertools.pairwise(widths))
   finite = all(np.isfinite(a).all() for a in (*policy.kernels, *policy.biases, policy.mean, policy.std, policy.log_std))
   if not shapes or [k.shape for k in policy.kernels] != shapes or policy.log_std.shape != (widths[-1],) or not finite:
     raise UserError(f'{path} is damaged: its layers do not fit each other or hold numbers that are not finite.')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ def rollout(
       context = scene.context(len(datas), step, last_action)
       ctrl = controller(scene.observe(view, scene.body, context))
       last_action = view.ctrl
-      list(pool.map(lambda i: _step(scene, datas[i], ctrl[i]), range(len(datas))))  # noqa: B023: used at once
+      list(pool.map(functools.partial(_step, scene), datas, ctrl))
       view = view_of(datas)
       views.append(view)
       context = scene.context(len(datas), step + 1, last_action)

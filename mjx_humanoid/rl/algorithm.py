@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from mjx_humanoid.config import Config
@@ -15,11 +16,29 @@ L = TypeVar('L')
 Metrics = dict[str, Array]
 
 
+class Mirror(NamedTuple):
+  """Left and right exchanged: mirrored = signs * x[..., sources]."""
+
+  obs_sources: Array  # [O] int
+  obs_signs: Array  # [O]
+  action_sources: Array  # [A] int
+  action_signs: Array  # [A]
+
+  def obs(self, obs: Array) -> Array:
+    """Observations [..., O] in the mirror."""
+    return obs[..., self.obs_sources] * self.obs_signs
+
+  def action(self, action: Array) -> Array:
+    """Actions [..., A] in the mirror."""
+    return action[..., self.action_sources] * self.action_signs
+
+
 class Spec(NamedTuple):
-  """Sizes of what the networks see and do."""
+  """What an algorithm needs to know of an environment."""
 
   observation_size: int
   action_size: int
+  mirror: Callable[[], Mirror]  # made only where an algorithm asks for it
 
 
 class Actor(NamedTuple):
@@ -37,7 +56,7 @@ class Algorithm(Protocol[L]):
 
   unroll_length: int  # control steps of each world between updates
 
-  def init(self, key: Key, spec: Spec) -> L:
+  def init(self, key: Key) -> L:
     """A fresh learner."""
     ...
 
@@ -62,10 +81,10 @@ def algorithms() -> dict[str, str]:
   return {m.__name__.rpartition('.')[2]: first_line(m) for m in modules if hasattr(m, 'make')}
 
 
-def make_algorithm(config: Config) -> Algorithm[Any]:
-  """The algorithm that the config names. Raises UserError where there is no such one."""
+def make_algorithm(config: Config, spec: Spec) -> Algorithm[Any]:
+  """The algorithm that the config names, for an environment. Raises UserError where there is no such one."""
   if config.algorithm not in (names := algorithms()):
     raise unknown('algorithm', config.algorithm, names)
   module = importlib.import_module(f'{__name__.rpartition(".")[0]}.{config.algorithm}')
-  algorithm: Algorithm[Any] = module.make(config)
+  algorithm: Algorithm[Any] = module.make(config, spec)
   return algorithm

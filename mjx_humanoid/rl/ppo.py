@@ -11,7 +11,7 @@ import optax
 
 from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
 from mjx_humanoid.rl import networks, normalize
-from mjx_humanoid.rl.algorithm import Actor, Metrics, Spec
+from mjx_humanoid.rl.algorithm import Actor, Metrics, Mirror, Spec
 from mjx_humanoid.rl.returns import gae
 from mjx_humanoid.types import Array, Key, Transition
 
@@ -41,18 +41,32 @@ class Batch(NamedTuple):
   target: Array  # of the value
 
 
-def make(config: Config) -> PPO:
+def make(config: Config, spec: Spec) -> PPO:
   """PPO with the config's network and hyperparameters."""
-  return PPO(config.network, config.ppo, config.total_timesteps)
+  mirror = spec.mirror() if config.ppo.mirror else None
+  return PPO(config.network, config.ppo, config.total_timesteps, spec.observation_size, spec.action_size, mirror)
 
 
-@dataclass(frozen=True)
+def pick(data: Batch, images: Batch | None, rows: Array, key: Key) -> Batch:
+  """Rows of the data, each with even odds as its mirror image where there is one."""
+  part: Batch = jax.tree.map(lambda x: x[rows], data)
+  if images is None:
+    return part
+  coin = jax.random.bernoulli(key, shape=rows.shape)
+  image = jax.tree.map(lambda x: x[rows], images)
+  return jax.tree.map(lambda a, b: jnp.where(coin.reshape((-1,) + (1,) * (a.ndim - 1)), a, b), part, image)
+
+
+@dataclass(frozen=True, eq=False)
 class PPO:
   """See Algorithm."""
 
   network: NetworkConfig
   hyper: PPOConfig
   total_timesteps: int
+  observation_size: int
+  action_size: int
+  mirror: Mirror | None = None
 
   @property
   def unroll_length(self) -> int:
@@ -64,13 +78,13 @@ class PPO:
     """Clipped gradients and Adam; the learning rate is applied apart, because it may adapt."""
     return optax.chain(optax.clip_by_global_norm(self.hyper.max_grad_norm), optax.scale_by_adam(eps=1e-5))
 
-  def init(self, key: Key, spec: Spec) -> Learner:
+  def init(self, key: Key) -> Learner:
     """See Algorithm."""
-    params = self._net(spec.action_size).init(key, jnp.zeros(spec.observation_size))['params']
+    params = self._net().init(key, jnp.zeros(self.observation_size))['params']
     return Learner(
       params=params,
       opt_state=self.optimizer.init(params),
-      normalizer=normalize.init(spec.observation_size),
+      normalizer=normalize.init(self.observation_size),
       learning_rate=jnp.asarray(self.hyper.learning_rate),
       timesteps=jnp.zeros(()),
     )
@@ -83,14 +97,16 @@ class PPO:
 
   def update(self, learner: Learner, batch: Transition, key: Key) -> tuple[Learner, Metrics]:
     """See Algorithm."""
+    key, mirror_key = jax.random.split(key)
     data, value_metrics = self._prepare(learner, batch)
+    images = self._mirrored(learner, data) if self.mirror else None
     size = data.action.shape[0]
     minibatches = size // self.hyper.batch_size
     old_log_std = learner.params['log_std']
 
-    def minibatch(carry: tuple[Any, Any], rows: Array) -> tuple[tuple[Any, Any], Metrics]:
+    def minibatch(carry: tuple[Any, Any], chosen: tuple[Array, Key]) -> tuple[tuple[Any, Any], Metrics]:
       params, opt_state = carry
-      part: Batch = jax.tree.map(lambda x: x[rows], data)
+      part = pick(data, images, *chosen)
       (_, metrics), grads = jax.value_and_grad(self.loss, has_aux=True)(params, part, old_log_std)
       updates, opt_state = self.optimizer.update(grads, opt_state, params)
       params = optax.apply_updates(params, jax.tree.map(lambda u: -rate * u, updates))
@@ -99,7 +115,8 @@ class PPO:
     rate = self._rate(learner)
     keys = jax.random.split(key, self.hyper.num_epochs)
     order = jax.vmap(lambda k: jax.random.permutation(k, size))(keys).reshape(-1, self.hyper.batch_size)
-    (params, opt_state), metrics = jax.lax.scan(minibatch, (learner.params, learner.opt_state), order)
+    coins = jax.random.split(mirror_key, len(order))
+    (params, opt_state), metrics = jax.lax.scan(minibatch, (learner.params, learner.opt_state), (order, coins))
     last_epoch = jax.tree.map(lambda x: x[-minibatches:].mean(), metrics)
     averaged = jax.tree.map(jnp.mean, metrics)
     averaged |= {'kl': last_epoch['kl'], 'learning_rate': rate, **value_metrics}
@@ -107,7 +124,7 @@ class PPO:
       params=params,
       opt_state=opt_state,
       # Statistics move after the update, so that it sees what the actions were chosen by.
-      normalizer=normalize.update(learner.normalizer, batch.obs),
+      normalizer=self._observe_all(learner.normalizer, batch.obs),
       learning_rate=self._adapted(rate, last_epoch['kl']),
       timesteps=learner.timesteps + size,
     )
@@ -161,6 +178,16 @@ class PPO:
     explained = 1 - jnp.var(target - value) / (jnp.var(target) + 1e-8)
     return jax.tree.map(lambda x: x.reshape((-1, *x.shape[2:])), rows), {'explained_variance': explained}
 
+  def _mirrored(self, learner: Learner, data: Batch) -> Batch:
+    """The same experience seen in a mirror, as the policy that acted would have judged it there.
+
+    Mirrored data as in Abdolhosseini et al., 2019; a mirrored step is as good as the step itself.
+    """
+    assert self.mirror is not None
+    obs, action = self.mirror.obs(data.obs), self.mirror.action(data.action)
+    mean, log_std = self._apply(learner.params, obs, 'act')
+    return data._replace(obs=obs, action=action, log_prob=networks.log_prob(action, mean, log_std), mean=mean)
+
   def _rate(self, learner: Learner) -> Array:
     if self.hyper.lr_schedule != 'linear':
       return learner.learning_rate
@@ -174,11 +201,17 @@ class PPO:
     faster = jnp.where(kl < self.hyper.target_kl / 2, rate * ADAPTIVE_FACTOR, slower)
     return jnp.clip(faster, ADAPTIVE_LOW, ADAPTIVE_HIGH)
 
+  def _observe_all(self, normalizer: normalize.Normalizer, obs: Array) -> normalize.Normalizer:
+    """Statistics of the observations and, where used, of their mirror images, so that both are scaled alike."""
+    if self.mirror is None:
+      return normalize.update(normalizer, obs)
+    return normalize.update(normalizer, jnp.concatenate([obs, self.mirror.obs(obs)]))
+
   def _normalize(self, learner: Learner, obs: Array) -> Array:
     return normalize.normalize(learner.normalizer, obs) if self.hyper.normalize_observations else obs
 
-  def _net(self, action_size: int) -> networks.ActorCritic:
-    return networks.ActorCritic(self.network, action_size)
+  def _net(self) -> networks.ActorCritic:
+    return networks.ActorCritic(self.network, self.action_size)
 
   def _apply(self, params: Any, obs: Array, method: str = '__call__') -> Any:
-    return self._net(params['log_std'].shape[0]).apply({'params': params}, obs, method=method)
+    return self._net().apply({'params': params}, obs, method=method)

@@ -12,9 +12,10 @@ from mjx_humanoid.envs.env import Env
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.engine import choose, make_engine
 from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.rl.algorithm import Algorithm, make_algorithm
+from mjx_humanoid.rl.algorithm import Algorithm, Mirror, Spec, make_algorithm
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.task import check_reward, make_task
+from mjx_humanoid.tasks.mirror import action_map, observation_map
+from mjx_humanoid.tasks.task import Task, check_reward, make_task
 
 CHECKED_STARTS = 64  # start states that a reward is tried on before training
 
@@ -36,7 +37,6 @@ def prepare(config: Config) -> Setup:
     UserError: a name that does not exist, an engine this machine lacks, a reward that does not work.
   """
   robot = robots()[config.task.robot]
-  algorithm = make_algorithm(config)
   engine_name, reason = choose(config.engine)
   model = build_model(robot)
   body = describe(robot, model, config.task.frame_skip)
@@ -44,5 +44,11 @@ def prepare(config: Config) -> Setup:
   substeps = config.task.frame_skip or robot.frame_skip
   engine = make_engine(engine_name, model, config.num_envs, substeps, config.num_threads)
   env = Env(task, engine, model, config.num_envs)
+  algorithm = make_algorithm(config, Spec(env.observation_size, env.action_size, lambda: mirror_of(task)))
   check_reward(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view, config.task.reward)
   return Setup(config, env, algorithm, reason)
+
+
+def mirror_of(task: Task) -> Mirror:
+  """How the task's observations and actions look in a mirror. Raises UserError where they have no image."""
+  return Mirror(*observation_map(task.observe, task.body), *action_map(task.body))

@@ -10,7 +10,7 @@ import numpy as np
 
 from mjx_humanoid._environment import COMPILER_OPTIONS
 from mjx_humanoid.envs.env import Bank
-from mjx_humanoid.rl.algorithm import Metrics, Spec
+from mjx_humanoid.rl.algorithm import Metrics
 from mjx_humanoid.rl.collect import Collected, HostCollector, collect_traced, stack
 from mjx_humanoid.run.setup import Setup
 from mjx_humanoid.types import Key
@@ -49,7 +49,7 @@ class Trainer:
     """A fresh training, from the config's seed."""
     env, algorithm = self.setup.env, self.setup.algorithm
     keys = jax.random.split(jax.random.PRNGKey(self._seed), 4)
-    learner = jax.jit(lambda k: algorithm.init(k, Spec(env.observation_size, env.action_size)))(keys[0])
+    learner = jax.jit(algorithm.init)(keys[0])
     state, qpos, qvel = jax.jit(env.begin)(keys[1], self.bank(0))
     physics = env.engine.init(qpos, qvel)
     return TrainState(learner, Collected(physics, state, keys[2]), keys[3], 0)

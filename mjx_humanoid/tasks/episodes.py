@@ -13,9 +13,9 @@ STARTS: Registry[StartFn] = Registry('start')
 
 # Perturbations at strength 1, as standard deviations.
 JOINT_NOISE = 0.05  # rad
-TILT_NOISE = 0.03  # rad, about each axis
-VELOCITY_NOISE = 0.1  # m/s and rad/s of the torso
-JOINT_VELOCITY_NOISE = 0.25  # rad/s
+TILT_NOISE = 0.02  # rad, about each axis
+VELOCITY_NOISE = 0.05  # m/s and rad/s of the torso
+JOINT_VELOCITY_NOISE = 0.1  # rad/s
 
 
 @TERMINATIONS.register()

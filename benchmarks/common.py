@@ -1,0 +1,42 @@
+"""What the benchmarks share: the machine they ran on, and their results on disk."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / 'results'
+
+
+def machine() -> dict[str, Any]:
+  """Date, processor, cores, accelerator and versions."""
+  import jax
+
+  from mjx_humanoid.run.export import versions
+
+  model = platform.processor() or platform.machine()
+  cpuinfo = Path('/proc/cpuinfo')
+  if cpuinfo.exists():
+    names = [line.split(':')[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith('model name')]
+    model = names[0] if names else model
+  device = jax.devices()[0]
+  return {
+    'date': datetime.date.today().isoformat(),
+    'processor': model,
+    'cores': len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count(),
+    'accelerator': device.device_kind if device.platform != 'cpu' else None,
+    'versions': versions(),
+  }
+
+
+def save(name: str, result: dict[str, Any]) -> Path:
+  """Writes benchmarks/results/<name>.json, with the machine, and returns its path."""
+  RESULTS.mkdir(exist_ok=True)
+  path = RESULTS / f'{name}.json'
+  path.write_text(json.dumps({'machine': machine(), **result}, indent=2) + '\n')
+  print(f'wrote {path}')
+  return path

@@ -1,0 +1,93 @@
+"""The task 'stand' as a Gymnasium environment on one MjData, in NumPy alone: what a Stable-Baselines3 user would write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import mujoco
+import numpy as np
+
+from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.model import build_model, quiet
+from mjx_humanoid.playback.rollout import view_of
+from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
+from mjx_humanoid.types import Context, View
+
+
+def gaussian(error: Any, scale: float) -> float:
+  return float(np.exp(-np.sum(np.square(error)) / scale**2))
+
+
+class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
+  """The same model, physics steps, observation, reward, end and start states as the trainer's."""
+
+  def __init__(self, config: TaskConfig, weights: dict[str, float], seed: int = 0) -> None:
+    quiet()
+    robot = robots()[config.robot]
+    self.model = build_model(robot)
+    self.data = mujoco.MjData(self.model)
+    self.body = describe(robot, self.model, config.frame_skip)
+    self.config, self.weights = config, weights
+    self.substeps = config.frame_skip or robot.frame_skip
+    self.limit = round(config.episode_length / self.body.control_step)
+    self.rng = np.random.default_rng(seed)
+    self.last_action = np.zeros(self.body.nu, np.float32)
+    size = self._observe(self._view()).shape[0]
+    self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float32)
+    self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self.body.nu,), np.float32)
+
+  def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    super().reset(seed=seed)
+    qpos, qvel = STARTS[self.config.start](self.body, self.rng, 1, self.config.start_strength)
+    mujoco.mj_resetData(self.model, self.data)
+    self.data.qpos[:], self.data.qvel[:] = qpos[0], qvel[0]
+    mujoco.mj_forward(self.model, self.data)
+    self.steps, self.last_action = 0, np.zeros(self.body.nu, np.float32)
+    return self._observe(self._view()), {}
+
+  def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    self.data.ctrl[:] = np.clip(action, -1, 1)
+    mujoco.mj_step(self.model, self.data, self.substeps)
+    self.steps += 1
+    view = self._view()
+    reward = sum(self.terms(view, self.last_action).values())
+    self.last_action = view.ctrl
+    terminated = bool(TERMINATIONS[self.config.termination](view, self.body, self._context()))
+    return self._observe(view), reward, terminated, self.steps >= self.limit and not terminated, {}
+
+  def terms(self, view: View, last_action: np.ndarray) -> dict[str, float]:
+    """The weighted terms of tasks/rewards.py, written again in NumPy."""
+    body, sensor = self.body, lambda name: self.body.sensor(view, name)
+    feet = np.mean([sensor(f'{foot}_pos') for foot in body.robot.feet], axis=0)
+    com, com_vel, up = sensor('com_pos'), sensor('com_vel'), sensor('torso_up')
+    lead = np.sqrt(max(com[2] - feet[2], 0.1) / 9.81)
+    forward = sensor('torso_forward')[:2] / (np.linalg.norm(sensor('torso_forward')[:2]) + 1e-6)
+    heading = np.array([com_vel[:2] @ forward, forward[0] * com_vel[1] - forward[1] * com_vel[0]])
+    offset = view.qpos[7:] - body.default_qpos[7:]
+    values = {
+      'alive': 1.0,
+      'height': gaussian(sensor('torso_pos')[2] - body.robot.standing_height, 0.15),
+      'upright': gaussian(up[:2], 0.42),
+      'balance': gaussian((com + lead * com_vel - feet)[:2], 0.25),
+      'velocity': gaussian(heading - np.asarray(self.config.command[:2]), 0.3),
+      'posture': gaussian(np.sqrt(np.mean(offset**2) + 1e-8), 0.5),
+      'energy': float(np.sum(np.abs(view.ctrl * body.torque_limit * view.qvel[body.actuator_dofs]))) / 1000,
+      'action_rate': float(np.mean((view.ctrl - last_action) ** 2)),
+    }
+    return {name: weight * values[name] for name, weight in self.weights.items()}
+
+  def _view(self) -> View:
+    return View(*(x[0] for x in view_of([self.data])))
+
+  def _context(self) -> Context:
+    return Context(np.int32(0), self.last_action, np.asarray(self.config.command, np.float32))
+
+  def _observe(self, view: View) -> np.ndarray:
+    from mjx_humanoid.tasks.observations import observe_all
+
+    if not hasattr(self, '_observer'):
+      self._observer = observe_all(self.config.observations)
+    return self._observer(view, self.body, self._context())

@@ -1,0 +1,92 @@
+"""Wall time from the start of the train command to a policy, and its report card, over several seeds.
+
+  python benchmarks/time_to_skill.py --skill=stand --seeds=0,1,2,3,4
+
+Each seed is one run of the command as a user would type it, with its defaults, one after the other,
+in a folder that is deleted afterwards. The card is made by the evaluate command, from other starts
+than those that training judged itself by.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from common import save
+
+POLL = 0.05  # s
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument('--skill', default='stand', help='name of a config')
+  parser.add_argument('--seeds', default='0,1,2,3,4')
+  parser.add_argument('--cold', action='store_true', help='start each run with an empty compilation cache')
+  parser.add_argument('--episodes', type=int, default=100)
+  arguments, overrides = parser.parse_known_args()
+  runs = []
+  for seed in map(int, arguments.seeds.split(',')):
+    with tempfile.TemporaryDirectory() as folder:
+      run = one(arguments.skill, seed, arguments.episodes, Path(folder), overrides, cold=arguments.cold)
+    runs.append(run)
+    print(
+      f'seed {seed}: policy after {run["seconds_to_policy"]:.1f} s, first update after'
+      f' {run["seconds_to_first_update"]:.1f} s, {run["timesteps"]:,} steps; {run["success_rate"]:.0%} of'
+      f' {arguments.episodes} episodes, mean height {run["mean_height"]:.3f} m'
+      f' -> {"passed" if run["passed"] else "NOT PASSED"}',
+      flush=True,
+    )
+  passed = sum(run['passed'] for run in runs)
+  slowest = max(run['seconds_to_policy'] for run in runs)
+  print(f'{arguments.skill}: {passed} of {len(runs)} seeds passed; the slowest policy took {slowest:.1f} s')
+  save(f'time_to_skill_{arguments.skill}', {'command': sys.argv[1:], 'runs': runs})
+
+
+def one(skill: str, seed: int, episodes: int, folder: Path, overrides: list[str], *, cold: bool) -> dict[str, Any]:
+  """One run of the train command, and one of evaluate."""
+  environment = dict(os.environ)
+  if cold:
+    environment['JAX_COMPILATION_CACHE_DIR'] = str(folder / 'cache')
+  command = [sys.executable, '-m', 'mjx_humanoid.train', f'--config={skill}', f'--config.seed={seed}']
+  command += [f'--config.run_dir={folder}', f'--config.name={skill}', *overrides]
+  run, start = folder / skill, time.perf_counter()
+  process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+  metrics, policy = run / 'metrics.jsonl', run / 'policy.safetensors'
+  first = wait_for(lambda: metrics.is_file() and metrics.stat().st_size > 0, process) - start
+  final = wait_for(policy.is_file, process) - start
+  output, _ = process.communicate()
+  if process.returncode:
+    raise SystemExit(f'the command failed:\n{output}')
+  card = folder / 'card.json'
+  evaluate = [sys.executable, '-m', 'mjx_humanoid.evaluate', str(run), f'--episodes={episodes}', f'--json={card}']
+  subprocess.run([*evaluate, '--seed=1234'], check=True, stdout=subprocess.DEVNULL)
+  figures = json.loads(card.read_text())
+  keep = ('passed', 'success_rate', 'survival_rate', 'mean_height', 'drift', 'tilt', 'mean_power', 'mean_torque')
+  return {
+    'seed': seed,
+    'seconds_to_first_update': round(first, 1),
+    'seconds_to_policy': round(final, 1),
+    'seconds_in_all': round(time.perf_counter() - start, 1),
+    'timesteps': figures['info']['timesteps'],
+    **{name: figures[name] for name in keep},
+  }
+
+
+def wait_for(condition: Any, process: subprocess.Popen[str]) -> float:
+  """The moment at which `condition` first held."""
+  while not condition():
+    if process.poll() is not None and not condition():
+      raise SystemExit(f'the command ended with status {process.returncode} too early')
+    time.sleep(POLL)
+  return time.perf_counter()
+
+
+if __name__ == '__main__':
+  main()
