@@ -90,7 +90,14 @@ def sb3(config: schema.Config) -> float:
   envs = SubprocVecEnv([maker(config, i) for i in range(SB3_ENVS)], start_method='spawn')
   policy = {'net_arch': {'pi': [256, 256], 'vf': [256, 256]}, 'activation_fn': torch.nn.ReLU}
   model = PPO(
-    'MlpPolicy', envs, learning_rate=5e-5, n_steps=n_steps, batch_size=128, n_epochs=10, policy_kwargs=policy, device='cpu'
+    'MlpPolicy',
+    envs,
+    learning_rate=5e-5,
+    n_steps=n_steps,
+    batch_size=128,
+    n_epochs=10,
+    policy_kwargs=policy,
+    device='cpu',
   )
   model.learn(SB3_ENVS * n_steps * (SB3_ROLLOUTS + 1), callback=clock)
   clock.starts.append(time.perf_counter())

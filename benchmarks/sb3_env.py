@@ -1,4 +1,4 @@
-"""The task 'stand' as a Gymnasium environment on one MjData, in NumPy alone: what a Stable-Baselines3 user would write."""
+"""The task "stand" as a Gymnasium environment on one MjData, in NumPy alone, as an SB3 user would write it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float32)
     self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self.body.nu,), np.float32)
 
-  def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+  def reset(
+    self, *, seed: int | None = None, options: dict[str, Any] | None = None
+  ) -> tuple[np.ndarray, dict[str, Any]]:
     super().reset(seed=seed)
     qpos, qvel = STARTS[self.config.start](self.body, self.rng, 1, self.config.start_strength)
     mujoco.mj_resetData(self.model, self.data)

@@ -67,32 +67,34 @@ class NetworkConfig:
   value_layers: tuple[int, ...] = setting((256, 256), 'widths of the hidden layers of the critic')
   activation: str = setting('elu', 'nonlinearity of the hidden layers', choices=ACTIVATIONS)
   shared: bool = setting(False, 'actor and critic share one trunk, of policy_layers')
-  initial_std: float = setting(0.5, 'standard deviation of the first actions', above=0)
+  symmetric: bool = setting(
+    True, 'left and right are treated alike, exactly: what is learned on one side holds on the other'
+  )
+  initial_std: float = setting(0.4, 'standard deviation of the first actions', above=0)
 
 
 @dataclass(frozen=True)
 class PPOConfig:
   """Proximal policy optimisation (Schulman et al., 2017)."""
 
-  unroll_length: int = setting(32, 'control steps of each world between updates', low=1)
-  batch_size: int = setting(1024, 'transitions in a minibatch', low=1)
+  unroll_length: int = setting(16, 'control steps of each world between updates', low=1)
+  batch_size: int = setting(512, 'transitions in a minibatch', low=1)
   num_epochs: int = setting(4, 'passes over the collected transitions', low=1)
   learning_rate: float = setting(1e-3, 'of Adam', above=0)
   lr_schedule: str = setting(
-    'constant',
+    'linear',
     'constant, linear (down to 10 %% at the end), or adaptive by KL',
     choices=('constant', 'linear', 'adaptive'),
   )
   target_kl: float = setting(0.01, 'KL divergence per update that the adaptive schedule aims at', above=0)
-  gamma: float = setting(0.97, 'discount factor', low=0, high=1)
-  gae_lambda: float = setting(0.95, 'of generalised advantage estimation', low=0, high=1)
-  clip_epsilon: float = setting(0.2, 'of the clipped objective', above=0)
-  entropy_coef: float = setting(0.002, 'weight of the entropy bonus', low=0)
+  gamma: float = setting(0.95, 'discount factor', low=0, high=1)
+  gae_lambda: float = setting(0.9, 'of generalised advantage estimation', low=0, high=1)
+  clip_epsilon: float = setting(0.3, 'of the clipped objective', above=0)
+  entropy_coef: float = setting(0.0, 'weight of the entropy bonus', low=0)
   value_coef: float = setting(0.5, 'weight of the value loss', low=0)
   max_grad_norm: float = setting(1.0, 'gradients are scaled down to this global norm', above=0)
   normalize_observations: bool = setting(True, 'by a running mean and standard deviation')
   normalize_advantages: bool = setting(True, 'within each minibatch')
-  mirror: bool = setting(True, 'learn from half of the experience as seen in a mirror, left and right exchanged')
 
 
 @dataclass(frozen=True)

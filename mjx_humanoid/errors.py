@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import functools
 import os
 import sys
@@ -38,11 +39,16 @@ def command(main: Callable[[Sequence[str]], None]) -> Command:
     except UserError as error:
       print(f'error: {error}', file=sys.stderr)
       raise SystemExit(2) from None
-    except KeyboardInterrupt:
-      print('interrupted', file=sys.stderr)
-      raise SystemExit(130) from None
     except BrokenPipeError:  # the reader went away, as in `... | head`
       os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
       raise SystemExit(141) from None
+    except OSError as error:
+      if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        raise
+      print(f'error: {error.strerror}: {error.filename or "while writing"}; free some space.', file=sys.stderr)
+      raise SystemExit(2) from None
+    except KeyboardInterrupt:
+      print('interrupted', file=sys.stderr)
+      raise SystemExit(130) from None
 
   return guarded

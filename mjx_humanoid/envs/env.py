@@ -52,6 +52,10 @@ class Outcome(NamedTuple):
 EPISODE_METRICS = ('episodes', 'episode_return', 'episode_length', 'steps', 'diverged')
 
 
+# A world beyond this is diverging: finite still, but its squares would ruin the running statistics.
+MAX_VELOCITY = 1000.0  # m/s and rad/s
+
+
 @dataclass(frozen=True, eq=False)
 class Env:
   """B worlds of one task on one engine."""
@@ -104,7 +108,7 @@ class Env:
     task, context = self.task, state.context
     context = context._replace(step=context.step + 1)
     reward, terms = jax.vmap(lambda v, c: task.reward(v, task.body, c))(view, context)
-    diverged = ~jnp.stack([jnp.isfinite(x).reshape(self.num_envs, -1).all(axis=1) for x in (*view, reward)]).all(axis=0)
+    diverged = self._diverged(view, reward)
     terminated = jax.vmap(lambda v, c: task.terminate(v, task.body, c))(view, context) | diverged
     truncated = (context.step >= task.episode_steps) & ~terminated
     reset = terminated | truncated
@@ -129,6 +133,11 @@ class Env:
     metrics |= {f'term/{name}': jnp.sum(jnp.where(diverged, 0.0, value)) for name, value in terms.items()}
     next_state = EnvState(context, obs, jnp.where(reset, 0.0, episode_return))
     return next_state, Outcome(reward, terminated, truncated, next_obs, reset, start.qpos, start.qvel, metrics)
+
+  def _diverged(self, view: View, reward: Array) -> Array:
+    """Which worlds [B] hold a number that is not finite, or move faster than anything here can."""
+    finite = [jnp.isfinite(x).reshape(self.num_envs, -1).all(axis=1) for x in (*view, reward)]
+    return ~jnp.stack(finite).all(axis=0) | (jnp.abs(view.qvel).max(axis=1) > MAX_VELOCITY)
 
   def _context(self, count: int, steps: Array | int) -> Context:
     return Context(

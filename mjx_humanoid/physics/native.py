@@ -71,8 +71,6 @@ class NativeEngine:
     return NativeState(self._worlds)
 
   def _view(self) -> View:
-    def copy(array: np.ndarray) -> np.ndarray:
-      return array.astype(np.float32)  # a copy: the bound arrays change under the next step
-
-    time = copy(self._time).reshape(-1)
-    return View(time, copy(self._qpos), copy(self._qvel), copy(self._ctrl), copy(self._sensordata))
+    fields = (self._time.reshape(-1), self._qpos, self._qvel, self._ctrl, self._sensordata)
+    with np.errstate(over='ignore'):  # a diverging world becomes infinite, and is caught as such
+      return View(*(field.astype(np.float32) for field in fields))  # copies: the next step changes the fields

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from mjx_humanoid.physics.body import Body
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Controller, Scene, Trajectories, rollout
 from mjx_humanoid.registry import Registry
+from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
 
 PASS_RATE = 0.95  # of the episodes
 Figures = dict[str, np.ndarray]  # each [N], one number an episode
@@ -19,12 +21,14 @@ Figures = dict[str, np.ndarray]  # each [N], one number an episode
 
 @dataclass(frozen=True)
 class Card:
-  """One kind of report card: how long an episode lasts and which figures it needs to pass."""
+  """One kind of report card: how episodes start and end, and which figures they need to pass."""
 
   description: str
   seconds: float
   judge: Callable[[Figures, Body], np.ndarray]  # bool [N]
+  start: str = 'standing'
   start_strength: float = 1.0
+  termination: str = 'fallen'
 
 
 CARDS: Registry[Card] = Registry('report card')
@@ -80,7 +84,8 @@ def judge(scene: Scene, controller: Controller, episodes: int, seed: int) -> tup
     The card, as JSON's own types, and the trajectories it was read from.
   """
   card = CARDS[scene.task.card]
-  qpos, qvel = scene.starts(np.random.default_rng(seed), episodes, card.start_strength)
+  scene = dataclasses.replace(scene, terminate=TERMINATIONS[card.termination])
+  qpos, qvel = STARTS[card.start](scene.body, np.random.default_rng(seed), episodes, card.start_strength)
   steps = round(card.seconds / scene.body.control_step)
   paths = rollout(scene, controller, qpos, qvel, steps)
   figures = measure(paths, scene.body)

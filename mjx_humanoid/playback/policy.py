@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -27,6 +27,15 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+class Mirror(NamedTuple):
+  """Left and right exchanged: mirrored = signs * x[..., sources]."""
+
+  obs_sources: np.ndarray  # [O] int
+  obs_signs: np.ndarray  # [O]
+  action_sources: np.ndarray  # [A] int
+  action_signs: np.ndarray  # [A]
+
+
 @dataclass(frozen=True, eq=False)
 class Policy:
   """Maps observations to controls in [-1, 1]. All arrays float32."""
@@ -36,6 +45,7 @@ class Policy:
   log_std: np.ndarray  # [A]
   mean: np.ndarray  # [O]
   std: np.ndarray  # [O]
+  mirror: Mirror | None  # of a symmetric network: it averages over x and its mirror image
   activation: str
   task: TaskConfig
   info: dict[str, Any]  # how it was made: name, seed, timesteps, versions, date
@@ -59,13 +69,19 @@ class Policy:
     if np.shape(obs)[-1:] != self.mean.shape:
       raise UserError(f'{self.name} takes observations of {len(self.mean)} elements, not {np.shape(obs)}.')
     x = np.clip((np.asarray(obs, np.float32) - self.mean) / self.std, -CLIP, CLIP)
-    activation = ACTIVATIONS[self.activation]
-    for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
-      x = activation(x @ kernel + bias)
-    action = x @ self.kernels[-1] + self.biases[-1]
+    action = self._mean(x)
+    if self.mirror is not None:
+      image = self._mean(x[..., self.mirror.obs_sources] * self.mirror.obs_signs)
+      action = (action + image[..., self.mirror.action_sources] * self.mirror.action_signs) / 2
     if rng is not None:
       action = action + np.exp(self.log_std) * rng.standard_normal(action.shape, np.float32)
     return np.clip(action, -1.0, 1.0)
+
+  def _mean(self, x: np.ndarray) -> np.ndarray:
+    activation = ACTIVATIONS[self.activation]
+    for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
+      x = activation(x @ kernel + bias)
+    return np.asarray(x @ self.kernels[-1] + self.biases[-1])
 
 
 def save_policy(policy: Policy, path: Path) -> None:
@@ -73,6 +89,8 @@ def save_policy(policy: Policy, path: Path) -> None:
   arrays = {'log_std': policy.log_std, 'normalizer.mean': policy.mean, 'normalizer.std': policy.std}
   for i, (kernel, bias) in enumerate(zip(policy.kernels, policy.biases, strict=True)):
     arrays |= {f'layer_{i}.kernel': kernel, f'layer_{i}.bias': bias}
+  if policy.mirror is not None:
+    arrays |= {f'mirror.{name}': array for name, array in policy.mirror._asdict().items()}
   metadata = {
     'format': str(FORMAT),
     'activation': policy.activation,
@@ -114,6 +132,10 @@ def load_policy(path: Path) -> Policy:
 
 
 def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy:
+  mirror = None
+  if 'mirror.obs_sources' in arrays:
+    parts = {name: arrays[f'mirror.{name}'] for name in Mirror._fields}
+    mirror = Mirror(**{k: v.astype(int) if k.endswith('sources') else v for k, v in parts.items()})
   layers = range(sum(name.endswith('.kernel') for name in arrays))
   if metadata['activation'] not in ACTIVATIONS:
     raise ValueError(f'unknown activation {metadata["activation"]!r}')
@@ -123,6 +145,7 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
     log_std=arrays['log_std'],
     mean=arrays['normalizer.mean'],
     std=arrays['normalizer.std'],
+    mirror=mirror,
     activation=metadata['activation'],
     task=restore(TaskConfig, json.loads(metadata['task']), 'task'),
     info=json.loads(metadata['info']),
@@ -132,6 +155,11 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
 def _check_shapes(policy: Policy, path: Path) -> None:
   widths = [len(policy.mean), *(len(b) for b in policy.biases)]
   shapes = list(itertools.pairwise(widths))
+  if policy.mirror is not None:
+    sizes = [(policy.mirror.obs_sources, policy.mirror.obs_signs, widths[0])]
+    sizes += [(policy.mirror.action_sources, policy.mirror.action_signs, widths[-1])]
+    if any(a.shape != (n,) or b.shape != (n,) or sorted(a) != list(range(n)) for a, b, n in sizes):
+      raise UserError(f'{path} is damaged: its mirror is not one of its observations and actions.')
   finite = all(np.isfinite(a).all() for a in (*policy.kernels, *policy.biases, policy.mean, policy.std, policy.log_std))
   if not shapes or [k.shape for k in policy.kernels] != shapes or policy.log_std.shape != (widths[-1],) or not finite:
     raise UserError(f'{path} is damaged: its layers do not fit each other or hold numbers that are not finite.')

@@ -49,6 +49,7 @@ class Actor(NamedTuple):
   log_std: Array  # [A]
   mean: Array  # [O] of the normaliser
   std: Array  # [O] of the normaliser
+  mirror: Mirror | None  # of a symmetric network
 
 
 class Algorithm(Protocol[L]):

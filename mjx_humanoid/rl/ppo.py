@@ -43,18 +43,8 @@ class Batch(NamedTuple):
 
 def make(config: Config, spec: Spec) -> PPO:
   """PPO with the config's network and hyperparameters."""
-  mirror = spec.mirror() if config.ppo.mirror else None
+  mirror = spec.mirror() if config.network.symmetric else None
   return PPO(config.network, config.ppo, config.total_timesteps, spec.observation_size, spec.action_size, mirror)
-
-
-def pick(data: Batch, images: Batch | None, rows: Array, key: Key) -> Batch:
-  """Rows of the data, each with even odds as its mirror image where there is one."""
-  part: Batch = jax.tree.map(lambda x: x[rows], data)
-  if images is None:
-    return part
-  coin = jax.random.bernoulli(key, shape=rows.shape)
-  image = jax.tree.map(lambda x: x[rows], images)
-  return jax.tree.map(lambda a, b: jnp.where(coin.reshape((-1,) + (1,) * (a.ndim - 1)), a, b), part, image)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +70,8 @@ class PPO:
 
   def init(self, key: Key) -> Learner:
     """See Algorithm."""
-    params = self._net().init(key, jnp.zeros(self.observation_size))['params']
+    net = networks.ActorCritic(self.network, self.action_size)
+    params = net.init(key, jnp.zeros(self.observation_size))['params']
     return Learner(
       params=params,
       opt_state=self.optimizer.init(params),
@@ -91,35 +82,35 @@ class PPO:
 
   def act(self, learner: Learner, obs: Array, key: Key) -> tuple[Array, dict[str, Array]]:
     """See Algorithm."""
-    mean, log_std = self._apply(learner.params, self._normalize(learner, obs), 'act')
+    mean, log_std = self._policy(learner.params, self._normalize(learner, obs))
     action = networks.sample(key, mean, log_std)
     return action, {'log_prob': networks.log_prob(action, mean, log_std), 'mean': mean}
 
   def update(self, learner: Learner, batch: Transition, key: Key) -> tuple[Learner, Metrics]:
     """See Algorithm."""
-    key, mirror_key = jax.random.split(key)
     data, value_metrics = self._prepare(learner, batch)
-    images = self._mirrored(learner, data) if self.mirror else None
     size = data.action.shape[0]
     minibatches = size // self.hyper.batch_size
-    old_log_std = learner.params['log_std']
+    _, old_log_std = self._policy(learner.params, data.obs[:1])
 
-    def minibatch(carry: tuple[Any, Any], chosen: tuple[Array, Key]) -> tuple[tuple[Any, Any], Metrics]:
+    def minibatch(carry: tuple[Any, Any], rows: Array) -> tuple[tuple[Any, Any], Metrics]:
       params, opt_state = carry
-      part = pick(data, images, *chosen)
+      part: Batch = jax.tree.map(lambda x: x[rows], data)
       (_, metrics), grads = jax.value_and_grad(self.loss, has_aux=True)(params, part, old_log_std)
-      updates, opt_state = self.optimizer.update(grads, opt_state, params)
-      params = optax.apply_updates(params, jax.tree.map(lambda u: -rate * u, updates))
-      return (params, opt_state), metrics
+      updates, next_state = self.optimizer.update(grads, opt_state, params)
+      stepped = optax.apply_updates(params, jax.tree.map(lambda u: -rate * u, updates))
+      # One bad minibatch must not poison the run: it is left out, and counted.
+      good = jnp.isfinite(optax.global_norm(grads))
+      carry = jax.tree.map(lambda new, old: jnp.where(good, new, old), (stepped, next_state), carry)
+      return carry, metrics | {'skipped': 1.0 - good}
 
     rate = self._rate(learner)
     keys = jax.random.split(key, self.hyper.num_epochs)
     order = jax.vmap(lambda k: jax.random.permutation(k, size))(keys).reshape(-1, self.hyper.batch_size)
-    coins = jax.random.split(mirror_key, len(order))
-    (params, opt_state), metrics = jax.lax.scan(minibatch, (learner.params, learner.opt_state), (order, coins))
+    (params, opt_state), metrics = jax.lax.scan(minibatch, (learner.params, learner.opt_state), order)
     last_epoch = jax.tree.map(lambda x: x[-minibatches:].mean(), metrics)
     averaged = jax.tree.map(jnp.mean, metrics)
-    averaged |= {'kl': last_epoch['kl'], 'learning_rate': rate, **value_metrics}
+    averaged |= {'skipped': metrics['skipped'].sum(), 'kl': last_epoch['kl'], 'learning_rate': rate, **value_metrics}
     learner = Learner(
       params=params,
       opt_state=opt_state,
@@ -133,7 +124,8 @@ class PPO:
   def loss(self, params: Any, batch: Batch, old_log_std: Array) -> tuple[Array, Metrics]:
     """The clipped objective, the value loss and the entropy bonus of one minibatch [N]."""
     hyper = self.hyper
-    mean, log_std, value = self._apply(params, batch.obs)
+    mean, log_std = self._policy(params, batch.obs)
+    value = self._value(params, batch.obs)
     advantage = batch.advantage
     if hyper.normalize_advantages:
       advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
@@ -163,13 +155,14 @@ class PPO:
     if not self.hyper.normalize_observations:
       mean, std = jnp.zeros_like(mean), jnp.ones_like(std)
     kernels, biases = [x['kernel'] for x in layers], [x['bias'] for x in layers]
-    return Actor(kernels, biases, learner.params['log_std'], mean, std)
+    _, log_std = self._policy(learner.params, jnp.zeros(self.observation_size))
+    return Actor(kernels, biases, log_std, mean, std, self.mirror)
 
   def _prepare(self, learner: Learner, batch: Transition) -> tuple[Batch, Metrics]:
     """Advantages and targets, and all of it as one row of N = T x B."""
     obs = self._normalize(learner, batch.obs)
-    value = self._apply(learner.params, obs, 'evaluate')
-    next_value = self._apply(learner.params, self._normalize(learner, batch.next_obs), 'evaluate')
+    value = self._value(learner.params, obs)
+    next_value = self._value(learner.params, self._normalize(learner, batch.next_obs))
     hyper = self.hyper
     advantage, target = gae(
       batch.reward, value, next_value, batch.terminated, batch.truncated, hyper.gamma, hyper.gae_lambda
@@ -177,16 +170,6 @@ class PPO:
     rows = Batch(obs, batch.action, batch.extras['log_prob'], batch.extras['mean'], advantage, target)
     explained = 1 - jnp.var(target - value) / (jnp.var(target) + 1e-8)
     return jax.tree.map(lambda x: x.reshape((-1, *x.shape[2:])), rows), {'explained_variance': explained}
-
-  def _mirrored(self, learner: Learner, data: Batch) -> Batch:
-    """The same experience seen in a mirror, as the policy that acted would have judged it there.
-
-    Mirrored data as in Abdolhosseini et al., 2019; a mirrored step is as good as the step itself.
-    """
-    assert self.mirror is not None
-    obs, action = self.mirror.obs(data.obs), self.mirror.action(data.action)
-    mean, log_std = self._apply(learner.params, obs, 'act')
-    return data._replace(obs=obs, action=action, log_prob=networks.log_prob(action, mean, log_std), mean=mean)
 
   def _rate(self, learner: Learner) -> Array:
     if self.hyper.lr_schedule != 'linear':
@@ -210,8 +193,21 @@ class PPO:
   def _normalize(self, learner: Learner, obs: Array) -> Array:
     return normalize.normalize(learner.normalizer, obs) if self.hyper.normalize_observations else obs
 
-  def _net(self) -> networks.ActorCritic:
-    return networks.ActorCritic(self.network, self.action_size)
+  def _policy(self, params: Any, obs: Array) -> tuple[Array, Array]:
+    """Mean [..., A] and log standard deviation [A] of the actions, from normalised obs [..., O].
 
-  def _apply(self, params: Any, obs: Array, method: str = '__call__') -> Any:
-    return self._net().apply({'params': params}, obs, method=method)
+    Where the network is symmetric: f(x) / 2 + mirror(f(mirror(x))) / 2, which commutes with the mirror.
+    """
+    mean, log_std = self._apply(params, obs, 'act')
+    if self.mirror is None:
+      return mean, log_std
+    image, _ = self._apply(params, self.mirror.obs(obs), 'act')
+    return (mean + self.mirror.action(image)) / 2, (log_std + log_std[self.mirror.action_sources]) / 2
+
+  def _value(self, params: Any, obs: Array) -> Array:
+    """Value [...] from normalised obs [..., O]; of a situation and its mirror image the same."""
+    value: Array = self._apply(params, obs, 'evaluate')
+    return value if self.mirror is None else (value + self._apply(params, self.mirror.obs(obs), 'evaluate')) / 2
+
+  def _apply(self, params: Any, obs: Array, method: str) -> Any:
+    return networks.ActorCritic(self.network, self.action_size).apply({'params': params}, obs, method=method)

@@ -4,7 +4,7 @@ from mjx_humanoid.types import Robot
 
 ROBOT = Robot(
   name='humanoid',
-  description="MuJoCo's humanoid: 1.5 m, 41 kg, 21 torque motors at full range.",
+  description="MuJoCo's humanoid: 1.56 m, 41 kg, 21 torque motors at full range.",
   package='mujoco',
   file='mjx/test_data/humanoid/humanoid.xml',
   floor='floor',

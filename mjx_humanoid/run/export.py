@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mjx_humanoid import __version__
-from mjx_humanoid.playback.policy import Policy
+from mjx_humanoid.playback.policy import Mirror, Policy
 from mjx_humanoid.run.setup import Setup
 
 PACKAGES = ('mujoco', 'mujoco-mjx', 'jax', 'flax', 'optax', 'brax')
@@ -35,6 +35,7 @@ def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
     log_std=array(actor.log_std),
     mean=array(actor.mean),
     std=array(actor.std),
+    mirror=None if actor.mirror is None else Mirror(*map(np.asarray, actor.mirror)),
     activation=setup.config.network.activation,
     task=setup.config.task,
     info={

@@ -14,18 +14,20 @@ from typing import Any
 
 import jax
 
+from mjx_humanoid.errors import UserError
 from mjx_humanoid.playback.card import judge_policy
+from mjx_humanoid.playback.find import POLICY_FILE
 from mjx_humanoid.playback.policy import Policy, save_policy
 from mjx_humanoid.playback.rollout import make_scene
+from mjx_humanoid.rl.algorithm import Metrics
 from mjx_humanoid.rl.collect import Collected
-from mjx_humanoid.run.checkpoint import Arrays, CheckpointStore, flatten, unflatten
+from mjx_humanoid.run.checkpoint import Arrays, CheckpointStore, unflatten
 from mjx_humanoid.run.export import to_policy
 from mjx_humanoid.run.logger import MetricsLogger
 from mjx_humanoid.run.progress import Progress, duration
 from mjx_humanoid.run.setup import Setup
 from mjx_humanoid.run.trainer import Trainer, TrainState
 
-POLICY_FILE = 'policy.safetensors'
 REPORT_FILE = 'report.json'
 CARD_SEED = 20_000  # starts of report cards differ from those of any training seed below this
 
@@ -85,6 +87,10 @@ class Loop:
     config = self.setup.config
     state = self._restore() if resume else self.trainer.start()
     done = state.iteration * self.trainer.steps_per_iteration
+    if state.iteration >= self.iterations:
+      raise UserError(
+        f'this run has reached its {done:,} steps; give it more with --config.total_timesteps={2 * done}.'
+      )
     total = self.iterations * self.trainer.steps_per_iteration
     report: dict[str, Any] = {}
     with StopRequest() as stop, Progress(total, done) as progress, MetricsLogger(self.folder, done) as logger:
@@ -92,8 +98,7 @@ class Loop:
       while state.iteration < self.iterations and not stop.wanted:
         before, (state, metrics) = done, self.trainer.step(state)
         done = state.iteration * self.trainer.steps_per_iteration
-        values = {name: float(value) for name, value in jax.device_get(metrics).items()}
-        self._notice(values, done, logger, progress, state.iteration)
+        self._notice(metrics, done, logger, progress, state.iteration)
         if due(config.render_interval, before, done, total) and self.on_video:
           self.on_video(to_policy(self.setup, state.learner, done), done)
         if due(config.checkpoint_interval, before, done, total):
@@ -107,17 +112,14 @@ class Loop:
             break
       progress.doing('saving')
       self._save(state, done)
-      policy = to_policy(self.setup, state.learner, done)
-      save_policy(policy, self.folder / POLICY_FILE)
       if report.get('timesteps') != done and not stop.wanted:
         progress.doing('judging the final policy in C MuJoCo')
-        report = self._judge(policy, done)
+        report = self._judge(to_policy(self.setup, state.learner, done), done)
       report['stopped_early'] = stop.wanted
     return report
 
-  def _notice(
-    self, values: dict[str, float], done: int, logger: MetricsLogger, progress: Progress, iteration: int
-  ) -> None:
+  def _notice(self, metrics: Metrics, done: int, logger: MetricsLogger, progress: Progress, iteration: int) -> None:
+    values = {name: float(value) for name, value in jax.device_get(metrics).items()}
     values['steps_per_second'] = progress.steps_per_second
     if values['episodes']:
       share = 0.1 if math.isfinite(self._score) else 1.0
@@ -126,6 +128,8 @@ class Loop:
       logger.write(done, values)
     if values['diverged']:
       progress.say(f'{values["diverged"]:.0f} worlds diverged at step {done:,}; they were started anew.')
+    if values.get('skipped'):
+      progress.say(f'{values["skipped"]:.0f} minibatches gave no finite gradient at step {done:,}; they were left out.')
     progress.update(done, values)
 
   def _judge(self, policy: Policy, done: int) -> dict[str, Any]:
@@ -136,8 +140,8 @@ class Loop:
     return report
 
   def _save(self, state: TrainState, done: int) -> None:
-    tree = self._tree(state)
-    self.store.save(done, tree, self._score)
+    self.store.save(done, self._tree(state), self._score)
+    save_policy(to_policy(self.setup, state.learner, done), self.folder / POLICY_FILE)
 
   def _tree(self, state: TrainState) -> dict[str, Any]:
     """Everything that the rest of the training depends on."""
@@ -176,6 +180,3 @@ def headline(report: dict[str, Any]) -> str:
     f'report card {report["card"]!r} at step {report["timesteps"]:,}: {report["success_rate"]:.0%} of'
     f' {report["episodes"]} episodes, {verdict} (after {duration(report["training_seconds"])})'
   )
-
-
-__all__ = ['CARD_SEED', 'POLICY_FILE', 'REPORT_FILE', 'Loop', 'flatten', 'headline']

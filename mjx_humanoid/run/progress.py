@@ -33,7 +33,7 @@ class Progress:
     self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._render, transient=True)
     self._total, self._done, self._first = total, done, done
     self._started = self._printed = time.monotonic()
-    self._activity = ''
+    self._activity, self._since = '', 0.0
     self._metrics: dict[str, float] = {}
 
   def __enter__(self) -> Progress:
@@ -51,7 +51,7 @@ class Progress:
 
   def doing(self, activity: str) -> None:
     """What is going on while no steps are counted, such as compiling; '' when it is over."""
-    self._activity = activity
+    self._activity, self._since = activity, time.monotonic()
     if activity and not self._console.is_terminal:
       self.say(f'{activity} ...')
 
@@ -83,11 +83,10 @@ class Progress:
 
   def _render(self) -> RenderableType:
     if self._activity:
-      spinner = Spinner('dots', f'{self._activity} ({time.monotonic() - self._printed:.0f} s)')
+      spinner = Spinner('dots', f'{self._activity} ({time.monotonic() - self._since:.0f} s)')
       if not self._metrics:
         return spinner
       return Group(self._table(), spinner)
-    self._printed = time.monotonic()
     return self._table() if self._metrics else Spinner('dots', 'starting')
 
   def _table(self) -> RenderableType:

@@ -101,7 +101,7 @@ def observation_map(observe: ObserveFn, body: Body) -> MirrorMap:
   for row in mirrored:
     matches = [(i, s) for i, x in enumerate(seen) for s in (1, -1) if np.allclose(s * x, row, atol=1e-5)]
     if not matches:
-      raise UserError('config.ppo.mirror: this observation has no mirror image; set it to False.')
+      raise UserError('config.network.symmetric: these observations have no mirror image; set it to False.')
     sources.append(matches[0][0])
     signs.append(matches[0][1])
   return MirrorMap(np.array(sources), np.array(signs, np.float32))

@@ -25,9 +25,9 @@ def joint_velocities(view: View, body: Body, context: Context) -> Array:
 
 @OBSERVATIONS.register()
 def center_of_mass(view: View, body: Body, context: Context) -> Array:
-  """Centre of mass relative to the torso [m] and its velocity [m/s], world axes [6]."""
+  """Centre of mass from the torso [m] and its velocity [m/s], in the torso's frame [6]."""
   offset = body.sensor(view, 'com_pos') - body.sensor(view, 'torso_pos')
-  return _join([offset, body.sensor(view, 'com_vel')], view)
+  return _join([*in_torso_frame(view, offset), *in_torso_frame(view, body.sensor(view, 'com_vel'))], view)
 
 
 @OBSERVATIONS.register()
