@@ -28,6 +28,7 @@ def main(argv: Sequence[str]) -> None:
   from mjx_humanoid.physics.engine import ENGINES
   from mjx_humanoid.playback.card import CARDS
   from mjx_humanoid.playback.find import ready_policies
+  from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards
   from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
@@ -42,6 +43,7 @@ def main(argv: Sequence[str]) -> None:
   section('starts, config.task.start', STARTS.describe())
   section('report cards, config.task.card', CARDS.describe())
   section('engines, config.engine', ENGINES)
+  section('algorithms, config.algorithm', algorithms())
 
 
 def commands() -> dict[str, str]:

@@ -63,8 +63,8 @@ class TaskConfig:
 class NetworkConfig:
   """Shape of the actor and the critic."""
 
-  policy_layers: tuple[int, ...] = setting((256, 256), 'widths of the hidden layers of the actor')
-  value_layers: tuple[int, ...] = setting((256, 256), 'widths of the hidden layers of the critic')
+  policy_layers: tuple[int, ...] = setting((256, 256), 'widths of the hidden layers of the actor', low=1)
+  value_layers: tuple[int, ...] = setting((256, 256), 'widths of the hidden layers of the critic', low=1)
   activation: str = setting('elu', 'nonlinearity of the hidden layers', choices=ACTIVATIONS)
   shared: bool = setting(False, 'actor and critic share one trunk, of policy_layers')
   symmetric: bool = setting(
@@ -124,7 +124,9 @@ class Config:
 
 def default_config() -> ConfigDict:
   """A fresh ConfigDict with every default; adding keys to it is refused."""
-  return ConfigDict(_as_dict(Config()), type_safe=False)
+  config = ConfigDict(_as_dict(Config()), type_safe=False).lock()
+  config.task.weights.unlock()  # its keys are the names of reward terms
+  return config
 
 
 def _as_dict(section: Any) -> dict[str, Any]:
@@ -147,6 +149,8 @@ def resolve(config: ConfigDict | dict[str, Any]) -> Config:
   """
   values = config.to_dict() if isinstance(config, ConfigDict) else config
   resolved: Config = _section(Config, values, 'config')
+  if not resolved.task.observations:
+    raise UserError('config.task.observations is empty: a policy must see something, such as joint_positions.')
   if resolved.algorithm == 'ppo':
     check_minibatches(resolved)
   return resolved
@@ -162,8 +166,8 @@ def check_minibatches(config: Config) -> None:
   """Raises UserError where the collected transitions do not divide into whole minibatches."""
   collected = config.num_envs * config.ppo.unroll_length
   if collected % config.ppo.batch_size:
-    sizes = [s for s in range(1, collected + 1) if collected % s == 0]
-    close = min(sizes, key=lambda s: abs(s - config.ppo.batch_size))
+    small = [n for n in range(1, math.isqrt(collected) + 1) if collected % n == 0]
+    close = min([*small, *(collected // n for n in small)], key=lambda n: (abs(n - config.ppo.batch_size), n))
     raise UserError(
       f'config.num_envs={config.num_envs} x config.ppo.unroll_length={config.ppo.unroll_length} = {collected}'
       f' transitions do not divide into minibatches of config.ppo.batch_size={config.ppo.batch_size};'
@@ -206,7 +210,7 @@ def _check(f: dataclasses.Field[Any], hint: Any, value: Any, name: str) -> Any:
   limits = f.metadata
   if limits['choices'] and value not in limits['choices']:
     raise unknown(f'value for {name}:', value, limits['choices'])
-  numbers = [value] if isinstance(value, int | float) else list(value) if isinstance(value, tuple) else []
+  numbers = list(value.values()) if isinstance(value, dict) else list(value) if isinstance(value, tuple) else [value]
   for number in numbers:
     if isinstance(number, str):
       continue

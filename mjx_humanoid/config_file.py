@@ -48,7 +48,8 @@ def load_config(name: str) -> ConfigDict:
   """
   path = find_config(name)
   spec = importlib.util.spec_from_file_location(f'config_{path.stem}', path)
-  assert spec is not None and spec.loader is not None
+  if spec is None or spec.loader is None:
+    raise UserError(f'the config file {path} is not Python: its name must end in .py.')
   module = importlib.util.module_from_spec(spec)
   try:
     spec.loader.exec_module(module)
@@ -87,7 +88,8 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
     UserError: an unknown name, or a value of another type.
   """
   known = schema.settings()
-  values = config.to_dict()
+  # Restored and not just copied: then every section is there, and the loop below finds its way.
+  values = schema.to_dict(schema.restore(schema.Config, config.to_dict(), 'config'))
   for name, text in overrides.items():
     parent, _, leaf = name.rpartition('.')
     is_entry = parent in known and typing.get_origin(known[parent][0]) is dict  # config.task.weights.height
@@ -109,7 +111,7 @@ def parse(hint: Any, text: str, name: str) -> Any:
     return tuple(part.strip(' \'"') for part in text.strip('()[] ').split(',') if part.strip(' \'"'))
   try:
     value = ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text).strip())
-  except (ValueError, SyntaxError):
+  except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
     raise UserError(f'{name} must be {schema.type_name(hint)}, not {text!r}.') from None
   if typing.get_origin(hint) is tuple and isinstance(value, int | float):
     value = (value,)
@@ -125,7 +127,7 @@ def load_json(path: Path) -> schema.Config:
   """Reads a resolved config back. Raises UserError where the file is missing or damaged."""
   try:
     return schema.resolve(json.loads(path.read_text()))
-  except (OSError, json.JSONDecodeError) as error:
+  except (OSError, ValueError) as error:  # ValueError: not JSON, or not UTF-8
     raise UserError(f'{path} is not a readable config: {error}') from None
 
 

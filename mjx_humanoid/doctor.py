@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> None:
   for name, check in CHECKS.items():
     if quick and check is check_deadlock:
       continue
-    finding = check()
+    finding = run_check(check)
     states.append(finding.state)
     print(f'{finding.state:>5}  {name}: {finding.text}', flush=True)
     if finding.mend:
@@ -55,6 +55,15 @@ def main(argv: Sequence[str]) -> None:
     print('mend what is marked bad, then run doctor again')
     raise SystemExit(1)
   print('next: python -m mjx_humanoid.train --config=configs/stand.py')
+
+
+def run_check(check: Callable[[], Finding]) -> Finding:
+  """A check's finding; that it raised is one too."""
+  try:
+    return check()
+  except Exception as error:  # whatever is broken here, the other checks shall still run
+    detail = (str(error).split('\n') or [''])[0]
+    return Finding('bad', f'the check itself failed: {type(error).__name__}: {detail}', 'pip install -e .')
 
 
 def check_python() -> Finding:
@@ -96,8 +105,12 @@ def check_versions() -> Finding:
   """Versions lie within the bounds of pyproject.toml, and pairs known to break are absent."""
   from packaging.requirements import Requirement
 
+  try:
+    required = importlib.metadata.requires('mjx_humanoid') or []
+  except importlib.metadata.PackageNotFoundError:
+    return Finding('bad', 'mjx_humanoid itself is not installed', 'pip install -e . in its folder')
   wrong = []
-  for text in importlib.metadata.requires('mjx_humanoid') or []:
+  for text in required:
     requirement = Requirement(text)
     if requirement.marker and not requirement.marker.evaluate({'extra': ''}):
       continue
@@ -143,7 +156,8 @@ def check_gl() -> Finding:
   from mjx_humanoid.media.gl import choose_gl
 
   try:
-    return Finding('ok', f'MUJOCO_GL={choose_gl() or "default"} works')
+    gl = choose_gl()
+    return Finding('ok', f'MUJOCO_GL={gl.name or "default"} works ({gl.renderer})')
   except UserError as error:
     return Finding('warn', 'none loads: no videos', str(error))
 
@@ -169,7 +183,7 @@ def check_disk() -> Finding:
 
 DEADLOCK_TRIAL = """
 import mjx_humanoid
-from mjx_humanoid.physics.trial import scan_trial
+from mjx_humanoid.run.trial import scan_trial
 scan_trial()
 """
 

@@ -27,12 +27,12 @@ def main(argv: Sequence[str]) -> None:
   from mjx_humanoid.media.gl import choose_gl
   from mjx_humanoid.playback.find import load
 
-  out = Path(arguments.out or f'{Path(arguments.policy).stem}.mp4')
+  out = Path(arguments.out or f'{Path(arguments.policy).resolve().stem}.mp4')
   if out.suffix != '.mp4':
     raise UserError(f'--out={out}: videos are written as .mp4.')
   policy = load(arguments.policy)
-  choose_gl()
-  render(policy, arguments, out)
+  gl = choose_gl()
+  render(policy, arguments, out, software=gl.software)
   print(f'wrote {out} and {sheet_path(out)}')
   print(f'next: python -m mjx_humanoid.evaluate {arguments.policy}')
 
@@ -53,6 +53,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('--height', type=int, default=480, help='pixels (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='of start states and random actions (%(default)s)')
   parsed = arguments.parse_args(argv)
+  if parsed.seed < 0:
+    raise UserError(f'--seed={parsed.seed} is out of range: 0 or more.')
   for name, (low, high) in LIMITS.items():
     if not low <= getattr(parsed, name) <= high:
       raise UserError(f'--{name}={getattr(parsed, name)} is out of range: {low} to {high}.')
@@ -71,7 +73,7 @@ def controller_of(policy: Policy, arguments: argparse.Namespace, rng: np.random.
   return lambda obs: policy(obs, rng if arguments.stochastic else None)
 
 
-def render(policy: Policy, arguments: argparse.Namespace, out: Path) -> None:
+def render(policy: Policy, arguments: argparse.Namespace, out: Path, *, software: bool) -> None:
   """Plays, renders and writes the video and its contact sheet."""
   import numpy as np
   from rich.progress import track
@@ -86,7 +88,9 @@ def render(policy: Policy, arguments: argparse.Namespace, out: Path) -> None:
   qpos = play(scene, controller_of(policy, arguments, rng), arguments, rng)
   rows = media.frame_times(qpos.shape[1], scene.body.control_step, arguments.framerate)
   shown = np.concatenate([episode[rows] for episode in qpos])
-  images = media.frames(scene.model, shown, camera=arguments.camera, width=arguments.width, height=arguments.height)
+  images = media.frames(
+    scene.model, shown, camera=arguments.camera, width=arguments.width, height=arguments.height, software=software
+  )
   pictures = list(track(images, description=f'rendering {policy.name}', total=len(shown), transient=True))
   media.write_video(out, pictures, arguments.framerate)
   media.write_sheet(sheet_path(out), pictures)

@@ -69,11 +69,13 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   use_compilation_cache()
   setup = prepare(config)
   announce(setup, folder)
+  recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)
+  loop = Loop(setup, folder, recorder if config.render_interval else None, started)
+  state = loop.begin(resume)  # before anything is written: what does not fit leaves the run as it was
   if not resume:
     make_folder(folder)
   config_file.save_json(config, folder / CONFIG_FILE)
-  recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)
-  report = Loop(setup, folder, recorder if config.render_interval else None, started).run(resume)
+  report = loop.run(state)
   print(headline(report) if 'card' in report else 'stopped and saved; no report card was made')
   if report['stopped_early']:
     print(f'go on with: python -m mjx_humanoid.train --resume={folder}')

@@ -108,12 +108,12 @@ class Env:
     task, context = self.task, state.context
     context = context._replace(step=context.step + 1)
     reward, terms = jax.vmap(lambda v, c: task.reward(v, task.body, c))(view, context)
-    diverged = self._diverged(view, reward)
+    next_obs = self._observe(view, context)
+    diverged = self._diverged(view, reward, next_obs)
     terminated = jax.vmap(lambda v, c: task.terminate(v, task.body, c))(view, context) | diverged
     truncated = (context.step >= task.episode_steps) & ~terminated
     reset = terminated | truncated
     reward = jnp.where(diverged, 0.0, reward)
-    next_obs = self._observe(view, context)
     next_obs = jnp.where(diverged[:, None], state.obs, next_obs)
 
     rows = jax.random.randint(key, (self.num_envs,), 0, len(bank.qpos))
@@ -134,9 +134,9 @@ class Env:
     next_state = EnvState(context, obs, jnp.where(reset, 0.0, episode_return))
     return next_state, Outcome(reward, terminated, truncated, next_obs, reset, start.qpos, start.qvel, metrics)
 
-  def _diverged(self, view: View, reward: Array) -> Array:
+  def _diverged(self, view: View, reward: Array, obs: Array) -> Array:
     """Which worlds [B] hold a number that is not finite, or move faster than anything here can."""
-    finite = [jnp.isfinite(x).reshape(self.num_envs, -1).all(axis=1) for x in (*view, reward)]
+    finite = [jnp.isfinite(x).reshape(self.num_envs, -1).all(axis=1) for x in (*view, reward, obs)]
     return ~jnp.stack(finite).all(axis=0) | (jnp.abs(view.qvel).max(axis=1) > MAX_VELOCITY)
 
   def _context(self, count: int, steps: Array | int) -> Context:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import NamedTuple
 
 from mjx_humanoid.errors import UserError
 
-PROBE = 'import mujoco; c = mujoco.GLContext(16, 16); c.make_current(); c.free()'
+PROBE = """
+import mujoco
+context = mujoco.GLContext(16, 16)
+context.make_current()
+from OpenGL import GL
+print(GL.glGetString(GL.GL_RENDERER).decode())
+"""
+SOFTWARE = ('llvmpipe', 'softpipe', 'swrast', 'software')  # in the names of renderers without a GPU
 HELP = (
   'no OpenGL can be loaded, so nothing can be rendered. On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri'
   ' (or libosmesa6); on other systems install Mesa or a graphics driver. Training works without it.'
@@ -24,27 +32,39 @@ def candidates() -> list[str]:
   return ['egl', 'osmesa'] + ([''] if os.environ.get('DISPLAY') else [])
 
 
-def works(name: str) -> bool:
-  """Whether a fresh process can make an OpenGL context with MUJOCO_GL=name."""
+class Gl(NamedTuple):
+  """An OpenGL that works. software: it draws on the CPU, where every sample of every pixel takes time."""
+
+  name: str
+  renderer: str
+
+  @property
+  def software(self) -> bool:
+    """Whether pictures are drawn by the CPU."""
+    return any(word in self.renderer.lower() for word in SOFTWARE)
+
+
+def probe(name: str) -> str | None:
+  """The renderer's name, where a fresh process can make an OpenGL context with MUJOCO_GL=name; else None."""
   environment = {k: v for k, v in os.environ.items() if k not in ('MUJOCO_GL', 'PYOPENGL_PLATFORM')}
   if name:
     environment['MUJOCO_GL'] = name
   try:
-    probe = subprocess.run([sys.executable, '-c', PROBE], env=environment, capture_output=True, timeout=60)
+    run = subprocess.run([sys.executable, '-c', PROBE], env=environment, capture_output=True, text=True, timeout=60)
   except subprocess.TimeoutExpired:
-    return False
-  return probe.returncode == 0
+    return None
+  return run.stdout.strip() if run.returncode == 0 else None
 
 
-def choose_gl() -> str:
+def choose_gl() -> Gl:
   """Sets MUJOCO_GL to the first that works and returns it.
 
   Raises:
     UserError: none does; says what to install.
   """
   for name in candidates():
-    if works(name):
+    if (renderer := probe(name)) is not None:
       if name:
         os.environ['MUJOCO_GL'] = name
-      return name
+      return Gl(name, renderer)
   raise UserError(HELP)

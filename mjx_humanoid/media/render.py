@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +23,13 @@ def frame_times(steps: int, control_step: float, framerate: int) -> np.ndarray:
   return np.clip(np.round(moments / control_step).astype(int), 0, steps - 1)
 
 
-def frames(model: mujoco.MjModel, qpos: np.ndarray, *, camera: str, width: int, height: int) -> Iterator[np.ndarray]:
+def frames(
+  model: mujoco.MjModel, qpos: np.ndarray, *, camera: str, width: int, height: int, software: bool = False
+) -> Iterator[np.ndarray]:
   """Renders one frame for each row of qpos [F, nq]: uint8 [height, width, 3].
+
+  Args:
+    software: leave out smoothing and reflections, which take a CPU most of its time.
 
   Raises:
     UserError: the model has no such camera.
@@ -31,10 +37,13 @@ def frames(model: mujoco.MjModel, qpos: np.ndarray, *, camera: str, width: int, 
   cameras = [model.camera(i).name for i in range(model.ncam)]
   if camera not in cameras:
     raise unknown('camera', camera, cameras)
+  model = copy.copy(model)  # its buffers and quality are changed below
   model.vis.global_.offwidth = max(model.vis.global_.offwidth, width)
   model.vis.global_.offheight = max(model.vis.global_.offheight, height)
+  model.vis.quality.offsamples = 0 if software else model.vis.quality.offsamples
   data = mujoco.MjData(model)
   with mujoco.Renderer(model, height=height, width=width) as renderer:
+    renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = not software
     for row in qpos:
       data.qpos[:] = np.nan_to_num(row)
       mujoco.mj_forward(model, data)

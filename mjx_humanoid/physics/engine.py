@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import mujoco
 import numpy as np
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.errors import UserError, unknown
 from mjx_humanoid.physics.model import quiet
 from mjx_humanoid.types import Array, View
 
@@ -60,6 +60,8 @@ def choose(name: str) -> tuple[str, str]:
   """
   import jax
 
+  if name != 'auto' and name not in ENGINES:
+    raise unknown('engine', name, ENGINES)
   platform = jax.default_backend()
   gpu = jax.devices()[0].device_kind if platform != 'cpu' else ''
   warp = importlib.util.find_spec('warp') is not None

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import mujoco
+import numpy as np
 
 from mjx_humanoid.types import Array, View
 
@@ -35,7 +36,9 @@ class MjxEngine:
     self._num_envs = num_envs
     self._model = mjx.put_model(model, impl=impl)
     sizes = {'naconmax': WARP_CONTACTS * num_envs, 'njmax': WARP_CONSTRAINTS} if impl == 'warp' else {}
-    self._data = mjx.make_data(model, impl=impl, **sizes)
+    # make_data binds its arrays to a device; mixed with unbound ones, every program would compile twice.
+    data = mjx.make_data(model, impl=impl, **sizes)
+    self._data = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)) if isinstance(x, jax.Array) else x, data)
 
   def init(self, qpos: Array, qvel: Array) -> Any:
     """See Engine."""

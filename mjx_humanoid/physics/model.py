@@ -93,7 +93,7 @@ def _add_cameras(spec: mujoco.MjSpec, robot: Robot) -> None:
   """A camera that follows at eye level from ahead and aside, and one from straight ahead."""
   torso = spec.body(robot.torso)
   follow = mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM
-  torso.add_camera(name='track', pos=[2.4, -2.6, 0.3], xyaxes=[0.735, 0.678, 0, -0.1, 0.11, 0.99], mode=follow)
+  torso.add_camera(name='track', pos=[1.9, -2.1, 0.15], xyaxes=[0.741, 0.671, 0, -0.1, 0.11, 0.99], mode=follow)
   torso.add_camera(name='front', pos=[3.4, 0, 0.1], xyaxes=[0, 1, 0, -0.08, 0, 1], mode=follow)
 
 

@@ -45,10 +45,10 @@ class Policy:
   log_std: np.ndarray  # [A]
   mean: np.ndarray  # [O]
   std: np.ndarray  # [O]
-  mirror: Mirror | None  # of a symmetric network: it averages over x and its mirror image
   activation: str
   task: TaskConfig
   info: dict[str, Any]  # how it was made: name, seed, timesteps, versions, date
+  mirror: Mirror | None = None  # of a symmetric network: it averages over x and its mirror image
 
   @property
   def name(self) -> str:

@@ -75,22 +75,33 @@ class Loop:
     self.iterations = math.ceil(config.total_timesteps / self.trainer.steps_per_iteration)
     self._score = -math.inf
 
-  def run(self, resume: bool = False) -> dict[str, Any]:
+  def begin(self, resume: bool = False) -> TrainState:
+    """A fresh training, or the latest checkpoint's.
+
+    Raises:
+      UserError: there is no checkpoint, it does not fit or was altered, or the budget is spent.
+    """
+    if not resume:
+      return self.trainer.start()
+    state = self._restore()
+    if state.iteration >= self.iterations:
+      done = state.iteration * self.trainer.steps_per_iteration
+      raise UserError(
+        f'this run has reached its {done:,} steps; give it more with --config.total_timesteps={2 * done}.'
+      )
+    return state
+
+  def run(self, state: TrainState) -> dict[str, Any]:
     """Trains to the end of the budget.
 
     Returns:
       The report card of the final policy, which is also in the run's folder.
 
     Raises:
-      UserError: a checkpoint that does not fit, or a full disk; what was saved before stays.
+      UserError: the disk is full; what was saved before stays.
     """
     config = self.setup.config
-    state = self._restore() if resume else self.trainer.start()
     done = state.iteration * self.trainer.steps_per_iteration
-    if state.iteration >= self.iterations:
-      raise UserError(
-        f'this run has reached its {done:,} steps; give it more with --config.total_timesteps={2 * done}.'
-      )
     total = self.iterations * self.trainer.steps_per_iteration
     report: dict[str, Any] = {}
     with StopRequest() as stop, Progress(total, done) as progress, MetricsLogger(self.folder, done) as logger:

@@ -30,11 +30,11 @@ class Progress:
 
   def __init__(self, total: int, done: int = 0) -> None:
     self._console = Console()
-    self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._render, transient=True)
     self._total, self._done, self._first = total, done, done
     self._started = self._printed = time.monotonic()
     self._activity, self._since = '', 0.0
     self._metrics: dict[str, float] = {}
+    self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._render, transient=True)
 
   def __enter__(self) -> Progress:
     if self._console.is_terminal:

@@ -12,6 +12,7 @@ from mjx_humanoid.envs.env import Env
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.engine import choose, make_engine
 from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.playback.card import CARDS
 from mjx_humanoid.rl.algorithm import Algorithm, Mirror, Spec, make_algorithm
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.mirror import action_map, observation_map
@@ -37,6 +38,7 @@ def prepare(config: Config) -> Setup:
     UserError: a name that does not exist, an engine this machine lacks, a reward that does not work.
   """
   robot = robots()[config.task.robot]
+  _ = CARDS[config.task.card]  # refused now rather than at the end of the training
   engine_name, reason = choose(config.engine)
   model = build_model(robot)
   body = describe(robot, model, config.task.frame_skip)

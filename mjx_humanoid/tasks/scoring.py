@@ -36,7 +36,8 @@ def score(
 
   def one(view: View, context: Context) -> tuple[jax.Array, Terms]:
     total, terms = reward(view, body, context)
-    return jnp.nan_to_num(total), terms
+    finite = jnp.isfinite(total)  # a step that diverged earns nothing, as in training
+    return jnp.where(finite, total, 0.0), {name: jnp.where(finite, value, 0.0) for name, value in terms.items()}
 
   total, terms = jax.jit(jax.vmap(jax.vmap(one)))(views, Context(steps, last, command))
   by_term = {name: np.asarray(jnp.where(counted, value, 0).sum(axis=1)) for name, value in terms.items()}
