@@ -33,7 +33,9 @@ def main(argv: Sequence[str]) -> None:
   arguments.add_argument('--episodes', type=int, default=100, help='perturbed starts (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='of the start states (%(default)s)')
   arguments.add_argument('--card', help="another report card than the policy's own task names")
-  arguments.add_argument('--json', help='where the card goes; by default beside the policy, as card.json')
+  arguments.add_argument(
+    '--json', help="where the card goes; by default card.json in the run's folder, else <policy>_card.json here"
+  )
   parsed = arguments.parse_args(argv)
   if not 1 <= parsed.episodes <= 10_000:
     raise UserError(f'--episodes={parsed.episodes} is out of range: 1 to 10000.')
@@ -52,7 +54,7 @@ def main(argv: Sequence[str]) -> None:
 
 def default_path(reference: str) -> Path:
   """card.json in the run's folder, or in the current one for a ready policy or a lone file."""
-  path = Path(reference)
+  path = Path(reference).resolve()
   return path / 'card.json' if path.is_dir() else Path(f'{path.stem}_card.json')
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from mjx_humanoid.errors import UserError
 from mjx_humanoid.playback.policy import Policy, save_policy
+
+
+LOWEST = 19  # priority: the renderer takes what training leaves
 
 
 @dataclass
@@ -20,7 +25,6 @@ class Recorder:
   seconds: float
   _running: subprocess.Popen[str] | None = None
   _failed: str = ''
-  _finished: list[Path] = field(default_factory=list)
 
   def __call__(self, policy: Policy, step: int) -> None:
     """Starts a video of the policy, unless the one before is still being made."""
@@ -28,7 +32,7 @@ class Recorder:
       return
     self._collect()
     if not self._failed:
-      self._start(policy, f'{step:012d}', low_priority=True)
+      self._try(policy, f'{step:012d}', low_priority=True)
 
   def final(self, policy: Policy) -> str:
     """Makes <folder>/final.mp4 and waits for it. Returns what a person should know of it, in a line."""
@@ -38,9 +42,15 @@ class Recorder:
       self._running = None
     self._collect()
     if not self._failed:
-      self._start(policy, 'final', low_priority=False)
+      self._try(policy, 'final', low_priority=False)
       self._collect()
     return self._failed or f'videos are in {self.folder}'
+
+  def _try(self, policy: Policy, name: str, *, low_priority: bool) -> None:
+    try:
+      self._start(policy, name, low_priority=low_priority)
+    except (UserError, OSError) as error:  # a full disk, no memory for a process: training goes on
+      self._failed = f'no videos: {error}'
 
   def _start(self, policy: Policy, name: str, *, low_priority: bool) -> None:
     self.folder.mkdir(exist_ok=True)
@@ -48,14 +58,10 @@ class Recorder:
     save_policy(policy, weights)
     command = [sys.executable, '-m', 'mjx_humanoid.play', str(weights), f'--out={self.folder / name}.mp4']
     command += [f'--framerate={self.framerate}', f'--seconds={self.seconds}']
-    nice = (lambda: os.nice(19)) if low_priority and hasattr(os, 'nice') else None
-    self._running = subprocess.Popen(
-      command,
-      stdout=subprocess.DEVNULL,
-      stderr=subprocess.PIPE,
-      text=True,
-      preexec_fn=nice,  # noqa: PLW1509 (nice is async-signal-safe)
-    )
+    self._running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if low_priority and hasattr(os, 'setpriority'):
+      with contextlib.suppress(OSError):  # it has ended already
+        os.setpriority(os.PRIO_PROCESS, self._running.pid, LOWEST)
 
   def _collect(self) -> None:
     if self._running is None:

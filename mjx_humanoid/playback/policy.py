@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from collections.abc import Callable
@@ -96,6 +97,7 @@ def save_policy(policy: Policy, path: Path) -> None:
     'activation': policy.activation,
     'task': json.dumps(vars(policy.task)),
     'info': json.dumps(policy.info),
+    'sha256': digest(arrays),
   }
   content = save({k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items()}, metadata)
   partial = path.with_name(path.name + '.partial')
@@ -125,7 +127,7 @@ def load_policy(path: Path) -> Policy:
     )
   try:
     policy = _assemble(arrays, metadata)
-  except (KeyError, ValueError) as error:
+  except (KeyError, ValueError, AttributeError) as error:
     raise UserError(f'{path} is damaged: {error}') from None
   _check_shapes(policy, path)
   return policy
@@ -136,6 +138,8 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
   if 'mirror.obs_sources' in arrays:
     parts = {name: arrays[f'mirror.{name}'] for name in Mirror._fields}
     mirror = Mirror(**{k: v.astype(int) if k.endswith('sources') else v for k, v in parts.items()})
+  if metadata.get('sha256', digest(arrays)) != digest(arrays):
+    raise ValueError('its weights were altered')
   layers = range(sum(name.endswith('.kernel') for name in arrays))
   if metadata['activation'] not in ACTIVATIONS:
     raise ValueError(f'unknown activation {metadata["activation"]!r}')
@@ -148,18 +152,33 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
     mirror=mirror,
     activation=metadata['activation'],
     task=restore(TaskConfig, json.loads(metadata['task']), 'task'),
-    info=json.loads(metadata['info']),
+    info=dict(json.loads(metadata['info']).items()),
   )
 
 
+def digest(arrays: dict[str, np.ndarray]) -> str:
+  """SHA-256 of all arrays by name: a flipped bit leaves a file that safetensors reads without complaint."""
+  parts = (name.encode() + np.ascontiguousarray(arrays[name], np.float32).tobytes() for name in sorted(arrays))
+  return hashlib.sha256(b''.join(parts)).hexdigest()
+
+
 def _check_shapes(policy: Policy, path: Path) -> None:
-  widths = [len(policy.mean), *(len(b) for b in policy.biases)]
+  widths = [policy.mean.size, *(b.size for b in policy.biases)]
   shapes = list(itertools.pairwise(widths))
-  if policy.mirror is not None:
-    sizes = [(policy.mirror.obs_sources, policy.mirror.obs_signs, widths[0])]
-    sizes += [(policy.mirror.action_sources, policy.mirror.action_signs, widths[-1])]
-    if any(a.shape != (n,) or b.shape != (n,) or sorted(a) != list(range(n)) for a, b, n in sizes):
-      raise UserError(f'{path} is damaged: its mirror is not one of its observations and actions.')
-  finite = all(np.isfinite(a).all() for a in (*policy.kernels, *policy.biases, policy.mean, policy.std, policy.log_std))
-  if not shapes or [k.shape for k in policy.kernels] != shapes or policy.log_std.shape != (widths[-1],) or not finite:
+  vectors = (policy.mean, policy.std, *policy.biases, policy.log_std)
+  flat = [(n,) for n in (widths[0], *widths, widths[-1])]
+  finite = all(np.isfinite(a).all() for a in (*policy.kernels, *vectors))
+  fit = [k.shape for k in policy.kernels] == shapes and [v.shape for v in vectors] == flat
+  if not shapes or not fit or not finite or not (policy.std > 0).all():
     raise UserError(f'{path} is damaged: its layers do not fit each other or hold numbers that are not finite.')
+  if policy.mirror is not None:
+    sides = [(policy.mirror.obs_sources, policy.mirror.obs_signs, widths[0])]
+    sides += [(policy.mirror.action_sources, policy.mirror.action_signs, widths[-1])]
+    if not all(_is_signed_permutation(*side) for side in sides):
+      raise UserError(f'{path} is damaged: its mirror is not one of its observations and actions.')
+
+
+def _is_signed_permutation(sources: np.ndarray, signs: np.ndarray, size: int) -> bool:
+  return (
+    sources.shape == signs.shape == (size,) and sorted(sources) == list(range(size)) and bool((abs(signs) == 1).all())
+  )

@@ -76,7 +76,7 @@ class PPO:
       params=params,
       opt_state=self.optimizer.init(params),
       normalizer=normalize.init(self.observation_size),
-      learning_rate=jnp.asarray(self.hyper.learning_rate),
+      learning_rate=jnp.asarray(self.hyper.learning_rate, jnp.float32),
       timesteps=jnp.zeros(()),
     )
 
@@ -100,7 +100,7 @@ class PPO:
       updates, next_state = self.optimizer.update(grads, opt_state, params)
       stepped = optax.apply_updates(params, jax.tree.map(lambda u: -rate * u, updates))
       # One bad minibatch must not poison the run: it is left out, and counted.
-      good = jnp.isfinite(optax.global_norm(grads))
+      good = jnp.isfinite(optax.tree.norm(grads))
       carry = jax.tree.map(lambda new, old: jnp.where(good, new, old), (stepped, next_state), carry)
       return carry, metrics | {'skipped': 1.0 - good}
 
@@ -148,7 +148,7 @@ class PPO:
 
   def actor(self, learner: Learner) -> Actor:
     """See Algorithm."""
-    trunk, head = learner.params['policy'], learner.params['mean_head']
+    trunk, head = learner.params.get('policy', {}), learner.params['mean_head']
     layers = [trunk[f'hidden_{i}'] for i in range(len(self.network.policy_layers))] + [head]
     normalizer = learner.normalizer
     mean, std = normalizer.mean, normalizer.std
@@ -191,7 +191,9 @@ class PPO:
     return normalize.update(normalizer, jnp.concatenate([obs, self.mirror.obs(obs)]))
 
   def _normalize(self, learner: Learner, obs: Array) -> Array:
-    return normalize.normalize(learner.normalizer, obs) if self.hyper.normalize_observations else obs
+    if self.hyper.normalize_observations:
+      return normalize.normalize(learner.normalizer, obs)
+    return jnp.clip(obs, -normalize.CLIP, normalize.CLIP)
 
   def _policy(self, params: Any, obs: Array) -> tuple[Array, Array]:
     """Mean [..., A] and log standard deviation [A] of the actions, from normalised obs [..., O].

@@ -28,7 +28,7 @@ def gae(
   decay = gamma * gae_lambda * jnp.where(terminated | truncated, 0.0, 1.0)
 
   def back(advantage: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
-    advantage = step[0] + step[1] * advantage
+    advantage = step[0] + jnp.where(step[1] > 0, step[1] * advantage, 0.0)  # 0 x NaN would carry NaN back
     return advantage, advantage
 
   _, advantage = jax.lax.scan(back, jnp.zeros_like(delta[0]), (delta, decay), reverse=True)

@@ -60,10 +60,8 @@ class CheckpointStore:
 
   def best(self) -> int | None:
     """Environment step of the checkpoint with the highest score, if any."""
-    try:
-      return int(json.loads((self.folder / BEST).read_text())['step'])
-    except (OSError, ValueError, KeyError):
-      return None
+    best = self._read_best()
+    return best['step'] if best else None
 
   def save(self, step: int, tree: Any, score: float) -> Path:
     """Writes a checkpoint, whole or not at all, then deletes those no longer kept.
@@ -81,6 +79,7 @@ class CheckpointStore:
       (partial / MANIFEST).write_text(json.dumps(digests(partial), indent=1))
       shutil.rmtree(final, ignore_errors=True)
       partial.rename(final)
+      self._keep_best(step, score)
     except (OSError, ValueError, RuntimeError) as error:
       shutil.rmtree(partial, ignore_errors=True)
       reason = str(error).split('\n')[0]
@@ -88,17 +87,23 @@ class CheckpointStore:
         f'the checkpoint at step {step:,} cannot be written to {self.folder}: {reason}.'
         ' Earlier checkpoints are kept; free some space and go on with train --resume.'
       ) from error
-    self._keep_best(step, score)
     return final
 
   def _keep_best(self, step: int, score: float) -> None:
-    best = json.loads((self.folder / BEST).read_text()) if (self.folder / BEST).is_file() else None
+    best = self._read_best()
     if best is None or score >= best['score']:
       best = {'step': step, 'score': score}
       (self.folder / BEST).write_text(json.dumps(best))
     for old in self.steps()[: -self.keep]:
       if old != best['step']:
         shutil.rmtree(self.path(old))
+
+  def _read_best(self) -> dict[str, Any] | None:
+    try:
+      best = json.loads((self.folder / BEST).read_text())
+      return {'step': int(best['step']), 'score': float(best['score'])}
+    except (OSError, ValueError, KeyError, TypeError):
+      return None
 
   def load(self, step: int | None = None) -> tuple[int, Arrays, Path]:
     """The arrays of a checkpoint, by default the latest, after its digests have been checked.
@@ -127,7 +132,9 @@ def read(folder: Path) -> Arrays:
 
   try:
     expected = json.loads((folder / MANIFEST).read_text())
-  except (OSError, json.JSONDecodeError) as error:
+    if not isinstance(expected, dict):
+      raise ValueError('it is not an object')
+  except (OSError, ValueError) as error:
     raise UserError(f'the checkpoint {folder} has no readable manifest: {error}.') from None
   found = digests(folder)
   if changed := sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n)):

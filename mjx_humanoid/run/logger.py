@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from tensorboardX import SummaryWriter
@@ -17,7 +18,7 @@ class MetricsLogger:
     """Args: after: of a resumed run, the step it goes on from; later lines are dropped."""
     path = folder / METRICS_FILE
     lines = path.read_text().splitlines() if path.is_file() else []
-    kept = [line for line in lines if json.loads(line)['timesteps'] <= after]
+    kept = [line for line in lines if _step(line) <= after]
     path.write_text(''.join(line + '\n' for line in kept))
     self._file = path.open('a')
     self._board = SummaryWriter(str(folder), purge_step=after if after else None)
@@ -35,3 +36,11 @@ class MetricsLogger:
   def __exit__(self, *error: object) -> None:
     self._file.close()
     self._board.close()
+
+
+def _step(line: str) -> float:
+  """Environment step of a line; infinite where a kill cut the line short."""
+  try:
+    return float(json.loads(line)['timesteps'])
+  except ValueError:
+    return math.inf

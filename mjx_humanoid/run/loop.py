@@ -146,7 +146,7 @@ class Loop:
   def _judge(self, policy: Policy, done: int) -> dict[str, Any]:
     config = self.setup.config
     report = judge_policy(policy, make_scene(config.task), config.evaluation_episodes, CARD_SEED)
-    report |= {'timesteps': done, 'training_seconds': round(time.time() - self.started, 1), **policy.info}
+    report |= {'timesteps': done, 'training_seconds': round(time.time() - self.started, 1), 'info': policy.info}
     (self.folder / REPORT_FILE).write_text(json.dumps(report, indent=2) + '\n')
     return report
 

@@ -30,7 +30,8 @@ class Progress:
 
   def __init__(self, total: int, done: int = 0) -> None:
     self._console = Console()
-    self._total, self._done, self._first = total, done, done
+    self._total, self._done = total, done
+    self._first: int | None = None  # steps at the first update: speed counts from there, without compiling
     self._started = self._printed = time.monotonic()
     self._activity, self._since = '', 0.0
     self._metrics: dict[str, float] = {}
@@ -57,7 +58,7 @@ class Progress:
 
   def update(self, done: int, metrics: dict[str, float]) -> None:
     """The state after an update."""
-    if self._done == self._first:  # speed counts from the first update on, without compiling
+    if self._first is None:
       self._started, self._first = time.monotonic(), done
     self._done, self._metrics, self._activity = done, metrics, ''
     now = time.monotonic()
@@ -68,7 +69,8 @@ class Progress:
   @property
   def steps_per_second(self) -> float:
     """Environment steps a second since the first update."""
-    return (self._done - self._first) / max(time.monotonic() - self._started, 1e-9)
+    counted = 0 if self._first is None else self._done - self._first
+    return counted / max(time.monotonic() - self._started, 1e-9)
 
   def _left(self) -> str:
     speed = self.steps_per_second

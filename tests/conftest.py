@@ -1,0 +1,196 @@
+"""What several test files share: a training so small that it takes seconds, and the finished run of one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.media.gl import choose_gl
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# 16 worlds x 4 steps = 64 environment steps an iteration, 4 iterations, a checkpoint in the middle.
+TINY = {
+  'num_envs': 16,
+  'engine': 'native',
+  'num_threads': 2,
+  'total_timesteps': 256,
+  'checkpoint_interval': 128,
+  'render_interval': 0,
+  'evaluation_episodes': 2,
+  'task.episode_length': 0.2,  # 8 control steps: worlds start anew within the run
+  'ppo.unroll_length': 4,
+  'ppo.batch_size': 32,
+  'network.policy_layers': (16,),
+  'network.value_layers': (16,),
+}
+
+
+# MuJoCo reads MUJOCO_GL when it is first imported, so it is chosen before any test file is.
+try:
+  choose_gl()
+  NO_OPENGL = ''
+except UserError as error:
+  NO_OPENGL = str(error)
+
+
+@pytest.fixture
+def opengl():
+  """Some OpenGL, or the test is skipped: a machine without any can still train."""
+  if NO_OPENGL:
+    pytest.skip(NO_OPENGL)
+
+
+def as_arguments(settings):
+  """Settings as the command line takes them."""
+  return [f'--config.{name}={value}' for name, value in settings.items()]
+
+
+def dotted(overrides):
+  """Python cannot write task.reward= in a call: task__reward= stands for it."""
+  return {name.replace('__', '.'): value for name, value in overrides.items()}
+
+
+@pytest.fixture(scope='session', autouse=True)
+def isolated_environment(tmp_path_factory):
+  """A compilation cache of this session's own, and the package importable from subprocesses."""
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv('JAX_COMPILATION_CACHE_DIR', str(tmp_path_factory.mktemp('jax_cache')))
+    known = os.environ.get('PYTHONPATH')
+    patch.setenv('PYTHONPATH', os.pathsep.join([str(REPOSITORY), *([known] if known else [])]))
+    yield
+
+
+@pytest.fixture
+def tiny(tmp_path):
+  """tiny(**overrides) -> Config of the smallest training, in tmp_path/tiny; task__reward= sets task.reward."""
+  from mjx_humanoid.config import default_config, resolve
+
+  def make(**overrides):
+    config = default_config()
+    settings = {'name': 'tiny', 'run_dir': str(tmp_path), **TINY, **dotted(overrides)}
+    config.update_from_flattened_dict(settings)
+    return resolve(config)
+
+  return make
+
+
+@pytest.fixture
+def tiny_arguments(tmp_path):
+  """tiny_arguments(**overrides) -> command line of the smallest training, in tmp_path/tiny."""
+  return lambda **overrides: as_arguments({'name': 'tiny', 'run_dir': tmp_path, **TINY, **dotted(overrides)})
+
+
+@pytest.fixture(scope='session')
+def finished_run(tmp_path_factory):
+  """Folder of a finished tiny training by the real command. Read only: `run_copy` is for changing."""
+  from mjx_humanoid import train
+
+  folder = tmp_path_factory.mktemp('runs')
+  train.main(as_arguments({'name': 'tiny', 'run_dir': folder, **TINY}))
+  return folder / 'tiny'
+
+
+@pytest.fixture
+def run_copy(finished_run, tmp_path):
+  """A finished run that a test may change."""
+  return Path(shutil.copytree(finished_run, tmp_path / 'copy'))
+
+
+@pytest.fixture(scope='session')
+def scene():
+  """The default task as playback sees it."""
+  from mjx_humanoid.config import TaskConfig
+  from mjx_humanoid.playback.rollout import make_scene
+
+  return make_scene(TaskConfig())
+
+
+@pytest.fixture
+def make_policy(scene):
+  """make_policy(**changes) -> a small random policy that fits `scene`."""
+  return lambda **changes: random_policy(scene, **changes)
+
+
+def random_policy(scene, **changes):
+  import mujoco
+  import numpy as np
+
+  from mjx_humanoid.playback.policy import Policy
+  from mjx_humanoid.playback.rollout import view_of
+
+  rng = np.random.default_rng(7)
+  view = view_of([mujoco.MjData(scene.model)])
+  size, actions = scene.observe(view, scene.body, scene.context(1, 0, view.ctrl)).shape[-1], scene.body.nu
+
+  def normal(*shape):
+    return rng.normal(size=shape).astype(np.float32)
+
+  values = {
+    'kernels': (0.3 * normal(size, 8), 0.3 * normal(8, actions)),
+    'biases': (normal(8), 0.1 * normal(actions)),
+    'log_std': np.full(actions, -1.0, np.float32),
+    'mean': normal(size),
+    'std': np.exp(normal(size)),
+    'mirror': None,
+    'activation': 'elu',
+    'task': scene.task,
+    'info': {'name': 'made by hand', 'seed': 3},
+  }
+  return Policy(**{**values, **changes})
+
+
+@pytest.fixture
+def user_error(capfd):
+  """user_error(main, arguments) -> the message; fails unless it is one `error:` line and exit status 2."""
+
+  def refused(main, arguments):
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as end:
+      main([str(argument) for argument in arguments])
+    lines = capfd.readouterr().err.strip().split('\n')
+    assert end.value.code == 2
+    assert len(lines) == 1, f'more than one line on stderr: {lines}'
+    assert lines[0].startswith('error: ')
+    return lines[0].removeprefix('error: ')
+
+  return refused
+
+
+@pytest.fixture
+def snapshot():
+  """snapshot(folder) -> every file's bytes by relative path, to compare before and after."""
+  return lambda folder: {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob('*') if p.is_file()}
+
+
+@pytest.fixture
+def run_python():
+  """run_python('-c', code) or run_python('-m', module, ...) -> the finished process of a fresh interpreter."""
+
+  def run(*arguments, **options):
+    options = {'capture_output': True, 'text': True, 'timeout': 300, **options}
+    return subprocess.run([sys.executable, *map(str, arguments)], **options)
+
+  return run
+
+
+@pytest.fixture
+def read_video():
+  """read_video(path) -> frames uint8 [n, h, w, 3] and frames per second, by the ffmpeg that imageio-ffmpeg carries."""
+  import imageio_ffmpeg
+  import numpy as np
+
+  def read(path):
+    reader = imageio_ffmpeg.read_frames(str(path))
+    meta = next(reader)
+    width, height = meta['size']
+    frames = [np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in reader]
+    return np.stack(frames), meta['fps']
+
+  return read

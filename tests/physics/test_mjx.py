@@ -1,0 +1,127 @@
+"""The MJX engine: worlds that start anew where they should, go on exactly from what was packed, and keep to themselves.
+
+How its physics compares with C MuJoCo is in test_parity.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine
+from mjx_humanoid.types import View
+
+WORLDS = 16
+MASK = np.arange(WORLDS) % 3 == 0
+
+
+@pytest.fixture(scope='module')
+def begin(mjx_engine):
+  return jax.jit(mjx_engine.init)
+
+
+@pytest.fixture(scope='module')
+def later(mjx_step, begin, starts, smooth_controls):
+  """The worlds after three control steps, some of them in contact; their last view."""
+  state = begin(*starts)
+  for ctrl in smooth_controls[:3]:
+    state, view = mjx_step(state, ctrl)
+  return state, view
+
+
+def arrays(view):
+  return [np.asarray(field) for field in view]
+
+
+def same(a, b, rows=slice(None)):
+  return all(np.array_equal(x[rows], y[rows], equal_nan=True) for x, y in zip(arrays(a), arrays(b), strict=True))
+
+
+def test_views_are_float32_with_a_row_for_each_world(later, model):
+  assert isinstance(later[1], View)
+  assert [field.dtype for field in later[1]] == [np.float32] * 5
+  assert [field.shape for field in later[1]] == [(WORLDS,), *[(WORLDS, n) for n in (28, 27, 21, model.nsensordata)]]
+
+
+def test_time_counts_the_substeps(later):
+  np.testing.assert_allclose(later[1].time, 3 * 5 * 0.005, rtol=1e-5)
+
+
+def test_the_control_is_reported_as_applied(later, smooth_controls):
+  np.testing.assert_array_equal(later[1].ctrl, smooth_controls[2])
+
+
+def test_a_step_is_compiled_once_for_first_and_later_states(mjx_engine, starts, later):
+  """Arrays that JAX holds to differ in being bound to a device would compile the whole training a second time."""
+  first, after = mjx_engine.init(*map(jnp.asarray, starts)), later[0]
+  assert jax.tree.structure(first) == jax.tree.structure(after)
+  pairs = zip(jax.tree.leaves(first), jax.tree.leaves(after), strict=True)
+  assert all((a.shape, a.dtype, a.weak_type) == (b.shape, b.dtype, b.weak_type) for a, b in pairs)
+  assert len({leaf.committed for leaf in jax.tree.leaves(first)}) == 1
+
+
+def test_a_step_is_a_function_of_its_arguments(mjx_step, later, smooth_controls):
+  one, two = mjx_step(later[0], smooth_controls[3])[1], mjx_step(later[0], smooth_controls[3])[1]
+  assert same(one, two)
+
+
+def test_worlds_of_the_mask_start_anew_as_if_they_never_were_others(
+  mjx_engine, mjx_step, begin, later, starts, smooth_controls
+):
+  """Bit for bit: only qpos, qvel, time and the warm start are written, so nothing else may matter."""
+  elsewhere = tuple(x[::-1].copy() for x in starts)
+  written = mjx_engine.write(later[0], jnp.asarray(MASK), *map(jnp.asarray, elsewhere))
+  view = mjx_step(written, smooth_controls[3])[1]
+  fresh = mjx_step(begin(*elsewhere), smooth_controls[3])[1]
+  assert same(view, fresh, MASK)
+  np.testing.assert_allclose(np.asarray(view.time)[MASK], 5 * 0.005, rtol=1e-5)
+
+
+def test_worlds_outside_the_mask_go_on_unchanged(mjx_engine, mjx_step, later, starts, smooth_controls):
+  written = mjx_engine.write(later[0], jnp.asarray(MASK), *map(jnp.asarray, starts))
+  assert same(mjx_step(written, smooth_controls[3])[1], mjx_step(later[0], smooth_controls[3])[1], ~MASK)
+
+
+def test_writing_keeps_the_state_that_was_given(mjx_engine, later, starts):
+  before = np.asarray(later[0].qpos).copy()
+  mjx_engine.write(later[0], jnp.ones(WORLDS, bool), *map(jnp.asarray, starts))
+  np.testing.assert_array_equal(later[0].qpos, before)
+
+
+def test_an_empty_mask_changes_nothing(mjx_engine, later, starts):
+  written = mjx_engine.write(later[0], jnp.zeros(WORLDS, bool), *map(jnp.asarray, starts))
+  assert all(np.array_equal(getattr(written, n), getattr(later[0], n)) for n in STATE_FIELDS)
+
+
+def test_what_was_packed_goes_on_exactly(mjx_engine, mjx_step, later, smooth_controls):
+  """Through NumPy, as a checkpoint does; in another engine too."""
+  packed = {name: np.asarray(value) for name, value in mjx_engine.pack(later[0]).items()}
+  assert set(packed) == set(STATE_FIELDS)
+  expected = mjx_step(later[0], smooth_controls[3])[1]
+  assert same(mjx_step(jax.jit(mjx_engine.unpack)(packed), smooth_controls[3])[1], expected)
+
+
+def test_nan_in_one_world_stays_there_and_can_be_written_away(
+  mjx_engine, mjx_step, begin, later, starts, smooth_controls
+):
+  state, bad = later[0], np.arange(WORLDS) == 13
+  ruined = state.replace(qvel=state.qvel.at[13, 4].set(jnp.nan))
+  after, view = mjx_step(ruined, smooth_controls[3])
+  assert np.isnan(view.qpos[13]).any()
+  assert same(view, mjx_step(state, smooth_controls[3])[1], ~bad)
+  mended = mjx_engine.write(after, jnp.asarray(bad), *map(jnp.asarray, starts))
+  fresh = mjx_step(begin(*starts), smooth_controls[4])[1]
+  assert same(mjx_step(mended, smooth_controls[4])[1], fresh, bad)
+
+
+def test_names_of_the_two_implementations(mjx_engine):
+  assert (mjx_engine.name, mjx_engine.traceable) == ('mjx', True)
+
+
+def test_engines_of_another_substep_differ_in_their_clock(model):
+  """Traced only, not compiled: three substeps are one scan of length three."""
+  engine = MjxEngine(model, 3, impl='jax', num_envs=2)
+  state = engine.init(jnp.zeros((2, 28)), jnp.zeros((2, 27)))
+  program = jax.make_jaxpr(engine.step)(state, jnp.zeros((2, 21)))
+  scans = [e for e in program.eqns if e.primitive.name == 'scan']
+  assert 3 in [e.params['length'] for e in scans]

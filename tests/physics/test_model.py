@@ -1,0 +1,226 @@
+"""The completed model: the robot as published, plus floor contacts, sensors and cameras that say what they should."""
+
+import dataclasses
+import subprocess
+import sys
+
+import mujoco
+import numpy as np
+import pytest
+
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.physics.model import build_model, build_spec, model_file
+
+XBODY = mujoco.mjtObj.mjOBJ_XBODY
+
+
+@pytest.fixture(scope='module')
+def stock(robot):
+  return mujoco.MjModel.from_xml_path(str(model_file(robot)))
+
+
+@pytest.fixture(scope='module')
+def moving(model):
+  """A world in the air in a random pose and motion, after mj_forward."""
+  rng = np.random.default_rng(3)
+  data = mujoco.MjData(model)
+  data.qpos[:] = model.qpos0 + rng.normal(size=model.nq) * 0.3
+  data.qpos[2] = 3.0
+  data.qpos[3:7] /= np.linalg.norm(data.qpos[3:7])
+  data.qvel[:] = rng.normal(size=model.nv)
+  mujoco.mj_forward(model, data)
+  return data
+
+
+@pytest.fixture(scope='module')
+def lying(model):
+  """A world that lies on its back, half a second after it was let go."""
+  data = mujoco.MjData(model)
+  data.qpos[2] = 0.3
+  data.qpos[3:7] = [np.sqrt(0.5), 0, -np.sqrt(0.5), 0]
+  mujoco.mj_step(model, data, 100)
+  mujoco.mj_forward(model, data)
+  return data
+
+
+def velocity(model, data, body):
+  """World (angular, linear) velocity of a body's frame."""
+  result = np.zeros(6)
+  mujoco.mj_objectVelocity(model, data, XBODY, model.body(body).id, result, 0)
+  return result[:3], result[3:]
+
+
+def test_the_robot_itself_is_as_published(model, stock):
+  assert (model.nq, model.nv, model.nu, model.nbody, model.ngeom) == (stock.nq, stock.nv, stock.nu, stock.nbody, 20)
+  names = ('body_mass', 'body_inertia', 'body_pos', 'jnt_range', 'dof_damping', 'jnt_stiffness', 'actuator_gear')
+  for name in (*names, 'qpos0', 'geom_size', 'geom_solref', 'dof_armature', 'actuator_ctrlrange'):
+    assert (getattr(model, name) == getattr(stock, name)).all(), name
+
+
+def test_solver_is_the_datasheets_in_training_and_converged_elsewhere(robot, model, converged_model):
+  assert (model.opt.iterations, model.opt.ls_iterations) == (robot.solver_iterations, robot.line_search_iterations)
+  assert (converged_model.opt.iterations, converged_model.opt.ls_iterations) == (100, 50)
+  assert converged_model.opt.timestep == model.opt.timestep == robot.timestep
+
+
+def test_a_datasheet_changes_the_options_of_its_model_only(robot, model):
+  other = build_model(dataclasses.replace(robot, timestep=0.002, solver_iterations=7, line_search_iterations=9))
+  assert (other.opt.timestep, other.opt.iterations, other.opt.ls_iterations) == (0.002, 7, 9)
+  assert (model.opt.timestep, model.opt.iterations) == (robot.timestep, robot.solver_iterations)
+
+
+def test_every_geom_meets_the_floor_once_and_nothing_else(model, robot):
+  floor = model.geom(robot.floor).id
+  pairs = [{model.pair_geom1[i], model.pair_geom2[i]} for i in range(model.npair)]
+  assert all(floor in pair for pair in pairs)
+  others = sorted(next(iter(pair - {floor})) for pair in pairs)
+  assert others == [i for i in range(model.ngeom) if i != floor]
+  assert (model.geom_contype * (np.arange(model.ngeom) != floor) == 0).all()
+
+
+def test_added_contacts_feel_like_those_of_the_feet(model):
+  """All geoms of the robot have one friction, solref and solimp, so all their pairs with the floor must too."""
+  feet = [i for i in range(model.npair) if 'foot' in model.geom(max(model.pair_geom1[i], model.pair_geom2[i])).name]
+  assert len(feet) == 4
+  for name in ('pair_friction', 'pair_solref', 'pair_solimp', 'pair_dim', 'pair_margin', 'pair_gap'):
+    values = getattr(model, name)
+    assert (values == values[feet[0]]).all(), name
+
+
+def test_a_robot_on_its_back_rests_on_the_floor(model, lying):
+  assert lying.ncon > 4
+  assert lying.qpos[2] > 0.03
+  assert lying.contact.dist.min() > -0.01
+
+
+def test_a_nan_is_not_mended_by_mujoco(model):
+  """Else a diverged world would silently start anew, and nobody would know."""
+  data = mujoco.MjData(model)
+  data.qvel[3] = np.nan
+  for _ in range(5):
+    mujoco.mj_step(model, data)
+  assert np.isnan(data.qvel).any()
+
+
+# Sensors, against MuJoCo's own arrays
+
+
+def test_position_sensors(moving, robot):
+  assert moving.sensor('torso_pos').data == pytest.approx(moving.body(robot.torso).xpos)
+  assert moving.sensor('head_pos').data == pytest.approx(moving.body(robot.head).xpos)
+  for foot in robot.feet:
+    assert moving.sensor(f'{foot}_pos').data == pytest.approx(moving.body(foot).xpos)
+
+
+def test_axis_sensors_are_columns_of_the_rotation(moving, robot):
+  rotation = moving.body(robot.torso).xmat.reshape(3, 3)
+  assert moving.sensor('torso_forward').data == pytest.approx(rotation[:, 0])
+  assert moving.sensor('torso_up').data == pytest.approx(rotation[:, 2])
+  for foot in robot.feet:
+    assert moving.sensor(f'{foot}_up').data == pytest.approx(moving.body(foot).xmat.reshape(3, 3)[:, 2])
+
+
+def test_velocity_sensors_are_in_world_axes(model, moving, robot):
+  angular, linear = velocity(model, moving, robot.torso)
+  assert moving.sensor('torso_angvel').data == pytest.approx(angular)
+  assert moving.sensor('torso_linvel').data == pytest.approx(linear)
+  assert linear == pytest.approx(moving.qvel[:3])  # a free joint's linear velocity is in world axes too
+  for foot in robot.feet:
+    assert moving.sensor(f'{foot}_linvel').data == pytest.approx(velocity(model, moving, foot)[1])
+
+
+def test_centre_of_mass_sensors_are_weighted_means_over_the_bodies(model, moving):
+  mass = model.body_mass[1:, None]
+  center = (mass * moving.xipos[1:]).sum(axis=0) / mass.sum()
+  assert moving.sensor('com_pos').data == pytest.approx(center)
+  momentum = np.zeros(3)
+  for i in range(1, model.nbody):
+    result = np.zeros(6)
+    mujoco.mj_objectVelocity(model, moving, mujoco.mjtObj.mjOBJ_BODY, i, result, 0)
+    momentum += model.body_mass[i] * result[3:]
+  assert moving.sensor('com_vel').data == pytest.approx(momentum / mass.sum())
+
+
+def contact_forces(model, data):
+  """Summed normal force on each body by name, from the solver's contacts."""
+  total = {model.body(i).name: 0.0 for i in range(1, model.nbody)}
+  for i in range(data.ncon):
+    force = np.zeros(6)
+    mujoco.mj_contactForce(model, data, i, force)
+    body = max(model.geom_bodyid[data.contact[i].geom])
+    total[model.body(body).name] += force[0]
+  return total
+
+
+def test_touch_sensors_feel_the_normal_force_on_their_body(model, lying):
+  expected = contact_forces(model, lying)
+  assert sum(force > 1 for force in expected.values()) >= 3
+  for name, force in expected.items():
+    assert lying.sensor(f'{name}_touch').data[0] == pytest.approx(force, abs=1e-6), name
+
+
+def test_touch_sensors_feel_nothing_in_the_air(moving, model):
+  names = [model.sensor(i).name for i in range(model.nsensor)]
+  assert [n for n in names if n.endswith('_touch') and moving.sensor(n).data[0] != 0] == []
+
+
+def test_feet_carry_the_weight_of_a_robot_that_was_just_put_down(model, robot):
+  data = mujoco.MjData(model)
+  mujoco.mj_step(model, data, 20)  # 0.1 s: at rest, and not yet falling
+  mujoco.mj_forward(model, data)
+  feet = sum(data.sensor(f'{foot}_touch').data[0] for foot in robot.feet)
+  assert feet == pytest.approx(40.844 * 9.81, rel=0.2)
+
+
+# Cameras, files, messages
+
+
+@pytest.mark.parametrize('name', ['track', 'side', 'back', 'front'])
+def test_cameras_follow_and_look_at_the_robot(model, name):
+  data = mujoco.MjData(model)
+  data.qpos[:2] = [5, -7]
+  mujoco.mj_forward(model, data)
+  camera = data.camera(name)
+  to_robot = data.sensor('com_pos').data - camera.xpos
+  assert 2 < np.linalg.norm(to_robot) < 6
+  # A camera looks along its -z axis; cos(20 degrees) = 0.94.
+  assert -camera.xmat.reshape(3, 3)[:, 2] @ to_robot / np.linalg.norm(to_robot) > 0.94
+
+
+def test_cameras_of_the_datasheet_exist(model, robot):
+  names = {model.cam(i).name for i in range(model.ncam)}
+  assert set(robot.cameras) <= names
+
+
+def test_the_spec_can_still_be_edited(robot):
+  spec = build_spec(robot)
+  spec.body(robot.torso).add_geom(name='backpack', type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.1, 0, 0], mass=2)
+  assert spec.compile().body_subtreemass[0] == pytest.approx(40.844 + 2, abs=1e-3)
+
+
+@pytest.mark.parametrize('change', [{'file': 'no/such.xml'}, {'package': 'no_such_package'}, {'file': 'mjx'}])
+def test_a_missing_model_file_says_how_to_mend_it(robot, change):
+  with pytest.raises(UserError, match=r'is missing from the installed .*pip'):
+    model_file(dataclasses.replace(robot, **change))
+
+
+DIVERGE = """
+import sys, mujoco
+from mjx_humanoid.physics import model
+if sys.argv[1] == 'quiet':
+  model.quiet()
+m = mujoco.MjModel.from_xml_string('<mujoco><worldbody><body><freejoint/><geom size="1"/></body></worldbody></mujoco>')
+d = mujoco.MjData(m)
+d.qpos[0] = float('nan')
+mujoco.mj_step(m, d)
+"""
+
+
+def said_when_diverging(how, folder):
+  done = subprocess.run([sys.executable, '-c', DIVERGE, how], cwd=folder, capture_output=True, text=True, check=True)
+  return done.stdout + done.stderr + ''.join(p.name for p in folder.iterdir())
+
+
+def test_quiet_writes_no_warning_and_no_file(tmp_path):
+  assert said_when_diverging('quiet', tmp_path) == ''
+  assert said_when_diverging('loud', tmp_path) != ''

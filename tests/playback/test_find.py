@@ -1,0 +1,66 @@
+"""Protects what a user may call a policy: a run's folder, a file, the name of a ready one."""
+
+from __future__ import annotations
+
+import pytest
+
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.playback import find
+from mjx_humanoid.playback.policy import save_policy
+
+
+@pytest.fixture
+def ready(tmp_path, monkeypatch, make_policy):
+  """Two ready policies, and a current folder without any."""
+  folder = tmp_path / 'ready'
+  folder.mkdir()
+  for name in ('stand', 'walk'):
+    save_policy(make_policy(info={'name': name}), folder / f'{name}.safetensors')
+  monkeypatch.setattr(find, 'READY', folder)
+  (tmp_path / 'here').mkdir()
+  monkeypatch.chdir(tmp_path / 'here')
+  return folder
+
+
+def test_a_run_folder(finished_run):
+  assert find.find_policy(str(finished_run)) == finished_run / 'policy.safetensors'
+  assert find.load(str(finished_run)).name == 'tiny'
+
+
+def test_a_file(finished_run):
+  path = finished_run / 'policy.safetensors'
+  assert find.find_policy(str(path)) == path
+
+
+def test_a_ready_name(ready):
+  assert find.ready_policies() == ['stand', 'walk']
+  assert find.load('walk').name == 'walk'
+
+
+def test_a_folder_of_that_name_comes_before_the_ready_policy(ready, tmp_path, make_policy):
+  run = tmp_path / 'here' / 'walk'
+  run.mkdir()
+  save_policy(make_policy(info={'name': 'mine'}), run / 'policy.safetensors')
+  assert find.load('walk').name == 'mine'
+
+
+def test_an_unknown_name_lists_the_choices_and_the_closest(ready):
+  with pytest.raises(UserError, match=r"unknown .*ready policy 'wakl'. Did you mean 'walk'\? Choices: stand, walk"):
+    find.find_policy('wakl')
+
+
+@pytest.mark.parametrize('reference', ['runs/none', 'none.safetensors', '/no/such/place'])
+def test_a_path_that_does_not_exist_is_called_one_and_lists_the_ready_policies(ready, reference):
+  with pytest.raises(UserError, match=r'there is no policy file or run .*Ready policies: stand, walk'):
+    find.find_policy(reference)
+
+
+def test_a_folder_without_a_policy_is_refused(tmp_path):
+  with pytest.raises(UserError, match=r'holds no policy\.safetensors'):
+    find.find_policy(str(tmp_path))
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+  (tmp_path / 'x.safetensors').write_bytes(b'nonsense')
+  with pytest.raises(UserError, match='not a readable policy file'):
+    find.load(str(tmp_path / 'x.safetensors'))

@@ -1,0 +1,64 @@
+"""Protects the running normaliser: NumPy's mean and standard deviation, and elements that never move."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mjx_humanoid.playback import policy
+from mjx_humanoid.rl import normalize
+
+
+def seen(batches):
+  normalizer = normalize.init(batches[0].shape[-1])
+  for batch in batches:
+    normalizer = normalize.update(normalizer, batch)
+  return normalizer
+
+
+def test_before_any_observation_it_changes_nothing():
+  obs = np.array([[1.5, -2.0, 0.0]], np.float32)
+  np.testing.assert_allclose(normalize.normalize(normalize.init(3), obs), obs)
+
+
+def test_mean_and_std_over_several_batches_are_those_of_numpy():
+  rng = np.random.default_rng(0)
+  batches = [rng.normal([3, -100, 0.5], [2, 30, 0.1], (7, 5, 3)).astype(np.float32) for _ in range(6)]
+  normalizer = seen(batches)
+  together = np.concatenate(batches).reshape(-1, 3).astype(np.float64)
+  np.testing.assert_allclose(normalizer.mean, together.mean(axis=0), rtol=1e-4)
+  np.testing.assert_allclose(normalizer.std, together.std(axis=0), rtol=1e-3)
+
+
+def test_batches_of_unequal_size_count_by_their_rows():
+  normalizer = seen([np.zeros((9, 1), np.float32), np.full((1, 1), 10, np.float32)])
+  assert float(normalizer.mean[0]) == pytest.approx(1.0)
+  assert float(normalizer.std[0]) == pytest.approx(3.0)  # sqrt((9 * 1 + 1 * 81) / 10)
+
+
+def test_normalized_observations_have_mean_0_and_std_1():
+  obs = np.random.default_rng(1).normal(40, 7, (1000, 1)).astype(np.float32)
+  result = np.asarray(normalize.normalize(seen([obs]), obs))
+  assert result.mean() == pytest.approx(0, abs=1e-3)
+  assert result.std() == pytest.approx(1, rel=1e-3)
+
+
+def test_an_element_that_never_moved_is_not_blown_up_when_it_first_does():
+  normalizer = seen([np.full((50, 1), 4.0, np.float32)])
+  moved = normalize.normalize(normalizer, np.array([[4.05]], np.float32))
+  assert float(moved[0, 0]) == pytest.approx(5.0, rel=1e-3)  # 0.05 / MIN_STD, and not 0.05 / 1e-6
+
+
+def test_outliers_are_clipped_on_both_sides():
+  obs = np.array([[1e9], [-1e9]], np.float32)
+  np.testing.assert_array_equal(normalize.normalize(normalize.init(1), obs), [[normalize.CLIP], [-normalize.CLIP]])
+
+
+def test_the_portable_policy_clips_where_training_does():
+  assert policy.CLIP == normalize.CLIP
+
+
+def test_update_does_not_change_what_it_was_given():
+  before = normalize.init(1)
+  normalize.update(before, np.ones((4, 1), np.float32))
+  assert float(before.mean[0]) == 0.0

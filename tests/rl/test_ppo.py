@@ -1,0 +1,373 @@
+"""Protects PPO: its loss by hand, its schedules, its minibatches, and that it learns values known beforehand."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from probes import Probe, always, learn, mean_actions, never, probe_ppo, unused, values
+
+from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
+from mjx_humanoid.rl import ppo
+from mjx_humanoid.rl.algorithm import Mirror, Spec
+from mjx_humanoid.types import Transition
+
+HALF_LOG_2PI = 0.9189385
+ENTROPY = 1.4189385  # of a unit Gaussian, in nats
+
+# No hidden layers: the mean action is 0 and the value is the observation itself.
+LINEAR = {
+  'mean_head': {'kernel': jnp.zeros((1, 1)), 'bias': jnp.zeros(1)},
+  'value_head': {'kernel': jnp.ones((1, 1)), 'bias': jnp.zeros(1)},
+  'log_std': jnp.zeros(1),
+}
+
+
+def make(total_timesteps=1000, layers=(), **hyper):
+  network = NetworkConfig(policy_layers=layers, value_layers=layers, symmetric=False)
+  config = Config(total_timesteps=total_timesteps, network=network, ppo=PPOConfig(**hyper))
+  return ppo.make(config, Spec(observation_size=2, action_size=1, mirror=unused))
+
+
+def column(*values):
+  return jnp.asarray(values, jnp.float32)[:, None]
+
+
+def two_rows():
+  """New log densities are -0.5 a^2 - HALF_LOG_2PI; the old ones make the ratios 1.5 and 0.5."""
+  new = jnp.array([-0.5, 0.0]) - HALF_LOG_2PI
+  return ppo.Batch(
+    obs=column(0.5, -0.5),
+    action=column(1.0, 0.0),
+    log_prob=new - jnp.log(jnp.array([1.5, 0.5])),
+    mean=column(1.0, 0.0),
+    advantage=jnp.array([2.0, -1.0]),
+    target=jnp.array([1.5, -2.5]),
+  )
+
+
+def loss(**hyper):
+  settings = {'clip_epsilon': 0.2, 'value_coef': 0.5, 'entropy_coef': 0.01, 'normalize_advantages': False}
+  total, metrics = make(**{**settings, **hyper}).loss(LINEAR, two_rows(), jnp.zeros(1))
+  return float(total), {name: float(value) for name, value in metrics.items()}
+
+
+def test_loss_of_two_rows_by_hand():
+  # policy: row 0 min(1.5*2, 1.2*2) = 2.4; row 1 min(0.5*-1, 0.8*-1) = -0.8; minus their mean: -0.8
+  # value: errors 0.5 - 1.5 = -1 and -0.5 + 2.5 = 2: half the mean square, (1 + 4) / 4 = 1.25
+  total, metrics = loss()
+  assert metrics['policy_loss'] == pytest.approx(-0.8, rel=1e-5)
+  assert metrics['value_loss'] == pytest.approx(1.25, rel=1e-5)
+  assert metrics['entropy'] == pytest.approx(ENTROPY, rel=1e-5)
+  assert total == metrics['loss'] == pytest.approx(-0.8 + 0.5 * 1.25 - 0.01 * ENTROPY, rel=1e-5)
+
+
+def test_kl_and_clip_fraction_by_hand():
+  # KL of N(1, 1) from N(0, 1) is 0.5, of equals 0: mean 0.25. Ratios 1.5 and 0.5 both lie outside 0.8 to 1.2.
+  _, metrics = loss()
+  assert metrics['kl'] == pytest.approx(0.25, rel=1e-5)
+  assert metrics['clip_fraction'] == 1.0
+  assert loss(clip_epsilon=0.6)[1]['clip_fraction'] == 0.0
+
+
+def test_a_wide_clip_leaves_the_ratios_alone():
+  # 1.5*2 = 3 and 0.5*-1 = -0.5: minus their mean is -1.25
+  assert loss(clip_epsilon=0.9)[1]['policy_loss'] == pytest.approx(-1.25, rel=1e-5)
+
+
+def test_advantages_are_normalised_within_the_minibatch():
+  # (2, -1) has mean 0.5 and standard deviation 1.5: (1, -1). min(1.5, 1.2) = 1.2; min(-0.5, -0.8) = -0.8
+  assert loss(normalize_advantages=True)[1]['policy_loss'] == pytest.approx(-0.2, rel=1e-5)
+
+
+def test_coefficients_weigh_the_parts():
+  bare = loss(value_coef=0.0, entropy_coef=0.0)[0]
+  assert loss(value_coef=2.0, entropy_coef=0.0)[0] - bare == pytest.approx(2 * 1.25, rel=1e-5)
+  assert loss(value_coef=0.0, entropy_coef=0.5)[0] - bare == pytest.approx(-0.5 * ENTROPY, rel=1e-5)
+
+
+def test_rows_beyond_the_clip_give_the_policy_no_gradient():
+  algorithm = make(clip_epsilon=0.2, value_coef=0.0, entropy_coef=0.0, normalize_advantages=False)
+  grads = jax.grad(lambda p: algorithm.loss(p, two_rows(), jnp.zeros(1))[0])(LINEAR)
+  np.testing.assert_array_equal(grads['mean_head']['kernel'], [[0.0]])
+  np.testing.assert_array_equal(grads['mean_head']['bias'], [0.0])
+
+
+def experience(algorithm, steps=4, worlds=4, seed=0, reward=None):
+  """A fresh learner and transitions [T, B] with its own actions and densities."""
+  learner = jax.jit(algorithm.init)(jax.random.PRNGKey(seed))
+  keys = jax.random.split(jax.random.PRNGKey(seed + 1), 3)
+  obs = jax.random.normal(keys[0], (steps, worlds, 2))
+  action, extras = algorithm.act(learner, obs, keys[1])
+  no = jnp.zeros((steps, worlds), bool)
+  reward = jax.random.normal(keys[2], (steps, worlds)) if reward is None else reward
+  return learner, Transition(obs, action, reward, no, no, obs + 1, extras)
+
+
+def updated(rounds=1, schedule='constant', **hyper):
+  """Learners after each of some updates, with their metrics."""
+  settings = {'batch_size': 8, 'num_epochs': 1, 'lr_schedule': schedule, 'learning_rate': 1e-3, **hyper}
+  algorithm = make(total_timesteps=64, layers=(4,), **settings)
+  learner, batch = experience(algorithm)
+  update, history = jax.jit(algorithm.update) if rounds > 1 else algorithm.update, []
+  for i in range(rounds):
+    learner, metrics = update(learner, batch, jax.random.PRNGKey(i))
+    history.append((learner, metrics))
+  return history
+
+
+def test_constant_schedule():
+  assert [float(m['learning_rate']) for _, m in updated(3)] == pytest.approx([1e-3] * 3)
+
+
+def test_linear_schedule_falls_to_a_tenth_at_the_end_of_the_budget():
+  # 16 of 64 steps an update: progress 0, 1/4, 1/2, 3/4, 1, and no further than that.
+  rates = [float(m['learning_rate']) for _, m in updated(6, 'linear')]
+  assert rates == pytest.approx([1e-3, 7.75e-4, 5.5e-4, 3.25e-4, 1e-4, 1e-4], rel=1e-5)
+
+
+def test_adaptive_schedule_slows_down_where_kl_is_large():
+  (learner, metrics), (_, second) = updated(2, 'adaptive', learning_rate=9e-3, target_kl=1e-9)
+  assert float(metrics['kl']) > 2e-9
+  assert float(metrics['learning_rate']) == pytest.approx(9e-3)
+  assert float(learner.learning_rate) == float(second['learning_rate']) == pytest.approx(9e-3 / 1.5)
+
+
+def test_adaptive_schedule_speeds_up_where_kl_is_small():
+  learner, metrics = updated(1, 'adaptive', target_kl=1e3)[0]
+  assert float(metrics['kl']) < 500
+  assert float(learner.learning_rate) == pytest.approx(1.5e-3)
+
+
+def test_adaptive_schedule_stays_within_half_and_twice_the_target():
+  kl = float(updated(1)[0][1]['kl'])
+  assert kl > 0
+  for target in (kl * 1.5, kl / 1.5):
+    assert float(updated(1, 'adaptive', target_kl=target)[0][0].learning_rate) == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize(('start', 'shift', 'bound'), [(9e-3, 0.0, 1e-2), (1.2e-5, 1.0, 1e-5)])
+def test_adaptive_schedule_keeps_its_bounds(start, shift, bound):
+  """A policy that acts otherwise by `shift` than the one that collected has a KL of shift^2 / 2 std^2."""
+  algorithm = make(layers=(4,), batch_size=16, num_epochs=1, lr_schedule='adaptive', learning_rate=start, target_kl=0.1)
+  learner, batch = experience(algorithm)
+  learner.params['mean_head']['bias'] += shift
+  after, metrics = algorithm.update(learner, batch, jax.random.PRNGKey(0))
+  assert float(metrics['kl']) == pytest.approx(shift**2 / 2 / math.exp(learner.params['log_std'][0]) ** 2, abs=1e-3)
+  assert float(after.learning_rate) == pytest.approx(bound)
+
+
+def test_minibatches_cover_every_row_once_per_epoch_in_a_new_order(monkeypatch):
+  seen = []
+
+  def watching(self, params, batch, old_log_std):
+    jax.debug.callback(lambda rows: seen.append(np.asarray(rows)), batch.action[:, 0], ordered=True)
+    return 0.0 * params['log_std'].sum(), {'kl': jnp.zeros(())}
+
+  monkeypatch.setattr(ppo.PPO, 'loss', watching)
+  algorithm = make(layers=(4,), batch_size=4, num_epochs=3)
+  learner, batch = experience(algorithm)
+  numbered = batch._replace(action=jnp.arange(16.0).reshape(4, 4, 1))
+  algorithm.update(learner, numbered, jax.random.PRNGKey(5))
+  jax.effects_barrier()
+  epochs = np.concatenate(seen).reshape(3, 16)
+  np.testing.assert_array_equal(np.sort(epochs, axis=1), np.tile(np.arange(16.0), (3, 1)))
+  assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+def test_rows_of_a_minibatch_stay_together():
+  """Each row's obs, action, density, mean and target are of the same transition."""
+  algorithm = make(layers=(4,), batch_size=16, normalize_observations=False)
+  learner, batch = experience(algorithm)
+  seen = []
+  with pytest.MonkeyPatch.context() as patch:
+
+    def watching(self, params, rows, old_log_std):
+      jax.debug.callback(lambda r: seen.append(jax.tree.map(np.asarray, r)), rows)
+      return 0.0 * params['log_std'].sum(), {'kl': jnp.zeros(())}
+
+    patch.setattr(ppo.PPO, 'loss', watching)
+    algorithm.update(learner, batch, jax.random.PRNGKey(5))
+    jax.effects_barrier()
+  rows = seen[0]
+  again = dict(zip(np.asarray(batch.action).ravel(), np.asarray(batch.obs).reshape(-1, 2), strict=True))
+  np.testing.assert_array_equal(rows.obs, [again[a] for a in rows.action[:, 0]])
+  from scipy import stats
+
+  std = np.exp(np.asarray(learner.params['log_std']))
+  np.testing.assert_allclose(rows.log_prob, stats.norm.logpdf(rows.action, rows.mean, std)[:, 0], rtol=1e-4)
+
+
+def test_gradients_are_scaled_down_to_the_norm_asked_for():
+  """Adam's first moment is a tenth of the first gradient: its norm shows what Adam was given."""
+  learner, _ = updated(1, batch_size=16, max_grad_norm=1e-3)[0]
+  adam = next(part for part in learner.opt_state if isinstance(part, optax.ScaleByAdamState))
+  norm = math.sqrt(sum(float(jnp.square(x).sum()) for x in jax.tree.leaves(adam.mu)))
+  assert norm == pytest.approx(1e-4, rel=1e-3)
+
+
+def test_the_first_step_of_adam_moves_no_parameter_further_than_the_learning_rate():
+  algorithm = make(layers=(4,), batch_size=16, num_epochs=1, learning_rate=1e-3)
+  learner, batch = experience(algorithm)
+  after, _ = algorithm.update(learner, batch, jax.random.PRNGKey(0))
+  moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), after.params, learner.params)
+  largest = max(jax.tree.leaves(moved))
+  assert 5e-4 < largest <= 1.001e-3
+
+
+def test_the_update_counts_the_transitions_it_learned_from():
+  assert [float(learner.timesteps) for learner, _ in updated(2)] == [16.0, 32.0]
+
+
+def test_statistics_of_observations_move_only_after_the_update():
+  """The update must normalise by what the actions were chosen by; then the batch's own statistics join."""
+  algorithm = make(layers=(4,), batch_size=16, num_epochs=1)
+  learner, batch = experience(algorithm)
+  after, metrics = algorithm.update(learner, batch, jax.random.PRNGKey(0))
+  assert float(metrics['kl']) < 1e-6  # measured before the only step: no difference to the policy that acted
+  obs = np.asarray(batch.obs).reshape(-1, 2)
+  np.testing.assert_allclose(after.normalizer.mean, obs.mean(axis=0), rtol=1e-4)
+  np.testing.assert_allclose(after.normalizer.std, obs.std(axis=0), rtol=1e-4)
+
+
+def test_explained_variance_is_that_of_value_targets():
+  """Constant values explain nothing of targets that vary: 1 - var(target - value) / var(target) = 0."""
+  algorithm = make(layers=(), batch_size=16, gamma=0.0)
+  learner, batch = experience(algorithm)
+  params = jax.tree.map(lambda x: x, learner.params)
+  params['value_head'] = jax.tree.map(jnp.zeros_like, params['value_head'])
+  _, metrics = algorithm.update(learner._replace(params=params), batch, jax.random.PRNGKey(0))
+  assert float(metrics['explained_variance']) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_update_changes_neither_the_learner_nor_the_batch_it_was_given():
+  algorithm = make(layers=(4,), batch_size=8)
+  learner, batch = experience(algorithm)
+  before = jax.tree.map(np.array, (learner, batch))
+  algorithm.update(learner, batch, jax.random.PRNGKey(0))
+  jax.tree.map(np.testing.assert_array_equal, before, jax.tree.map(np.array, (learner, batch)))
+
+
+def test_the_same_key_gives_the_same_update_and_another_key_another():
+  algorithm = make(layers=(4,), batch_size=4)
+  learner, batch = experience(algorithm)
+  first, again, other = (algorithm.update(learner, batch, jax.random.PRNGKey(seed))[0].params for seed in (0, 0, 1))
+  jax.tree.map(np.testing.assert_array_equal, first, again)
+  assert not np.array_equal(first['value_head']['kernel'], other['value_head']['kernel'])
+
+
+def test_the_actor_of_an_unnormalised_learner_leaves_observations_alone():
+  algorithm = make(layers=(4,), batch_size=16, normalize_observations=False)
+  learner, batch = experience(algorithm)
+  actor = algorithm.actor(algorithm.update(learner, batch, jax.random.PRNGKey(0))[0])
+  np.testing.assert_array_equal(actor.mean, [0, 0])
+  np.testing.assert_array_equal(actor.std, [1, 1])
+
+
+def test_a_minibatch_without_a_finite_gradient_is_left_out_and_counted():
+  """One bad reward: its minibatch changes nothing, the others are learned from."""
+  algorithm = make(layers=(4,), batch_size=4, num_epochs=1, gae_lambda=0.0)
+  learner, batch = experience(algorithm)
+  bad = batch._replace(reward=batch.reward.at[0, 2].set(jnp.nan))
+  after, metrics = algorithm.update(learner, bad, jax.random.PRNGKey(0))
+  assert float(metrics['skipped']) == 1
+  assert all(np.isfinite(x).all() for x in jax.tree.leaves((after.params, after.opt_state)))
+  assert not np.array_equal(after.params['value_head']['kernel'], learner.params['value_head']['kernel'])
+
+
+# Two legs and a lean: the mirror exchanges obs 0 and 1, turns obs 2 round, and exchanges the two motors.
+MIRROR = Mirror(np.array([1, 0, 2]), np.array([1.0, 1.0, -1.0]), np.array([1, 0]), np.array([1.0, 1.0]))
+
+
+def symmetric():
+  """A PPO whose learner has left its symmetric start: every parameter is random."""
+  network = NetworkConfig(policy_layers=(6,), value_layers=(6,), symmetric=True)
+  algorithm = ppo.make(Config(network=network, ppo=PPOConfig(batch_size=8)), Spec(3, 2, lambda: MIRROR))
+  learner = algorithm.init(jax.random.PRNGKey(0))
+  rng = np.random.default_rng(0)
+  params = jax.tree.map(lambda x: x + 0.5 * rng.normal(size=x.shape).astype(np.float32), learner.params)
+  return algorithm, learner._replace(params=params)
+
+
+def test_a_symmetric_policy_does_in_the_mirror_what_it_does_mirrored():
+  algorithm, learner = symmetric()
+  obs = jax.random.normal(jax.random.PRNGKey(1), (5, 3))
+  image = jnp.stack([obs[:, 1], obs[:, 0], -obs[:, 2]], axis=1)
+  mean, mirrored = (algorithm.act(learner, x, jax.random.PRNGKey(2))[1]['mean'] for x in (obs, image))
+  np.testing.assert_allclose(mirrored, np.asarray(mean)[:, ::-1], atol=1e-5)
+  assert np.abs(np.asarray(mean)[:, 0] - np.asarray(mean)[:, 1]).max() > 0.1  # and is not symmetric by being constant
+
+
+def test_a_symmetric_policy_scatters_both_sides_alike():
+  algorithm, learner = symmetric()
+  log_std = np.asarray(algorithm.actor(learner).log_std)
+  expected = np.asarray(learner.params['log_std']).mean()
+  np.testing.assert_allclose(log_std, [expected, expected], rtol=1e-5)
+
+
+def test_a_symmetric_learner_scales_both_sides_alike():
+  algorithm, learner = symmetric()
+  obs = 3 + 2 * jax.random.normal(jax.random.PRNGKey(1), (4, 4, 3)) * jnp.array([1.0, 5.0, 1.0])
+  action, extras = algorithm.act(learner, obs, jax.random.PRNGKey(2))
+  no = jnp.zeros((4, 4), bool)
+  batch = Transition(obs, action, jnp.ones((4, 4)), no, no, obs, extras)
+  normalizer = algorithm.update(learner, batch, jax.random.PRNGKey(3))[0].normalizer
+  sides = np.asarray(obs)[..., :2].ravel()
+  np.testing.assert_allclose(normalizer.mean, [sides.mean(), sides.mean(), 0], atol=1e-3)
+  np.testing.assert_allclose(normalizer.std[:2], [sides.std()] * 2, rtol=1e-3)
+
+
+# Probe environments, through the real collect_traced and the real update.
+
+
+def ones(age, key):
+  return jnp.ones((len(age), 1))
+
+
+def test_a_constant_reward_under_time_limits_is_worth_one_over_one_minus_gamma():
+  """Were truncation taken for termination, episodes of 5 steps could not be worth more than 4.1."""
+  env = Probe(reward=lambda age, obs, a: jnp.ones(16), terminated=never, truncated=lambda age: age >= 5, observe=ones)
+  algorithm = probe_ppo(gamma=0.9, gae_lambda=0.9)
+  value = values(algorithm, learn(env, algorithm, 300), [1.0])
+  assert value[0] == pytest.approx(10.0, rel=0.03)
+
+
+def test_a_reward_before_termination_is_worth_itself():
+  env = Probe(reward=lambda age, obs, a: jnp.ones(16), terminated=always, truncated=never, observe=ones)
+  algorithm = probe_ppo(gamma=0.9)
+  assert values(algorithm, learn(env, algorithm, 200), [1.0])[0] == pytest.approx(1.0, rel=0.03)
+
+
+def test_a_reward_two_steps_away_is_discounted_once():
+  """Observation 0, reward 0; observation 1, reward 1, end. Worth gamma and 1."""
+  env = Probe(
+    reward=lambda age, obs, a: (age == 2).astype(jnp.float32),
+    terminated=lambda age: age >= 2,
+    truncated=never,
+    observe=lambda age, key: age[:, None].astype(jnp.float32),
+  )
+  algorithm = probe_ppo(gamma=0.5, normalize_observations=False)
+  np.testing.assert_allclose(values(algorithm, learn(env, algorithm, 300), [0.0, 1.0]), [0.5, 1.0], atol=0.04)
+
+
+def test_the_action_that_pays_most_is_preferred():
+  env = Probe(reward=lambda age, obs, a: -((a - 0.5) ** 2), terminated=always, truncated=never, observe=ones)
+  algorithm = probe_ppo(normalize_observations=False)
+  learner = learn(env, algorithm, 300)
+  assert mean_actions(algorithm, learner, [1.0])[0] == pytest.approx(0.5, abs=0.1)
+  assert math.exp(float(learner.params['log_std'][0])) < 0.4  # noise costs here, so it was learned away
+
+
+def test_the_preferred_action_depends_on_the_observation():
+  def sign(age, key):
+    return jax.random.rademacher(key, (len(age), 1)).astype(jnp.float32)
+
+  env = Probe(reward=lambda age, obs, a: obs * a, terminated=always, truncated=never, observe=sign)
+  algorithm = probe_ppo()
+  actions = mean_actions(algorithm, learn(env, algorithm, 300), [-1.0, 1.0])
+  assert actions[0] < -0.5
+  assert actions[1] > 0.5

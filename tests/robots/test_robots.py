@@ -1,0 +1,90 @@
+"""Robots: every file is listed, and the datasheet says what the robot's own MJCF file says."""
+
+import pkgutil
+
+import mujoco
+import pytest
+
+from mjx_humanoid import robots as package
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.physics.model import model_file
+from mjx_humanoid.robots import robots
+from mjx_humanoid.types import Robot
+
+
+@pytest.fixture(scope='module', params=list(robots()))
+def sheet(request):
+  return robots()[request.param]
+
+
+@pytest.fixture(scope='module')
+def stock(sheet):
+  """The robot's file as it was published, before it is completed."""
+  return mujoco.MjModel.from_xml_path(str(model_file(sheet)))
+
+
+def test_every_file_of_the_folder_is_a_robot_of_that_name():
+  assert sorted(robots()) == sorted(m.name for m in pkgutil.iter_modules(package.__path__))
+
+
+def test_every_robot_is_a_described_datasheet(sheet):
+  assert isinstance(sheet, Robot)
+  assert robots().describe()[sheet.name] == sheet.description != ''
+
+
+def test_an_unknown_robot_is_refused_with_the_choices():
+  with pytest.raises(UserError, match=r"unknown robot 'humanod'. Did you mean 'humanoid'\? Choices: .*humanoid"):
+    robots()['humanod']
+
+
+def test_names_of_the_datasheet_are_those_of_the_file(sheet, stock):
+  assert stock.body(sheet.torso).parentid == 0
+  assert stock.jnt_type[stock.body(sheet.torso).jntadr[0]] == mujoco.mjtJoint.mjJNT_FREE
+  assert stock.geom_type[stock.geom(sheet.floor).id] == mujoco.mjtGeom.mjGEOM_PLANE
+  assert all(stock.body(name).id > 0 for name in (sheet.head, *sheet.feet))
+
+
+def test_standing_height_is_that_of_the_files_start_pose_with_the_feet_on_the_floor(sheet, stock):
+  assert sheet.standing_height == pytest.approx(stock.qpos0[2], abs=1e-9)
+  data = mujoco.MjData(stock)
+  mujoco.mj_forward(stock, data)
+  assert data.ncon > 0
+  assert abs(data.contact.dist).max() < 1e-9
+
+
+def test_a_fallen_robot_is_lower_than_a_standing_one(sheet):
+  assert 0 < sheet.fallen_height < sheet.standing_height
+
+
+def test_time_step_and_solver_are_the_files_own(sheet, stock):
+  assert sheet.timestep == stock.opt.timestep
+  assert (sheet.solver_iterations, sheet.line_search_iterations) == (stock.opt.iterations, stock.opt.ls_iterations)
+  assert sheet.frame_skip >= 1
+
+
+def test_left_and_right_are_mirror_images_by_name(sheet, stock):
+  """Each joint, body and motor of one side has its counterpart, with the same range, mass and strength."""
+  for left, right in sheet.symmetry:
+    names = [stock.joint(i).name for i in range(stock.njnt)]
+    mirrored = [name for name in names if left in name]
+    assert mirrored
+    for name in mirrored:
+      assert (stock.joint(name).range == stock.joint(name.replace(left, right)).range).all()
+    for name in (stock.body(i).name for i in range(stock.nbody)):
+      if left in name:
+        assert stock.body(name).mass == pytest.approx(stock.body(name.replace(left, right)).mass)
+    for name in (stock.actuator(i).name for i in range(stock.nu)):
+      if left in name:
+        assert (stock.actuator(name).gear == stock.actuator(name.replace(left, right)).gear).all()
+
+
+def test_the_humanoid_is_as_described():
+  sheet = robots()['humanoid']
+  stock = mujoco.MjModel.from_xml_path(str(model_file(sheet)))
+  assert (stock.nu, stock.nv) == (21, 27)
+  assert stock.body_subtreemass[0] == pytest.approx(41, abs=0.5)  # 40.84 kg
+  # The crown: torso 1.282, head 0.19 above it, a sphere of 0.09: 1.562 m.
+  data = mujoco.MjData(stock)
+  mujoco.mj_forward(stock, data)
+  assert data.body('head').xpos[2] + stock.geom('head').size[0] == pytest.approx(1.562)
+  assert sheet.timestep * sheet.frame_skip == pytest.approx(1 / 40)  # control at 40 Hz

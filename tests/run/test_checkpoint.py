@@ -1,0 +1,237 @@
+"""Protects checkpoints: whole or not at all, refused after any change, and only for the training they are of."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.run import checkpoint
+from mjx_humanoid.run.checkpoint import MANIFEST, CheckpointStore, digests, flatten, read, unflatten
+
+
+class Part(NamedTuple):
+  weights: object
+  count: object
+
+
+def tree(value=1.0):
+  rng = np.random.default_rng(int(value))
+  return {
+    'learner': Part(jnp.asarray(rng.normal(size=(5, 3)), jnp.float32), jnp.asarray(int(value), jnp.int32)),
+    'physics': {'state': rng.normal(size=(2, 4))},  # float64, of C MuJoCo
+    'key': jnp.asarray([1, 2**32 - 1], jnp.uint32),
+    'score': float(value),
+  }
+
+
+@pytest.fixture
+def store(tmp_path):
+  return CheckpointStore(tmp_path / 'checkpoints', keep=2)
+
+
+@pytest.fixture
+def saved(store):
+  return store.save(100, tree(), 1.0)
+
+
+def test_round_trip_bit_for_bit_with_types(store, saved):
+  step, arrays, path = store.load()
+  assert (step, path) == (100, saved)
+  restored = unflatten(tree(5.0), arrays, path)
+  expected = tree()
+  for name, array in flatten(expected).items():
+    assert arrays[name].dtype == array.dtype, name
+    assert arrays[name].tobytes() == array.tobytes(), name
+  assert isinstance(restored['learner'], Part)
+  np.testing.assert_array_equal(restored['learner'].weights, expected['learner'].weights)
+
+
+def test_the_manifest_names_every_file_with_its_sha256(saved):
+  import hashlib
+
+  manifest = json.loads((saved / MANIFEST).read_text())
+  files = {p.relative_to(saved).as_posix(): p for p in saved.rglob('*') if p.is_file() and p.name != MANIFEST}
+  assert manifest == {name: hashlib.sha256(p.read_bytes()).hexdigest() for name, p in files.items()}
+  assert len(files) > 1
+
+
+def test_one_flipped_bit_in_any_file_is_refused(store, saved):
+  for path in sorted(p for p in saved.rglob('*') if p.is_file() and p.name != MANIFEST):
+    content = path.read_bytes()
+    altered = bytearray(content)
+    if altered:
+      altered[len(altered) // 2] ^= 1
+    path.write_bytes(bytes(altered) if altered else b'x')
+    with pytest.raises(UserError, match='truncated or altered') as error:
+      store.load()
+    assert path.relative_to(saved).as_posix() in str(error.value)
+    path.write_bytes(content)
+  store.load()  # and whole again, it loads
+
+
+def test_a_truncated_file_is_refused(store, saved):
+  largest = max((p for p in saved.rglob('*') if p.is_file() and p.name != MANIFEST), key=lambda p: p.stat().st_size)
+  largest.write_bytes(largest.read_bytes()[:-1])
+  with pytest.raises(UserError, match='truncated or altered'):
+    store.load()
+
+
+def test_a_missing_file_is_refused(store, saved):
+  next(p for p in saved.rglob('*') if p.is_file() and p.name != MANIFEST).unlink()
+  with pytest.raises(UserError, match='truncated or altered'):
+    store.load()
+
+
+def test_a_file_too_many_is_refused(store, saved):
+  (saved / 'stranger').write_text('hello')
+  with pytest.raises(UserError, match=r'stranger differs'):
+    store.load()
+
+
+@pytest.mark.parametrize('content', [b'', b'{"a": ', b'\xff\xfe'])
+def test_a_damaged_manifest_is_refused(saved, content):
+  (saved / MANIFEST).write_bytes(content)
+  with pytest.raises(UserError, match='no readable manifest'):
+    read(saved)
+
+
+@pytest.mark.parametrize('content', [b'[]', b'3', b'null'])
+def test_a_manifest_that_is_json_but_no_manifest_is_refused(saved, content):
+  (saved / MANIFEST).write_bytes(content)
+  with pytest.raises(UserError):
+    read(saved)
+
+
+def test_a_folder_without_a_manifest_is_no_checkpoint(store, saved):
+  """A process that was killed while saving leaves no manifest in a folder of that name."""
+  (store.folder / '000000000200').mkdir()
+  assert store.steps() == [100]
+  assert store.load()[0] == 100
+
+
+def test_no_checkpoint_at_all(store):
+  with pytest.raises(UserError, match='no complete checkpoint'):
+    store.load()
+
+
+def test_a_step_that_was_not_saved_lists_those_that_were(store, saved):
+  with pytest.raises(UserError, match=r'no checkpoint of step 7 .*\[100\]'):
+    store.load(7)
+
+
+def test_an_older_step_can_be_asked_for(store):
+  for step in (100, 200):
+    store.save(step, tree(step), 1.0)
+  assert float(store.load(100)[1]["['score']"]) == 100.0
+
+
+def test_another_network_is_refused_with_the_leaf_named(store, saved):
+  _, arrays, path = store.load()
+  other = tree()
+  other['learner'] = other['learner']._replace(weights=jnp.zeros((5, 4)))
+  with pytest.raises(UserError, match=r"\['learner'\]\.weights is \(5, 3\) there and \(5, 4\) here"):
+    unflatten(other, arrays, path)
+
+
+@pytest.mark.parametrize(('change', 'words'), [('extra', 'is absent there'), ('missing', r'and absent here')])
+def test_leaves_that_only_one_side_has_are_refused(saved, store, change, words):
+  _, arrays, path = store.load()
+  other = tree()
+  if change == 'extra':
+    other['added'] = np.zeros(2)
+  else:
+    del other['physics']
+  with pytest.raises(UserError, match=words):
+    unflatten(other, arrays, path)
+
+
+def test_the_last_k_and_the_best_are_kept(store):
+  for step, score in [(100, 1.0), (200, 9.0), (300, 2.0), (400, 3.0), (500, 4.0)]:
+    store.save(step, tree(), score)
+  assert store.steps() == [200, 400, 500]
+  assert store.best() == 200
+
+
+def test_the_best_of_equals_is_the_latest_and_the_former_best_goes(store):
+  for step, score in [(100, 5.0), (200, 1.0), (300, 1.0), (400, 5.0), (500, 1.0)]:
+    store.save(step, tree(), score)
+  assert store.best() == 400
+  assert store.steps() == [400, 500]
+
+
+def test_a_score_of_minus_infinity_is_a_score(store):
+  """No episode has ended yet."""
+  store.save(100, tree(), -float('inf'))
+  store.save(200, tree(), -3.0)
+  assert store.best() == 200
+
+
+def test_best_is_none_before_the_first_checkpoint(store):
+  assert store.best() is None
+
+
+def test_saving_the_same_step_again_replaces_it(store):
+  store.save(100, tree(1.0), 1.0)
+  store.save(100, tree(2.0), 1.0)
+  assert store.steps() == [100]
+  assert float(store.load()[1]["['score']"]) == 2.0
+
+
+def full_disk(*arguments, **options):
+  raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+def refuse_orbax(patch):
+  import orbax.checkpoint as ocp
+
+  patch.setattr(ocp.PyTreeCheckpointer, 'save', full_disk)
+
+
+def refuse_file(name):
+  def refuse(patch):
+    write = Path.write_text
+
+    def guarded(self, *arguments, **options):
+      return full_disk() if self.name == name else write(self, *arguments, **options)
+
+    patch.setattr(Path, 'write_text', guarded)
+
+  return refuse
+
+
+@pytest.mark.parametrize(
+  'refuse',
+  [refuse_orbax, refuse_file(MANIFEST), refuse_file(checkpoint.BEST)],
+  ids=['arrays', 'manifest', 'best'],
+)
+def test_a_full_disk_is_told_and_earlier_checkpoints_stay(store, monkeypatch, refuse):
+  store.save(100, tree(), 1.0)
+  with monkeypatch.context() as patch:
+    refuse(patch)
+    with pytest.raises(UserError, match=r'No space left on device.*Earlier checkpoints are kept'):
+      store.save(200, tree(2.0), 2.0)
+  assert store.steps()[0] == 100
+  assert not list(store.folder.glob('*.partial'))
+  read(store.path(100))
+  store.save(300, tree(3.0), 3.0)  # once there is space, it goes on
+  assert store.load()[0] == 300
+
+
+def test_a_damaged_best_file_does_not_stop_the_saving(store, saved):
+  (store.folder / checkpoint.BEST).write_text('{"step": 1')
+  store.save(200, tree(), 1.0)
+  assert store.best() == 200
+
+
+def test_digests_do_not_depend_on_where_the_folder_lies(saved, tmp_path):
+  before = digests(saved)
+  moved = saved.rename(tmp_path / 'moved')
+  assert digests(moved) == before
+  read(moved)

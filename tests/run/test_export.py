@@ -1,0 +1,78 @@
+"""Protects the way from a learner to the portable policy: it must act exactly as the trainer's network does."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from mjx_humanoid import __version__
+from mjx_humanoid.config import ACTIVATIONS
+from mjx_humanoid.playback.policy import load_policy, save_policy
+from mjx_humanoid.rl import normalize
+from mjx_humanoid.run.export import to_policy, versions
+from mjx_humanoid.run.setup import prepare
+
+
+def trained(setup, seed=0):
+  """A learner far from its start: every parameter moved, a normaliser that has seen something."""
+  learner = jax.jit(setup.algorithm.init)(jax.random.PRNGKey(seed))
+  rng = np.random.default_rng(seed)
+  params = jax.tree.map(lambda x: x + 0.2 * rng.normal(size=x.shape).astype(np.float32), learner.params)
+  seen = rng.normal(2, 3, (100, setup.env.observation_size)).astype(np.float32)
+  return learner._replace(params=params, normalizer=normalize.update(learner.normalizer, seen))
+
+
+@pytest.mark.parametrize('symmetric', [True, False])
+@pytest.mark.parametrize('activation', ACTIVATIONS)
+def test_numpy_acts_as_the_trainers_network_for_every_activation(tiny, tmp_path, activation, symmetric):
+  """On random observations, within 1e-5, through a file."""
+  setup = prepare(tiny(network__activation=activation, network__symmetric=symmetric))
+  learner = trained(setup)
+  save_policy(to_policy(setup, learner, 64), tmp_path / 'p.safetensors')
+  policy = load_policy(tmp_path / 'p.safetensors')
+  obs = np.random.default_rng(5).normal(1, 4, (64, policy.observation_size)).astype(np.float32)
+  with jax.default_matmul_precision('highest'):
+    expected = np.clip(setup.algorithm.act(learner, obs, jax.random.PRNGKey(0))[1]['mean'], -1, 1)
+  np.testing.assert_allclose(policy(obs), expected, atol=1e-5)
+  assert (policy.mirror is not None) == symmetric
+  assert 0.05 < (np.abs(expected) < 1).mean() < 1  # some clipped, some not: the comparison means something
+
+
+@pytest.mark.parametrize('normalized', [True, False])
+def test_observations_are_clipped_in_numpy_as_in_training(tiny, normalized):
+  """With and without the normaliser: a joint can well turn faster than 10 rad/s."""
+  setup = prepare(tiny(ppo__normalize_observations=normalized))
+  learner = trained(setup)
+  policy = to_policy(setup, learner, 64)
+  obs = np.random.default_rng(5).normal(1, 40, (64, policy.observation_size)).astype(np.float32)
+  expected = np.clip(setup.algorithm.act(learner, obs, jax.random.PRNGKey(0))[1]['mean'], -1, 1)
+  np.testing.assert_allclose(policy(obs), expected, atol=1e-4)
+
+
+def test_a_shared_trunk_and_no_hidden_layers_are_exported_too(tiny):
+  for layers in ((), (8, 4)):
+    setup = prepare(tiny(network__policy_layers=layers, network__shared=True))
+    learner = trained(setup)
+    policy = to_policy(setup, learner, 64)
+    obs = np.random.default_rng(5).normal(1, 4, (9, policy.observation_size)).astype(np.float32)
+    expected = np.clip(setup.algorithm.act(learner, obs, jax.random.PRNGKey(0))[1]['mean'], -1, 1)
+    np.testing.assert_allclose(policy(obs), expected, atol=1e-5)
+
+
+def test_the_policy_says_how_it_was_made(tiny):
+  setup = prepare(tiny(seed=11))
+  policy = to_policy(setup, trained(setup), 640)
+  info = policy.info
+  assert (info['name'], info['seed'], info['timesteps'], info['num_envs']) == ('tiny', 11, 640, 16)
+  assert (info['algorithm'], info['engine']) == ('ppo', 'native')
+  assert info['control_step'] == pytest.approx(0.025)
+  assert (len(info['joints']), len(info['actuators'])) == (21, 21)
+  assert policy.task == setup.config.task
+
+
+def test_versions_name_this_package_and_those_that_results_depend_on():
+  import mujoco
+
+  found = versions()
+  assert (found['mjx_humanoid'], found['mujoco'], found['jax']) == (__version__, mujoco.__version__, jax.__version__)

@@ -1,0 +1,257 @@
+"""Protects a whole training: its files, its stops, and that a resumed run ends exactly as one never interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from mjx_humanoid import train
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.playback.policy import load_policy
+from mjx_humanoid.run import loop as module
+from mjx_humanoid.run.checkpoint import CheckpointStore, flatten
+from mjx_humanoid.run.loop import Loop, StopRequest, due, headline
+from mjx_humanoid.run.setup import prepare
+
+
+def store(folder):
+  return CheckpointStore(folder / 'checkpoints', 9)
+
+
+def go(loop, resume=False):
+  return loop.run(loop.begin(resume))
+
+
+def metrics(folder):
+  return [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
+
+
+def same_arrays(first, second):
+  """Bit for bit, every leaf: learner, environment, physics, keys and counters."""
+  assert first.keys() == second.keys()
+  different = [name for name in first if first[name].tobytes() != second[name].tobytes()]
+  assert different == []
+
+
+@pytest.mark.parametrize(
+  ('interval', 'before', 'now', 'total', 'expected'),
+  [
+    (100, 0, 64, 1000, False),
+    (100, 64, 128, 1000, True),
+    (100, 36, 100, 1000, True),
+    (100, 100, 164, 1000, False),
+    (10, 0, 64, 1000, True),  # several at once count once
+    (0, 64, 128, 1000, False),
+    (100, 936, 1000, 1000, False),  # at the end everything is done anyway
+  ],
+)
+def test_due(interval, before, now, total, expected):
+  assert due(interval, before, now, total) is expected
+
+
+def test_headline():
+  report = {'passed': True, 'card': 'stand', 'timesteps': 1500, 'success_rate': 0.96, 'episodes': 100}
+  text = headline({**report, 'training_seconds': 75.4})
+  assert text == "report card 'stand' at step 1,500: 96% of 100 episodes, passed (after 75 s)"
+
+
+def test_a_finished_run_holds_config_metrics_checkpoints_policy_and_report(finished_run):
+  assert {p.name for p in finished_run.iterdir()} >= {
+    'config.json', 'metrics.jsonl', 'checkpoints', 'policy.safetensors', 'report.json',
+  }  # fmt: skip
+  assert [line['timesteps'] for line in metrics(finished_run)] == [64, 128, 192, 256]
+  assert store(finished_run).steps() == [128, 256]
+  report = json.loads((finished_run / 'report.json').read_text())
+  assert (report['timesteps'], report['episodes'], report['seed']) == (256, 2, module.CARD_SEED)
+  assert load_policy(finished_run / 'policy.safetensors').info['timesteps'] == 256
+
+
+def test_a_resumed_run_ends_exactly_as_one_that_was_never_interrupted(finished_run, run_copy):
+  """2N iterations equal N, save, a fresh process's worth of objects, N: over learner, environment and physics."""
+  shutil.rmtree(store(run_copy).path(256))
+  (run_copy / 'policy.safetensors').unlink()
+  train.main([f'--resume={run_copy}'])
+  same_arrays(store(finished_run).load(256)[1], store(run_copy).load(256)[1])
+  again, once = (load_policy(folder / 'policy.safetensors') for folder in (run_copy, finished_run))
+  for a, b in zip((*again.kernels, *again.biases, again.std), (*once.kernels, *once.biases, once.std), strict=True):
+    assert a.tobytes() == b.tobytes()
+  names = set(metrics(run_copy)[0]) - {'steps_per_second'}
+  for a, b in zip(metrics(run_copy), metrics(finished_run), strict=True):
+    assert {name: a[name] for name in names} == {name: b[name] for name in names}
+
+
+def resumed_equals_straight(make, folder):
+  straight, halves = folder / 'straight', folder / 'halves'
+  for path in (straight, halves):
+    path.mkdir()
+  go(Loop(prepare(make()), straight))
+  go(Loop(prepare(make(total_timesteps=make().total_timesteps // 2)), halves))
+  go(Loop(prepare(make()), halves), resume=True)
+  same_arrays(store(straight).load()[1], store(halves).load()[1])
+
+
+@pytest.mark.parametrize('schedule', ['constant', 'adaptive'])
+def test_n_and_n_more_iterations_equal_2n(tiny, tmp_path, schedule):
+  resumed_equals_straight(lambda **more: tiny(ppo__lr_schedule=schedule, **more), tmp_path)
+
+
+@pytest.mark.slow
+def test_n_and_n_more_iterations_equal_2n_on_mjx(tiny, tmp_path):
+  few = {
+    'engine': 'mjx',
+    'ppo__lr_schedule': 'constant',
+    'num_envs': 4,
+    'ppo__unroll_length': 2,
+    'ppo__batch_size': 8,
+    'checkpoint_interval': 0,
+  }
+  resumed_equals_straight(lambda **more: tiny(**{**few, 'total_timesteps': 32, **more}), tmp_path)
+
+
+def test_the_checkpoint_holds_everything_that_the_rest_depends_on(finished_run):
+  names = ' '.join(store(finished_run).load()[1])
+  for part in ('learner', 'opt_state', 'normalizer', 'env', 'physics', 'key', 'env_key', 'iteration', 'score'):
+    assert part in names
+
+
+def test_the_score_is_a_running_mean_of_returns(tiny, tmp_path, monkeypatch):
+  """By hand: the first return counts in full, each later one a tenth; updates without an end change nothing."""
+  scores = []
+  monkeypatch.setattr(CheckpointStore, 'save', lambda self, step, tree, score: scores.append(score))
+  loop = Loop(prepare(tiny(checkpoint_interval=64)), tmp_path)
+  step, returns = loop.trainer.step, iter([(0, 0.0), (2, 10.0), (0, 0.0), (5, 20.0)])
+
+  def told(state):
+    state, values = step(state)
+    episodes, mean = next(returns)
+    return state, {**values, 'episodes': np.array(episodes), 'episode_return': np.array(mean)}
+
+  monkeypatch.setattr(loop.trainer, 'step', told)
+  go(loop)
+  assert scores == [-np.inf, 10.0, 10.0, pytest.approx(0.9 * 10 + 0.1 * 20)]
+
+
+def test_it_stops_at_the_first_card_that_passes(tiny, tmp_path, monkeypatch):
+  monkeypatch.setattr(module, 'judge_policy', lambda policy, *rest: card(passed=policy.info['timesteps'] >= 128))
+  config = tiny(evaluation_interval=64, stop_when_passed=True, total_timesteps=640)
+  report = go(Loop(prepare(config), tmp_path))
+  assert (report['timesteps'], report['passed'], report['stopped_early']) == (128, True, False)
+  assert store(tmp_path).steps() == [128]
+  assert load_policy(tmp_path / 'policy.safetensors').info['timesteps'] == 128
+
+
+def card(passed):
+  return {'card': 'stand', 'passed': passed, 'success_rate': float(passed), 'episodes': 2}
+
+
+def test_videos_are_asked_for_at_their_interval_with_the_policy_of_that_moment(tiny, tmp_path):
+  asked = []
+  config = tiny(render_interval=128)
+  go(Loop(prepare(config), tmp_path, lambda policy, step: asked.append((step, policy.info['timesteps']))))
+  assert asked == [(128, 128)]  # the one at the end is the command's own
+
+
+def test_worlds_that_diverge_are_told(tiny, tmp_path, capsys, monkeypatch):
+  loop = Loop(prepare(tiny(total_timesteps=64)), tmp_path)
+  step = loop.trainer.step
+  monkeypatch.setattr(loop.trainer, 'step', lambda state: diverging(*step(state)))
+  go(loop)
+  assert '3 worlds diverged at step 64' in capsys.readouterr().out
+
+
+def diverging(state, values):
+  return state, {**values, 'diverged': np.array(3)}
+
+
+def test_a_checkpoint_of_another_network_is_refused_with_the_leaf_named(run_copy, tiny):
+  with pytest.raises(
+    UserError, match=r"or algorithm: \['learner'\].*'kernel'\] is \(16, 21\) there and \(24, 21\) here"
+  ):
+    go(Loop(prepare(tiny(network__policy_layers=(24,))), run_copy), resume=True)
+
+
+def test_a_checkpoint_of_another_task_is_refused(run_copy, tiny):
+  with pytest.raises(UserError, match=r'of another task, network or algorithm: .*there and .*here'):
+    go(Loop(prepare(tiny(task__observations=('joint_positions',))), run_copy), resume=True)
+
+
+def test_a_full_disk_ends_the_run_with_a_message_and_what_was_saved_stays(tiny, tmp_path, monkeypatch):
+  import orbax.checkpoint as ocp
+
+  save = ocp.PyTreeCheckpointer.save
+
+  def full_at_the_second(self, path, *rest):
+    if '000000000128' in str(path):
+      raise OSError(28, 'No space left on device')
+    save(self, path, *rest)
+
+  monkeypatch.setattr(ocp.PyTreeCheckpointer, 'save', full_at_the_second)
+  with pytest.raises(UserError, match=r'step 128 cannot be written.*No space left on device.*train --resume'):
+    go(Loop(prepare(tiny(checkpoint_interval=64)), tmp_path))
+  assert store(tmp_path).steps() == [64]
+  monkeypatch.undo()
+  assert go(Loop(prepare(tiny()), tmp_path), resume=True)['timesteps'] == 256
+
+
+def test_the_first_signal_is_a_wish_and_the_second_an_order():
+  with StopRequest() as stop:
+    assert not stop.wanted
+    os.kill(os.getpid(), signal.SIGINT)
+    assert stop.wanted
+    with pytest.raises(KeyboardInterrupt):
+      os.kill(os.getpid(), signal.SIGINT)
+      time.sleep(0.1)
+
+
+def test_handlers_are_put_back():
+  before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+  with StopRequest():
+    pass
+  assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_ctrl_c_saves_and_ends_tidily_and_the_run_goes_on_from_there(tiny_arguments, tmp_path):
+  """A real process and a real signal, in the middle of a training far from its end."""
+  command = [sys.executable, '-m', 'mjx_humanoid.train', *tiny_arguments(total_timesteps=64_000_000)]
+  process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+  folder = tmp_path / 'tiny'
+  try:
+    wait_for(lambda: (folder / 'metrics.jsonl').is_file() and metrics_lines(folder) >= 2, process)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=120)
+  finally:
+    process.kill()
+  assert process.returncode == 0, errors
+  assert 'Traceback' not in errors
+  assert 'stopped and saved' in output
+  assert f'go on with: python -m mjx_humanoid.train --resume={folder}' in output
+  done = store(folder).steps()[-1]
+  assert load_policy(folder / 'policy.safetensors').info['timesteps'] == done >= 128
+  train.main([f'--resume={folder}', f'--config.total_timesteps={done + 64}'])
+  assert store(folder).steps()[-1] == done + 64
+  steps = [line['timesteps'] for line in metrics(folder)]
+  assert steps == list(range(64, done + 65, 64))  # no line is missing, none is there twice
+
+
+def metrics_lines(folder):
+  return (folder / 'metrics.jsonl').read_text().count('\n')
+
+
+def wait_for(ready, process, limit=240):
+  end = time.monotonic() + limit
+  while not ready():
+    assert process.poll() is None, process.stderr.read()
+    assert time.monotonic() < end, 'it never got that far'
+    time.sleep(0.2)
+
+
+def test_flatten_names_leaves_by_path():
+  assert list(flatten({'a': {'b': np.zeros(2)}, 'c': 1.0})) == ["['a']['b']", "['c']"]

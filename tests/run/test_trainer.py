@@ -1,0 +1,123 @@
+"""Protects the iteration: what it averages, when start states change, and that it compiles once."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mjx_humanoid.run import trainer as module
+from mjx_humanoid.run.setup import prepare
+from mjx_humanoid.run.trainer import Trainer, means
+
+
+def leaves(tree):
+  return [np.array(x) for x in jax.tree.leaves(tree)]
+
+
+def equal(first, second):
+  return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(leaves(first), leaves(second), strict=True))
+
+
+@pytest.fixture(scope='module')
+def trainer(tmp_path_factory):
+  from conftest import TINY
+
+  from mjx_humanoid.config import default_config, resolve
+
+  config = default_config()
+  config.update_from_flattened_dict(TINY)
+  return Trainer(prepare(resolve(config)))
+
+
+def test_means_by_hand():
+  sums = {'episodes': 4, 'episode_return': 10.0, 'episode_length': 30, 'steps': 20, 'diverged': 1, 'term/a': 5.0}
+  result = {name: float(value) for name, value in means(jax.tree.map(jnp.asarray, sums)).items()}
+  expected = {'episodes': 4, 'episode_return': 2.5, 'episode_length': 7.5, 'diverged': 1, 'term/a': 0.25}
+  assert result == expected
+
+
+def test_means_without_a_finished_episode_do_not_divide_by_zero():
+  sums = {'episodes': 0, 'episode_return': 0.0, 'episode_length': 0, 'steps': 20, 'diverged': 0}
+  assert float(means(jax.tree.map(jnp.asarray, sums))['episode_return']) == 0.0
+
+
+def test_an_iteration_is_worlds_times_unroll_steps(trainer):
+  assert trainer.steps_per_iteration == 16 * 4
+  state, _ = trainer.step(trainer.start())
+  assert (state.iteration, float(state.learner.timesteps)) == (1, 64.0)
+
+
+def test_an_iteration_learns_and_advances_every_world(trainer):
+  first = trainer.start()
+  params, steps = leaves(first.learner.params), np.array(first.carry.env.context.step)
+  state, metrics = trainer.step(first)
+  assert not equal(params, state.learner.params)
+  assert not np.array_equal(steps, state.carry.env.context.step)
+  assert all(np.isfinite(float(value)) for value in metrics.values())
+
+
+def test_metrics_name_episodes_terms_and_losses(trainer):
+  _, metrics = trainer.step(trainer.start())
+  terms = {name for name in metrics if name.startswith('term/')}
+  assert terms
+  assert {'episodes', 'episode_return', 'episode_length', 'diverged', 'loss', 'kl', 'learning_rate'} <= set(metrics)
+
+
+def test_the_seed_alone_decides(tiny, trainer):
+  """Two trainers of one seed agree in everything; another seed differs in parameters and start states."""
+  again, other = Trainer(prepare(tiny())).start(), Trainer(prepare(tiny(seed=1))).start()
+  first = trainer.start()
+  assert equal((first.learner, first.carry.env, first.key), (again.learner, again.carry.env, again.key))
+  assert not equal(first.learner.params, other.learner.params)
+  assert not np.array_equal(first.carry.env.obs, other.carry.env.obs)
+
+
+def test_worlds_begin_at_different_ages_and_places(trainer):
+  state = trainer.start()
+  assert len(np.unique(state.carry.env.context.step)) > 3
+  assert len(np.unique(np.asarray(state.carry.env.obs), axis=0)) > 8
+
+
+def test_start_states_are_refreshed_every_so_many_iterations_and_depend_on_nothing_else(trainer):
+  every = module.BANK_ITERATIONS
+  first, last = trainer.bank(0).qpos, trainer.bank(every - 1).qpos
+  following = trainer.bank(every).qpos
+  assert first.shape[0] == module.BANK_SIZE
+  np.testing.assert_array_equal(first, last)
+  assert not np.array_equal(first, following)
+  np.testing.assert_array_equal(trainer.bank(0).qpos, first)  # as a resumed run asks for it
+
+
+class Counting:
+  """An algorithm that counts how often it is traced."""
+
+  def __init__(self, algorithm):
+    self.traces = 0
+    self._algorithm = algorithm
+
+  def __getattr__(self, name):
+    return getattr(self._algorithm, name)
+
+  def update(self, learner, batch, key):
+    self.traces += 1
+    return self._algorithm.update(learner, batch, key)
+
+
+@pytest.mark.parametrize('schedule', ['constant', 'linear', 'adaptive'])
+def test_the_second_iteration_compiles_nothing(tiny, schedule):
+  """A type that changes from the first learner to the second would double the wait before training."""
+  setup = prepare(tiny(ppo__lr_schedule=schedule))
+  counting = Counting(setup.algorithm)
+  trainer = Trainer(dataclasses.replace(setup, algorithm=counting))
+  state = trainer.start()
+  for _ in range(3):
+    state, _ = trainer.step(state)
+  assert counting.traces == 1
+
+
+def test_products_keep_their_precision(trainer):
+  assert jax.config.jax_default_matmul_precision == 'highest'

@@ -1,0 +1,66 @@
+"""What the tests of tasks share: the humanoid, and worlds whose every number is chosen by hand."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.robots import robots
+from mjx_humanoid.types import Context, View
+
+
+@pytest.fixture(scope='session')
+def model():
+  return build_model(robots()['humanoid'])
+
+
+@pytest.fixture(scope='session')
+def body(model):
+  return describe(robots()['humanoid'], model)
+
+
+@pytest.fixture(scope='session')
+def make_view(body, model):
+  """A world in the standing pose, at rest, with these sensor readings and all others zero."""
+
+  def make(*, qpos=None, qvel=None, ctrl=None, time=0.0, **sensors):
+    data = np.zeros(model.nsensordata, np.float32)
+    for name, value in sensors.items():
+      data[body.sensors[name]] = value
+    qpos = body.default_qpos if qpos is None else np.asarray(qpos, np.float32)
+    qvel = np.zeros(body.nv, np.float32) if qvel is None else np.asarray(qvel, np.float32)
+    ctrl = np.zeros(body.nu, np.float32) if ctrl is None else np.asarray(ctrl, np.float32)
+    return View(np.float32(time), qpos, qvel, ctrl, data)
+
+  return make
+
+
+@pytest.fixture(scope='session')
+def make_context(body):
+  def make(*, step=0, last_action=None, command=(0.0, 0.0, 0.0)):
+    last_action = np.zeros(body.nu, np.float32) if last_action is None else np.asarray(last_action, np.float32)
+    return Context(np.int32(step), last_action, np.asarray(command, np.float32))
+
+  return make
+
+
+@pytest.fixture(scope='session')
+def tumbling(model):
+  """An MjData in the air in a random pose and motion, after mj_forward."""
+  rng = np.random.default_rng(5)
+  data = mujoco.MjData(model)
+  data.qpos[:] = model.qpos0 + rng.normal(size=model.nq) * 0.3
+  data.qpos[:3] = [4, -2, 3]
+  data.qpos[3:7] = rng.normal(size=4)
+  data.qpos[3:7] /= np.linalg.norm(data.qpos[3:7])
+  data.qvel[:] = rng.normal(size=model.nv)
+  data.ctrl[:] = rng.uniform(-1, 1, model.nu)
+  mujoco.mj_forward(model, data)
+  return data
+
+
+@pytest.fixture(scope='session')
+def tumbling_view(tumbling):
+  fields = ('qpos', 'qvel', 'ctrl', 'sensordata')
+  return View(np.float32(0), *(np.array(getattr(tumbling, name), np.float32) for name in fields))

@@ -1,0 +1,110 @@
+"""Left and right exchanged: the maps are checked by physics itself, which does not know left from right."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.playback.rollout import view_of
+from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.mirror import action_map, joint_map, mirror_context, mirror_view, observation_map, other_side
+from mjx_humanoid.tasks.observations import OBSERVATIONS, observe_all
+from mjx_humanoid.types import Context
+
+
+@pytest.fixture(scope='module')
+def model():
+  return build_model(robots()['humanoid'], converged=True)
+
+
+@pytest.fixture(scope='module')
+def body(model):
+  return describe(robots()['humanoid'], model)
+
+
+@pytest.fixture
+def worlds(model, body):
+  """A falling, struggling world and its mirror image, 0.3 s later, by C MuJoCo."""
+  rng = np.random.default_rng(3)
+  data, image = mujoco.MjData(model), mujoco.MjData(model)
+  data.qpos[7:] += 0.1 * rng.normal(size=body.nq - 7)
+  data.qvel[:] = 0.3 * rng.normal(size=body.nv)
+  data.ctrl[:] = 0.3 * rng.normal(size=body.nu)
+  start = mirror_view(view_of([data]), body)
+  image.qpos[:], image.qvel[:], image.ctrl[:] = start.qpos[0], start.qvel[0], start.ctrl[0]
+  for _ in range(60):
+    mujoco.mj_step(model, data)
+    mujoco.mj_step(model, image)
+  return view_of([data]), view_of([image])
+
+
+def test_a_mirrored_world_stays_the_mirror_image(worlds, body):
+  """Positions, velocities, and every sensor but touch, which is a force and stiffer."""
+  world, image = worlds
+  mirrored = mirror_view(world, body)
+  np.testing.assert_allclose(mirrored.qpos, image.qpos, atol=1e-5)
+  np.testing.assert_allclose(mirrored.qvel, image.qvel, atol=1e-4)
+  for name in body.sensors:
+    atol = 0.05 if name.endswith('_touch') else 1e-4
+    np.testing.assert_allclose(body.sensor(mirrored, name), body.sensor(image, name), atol=atol, err_msg=name)
+
+
+def test_the_mirror_image_differs_from_the_world(worlds):
+  world, image = worlds
+  assert np.abs(world.qpos - image.qpos).max() > 0.05
+
+
+def test_twice_mirrored_is_the_same(worlds, body):
+  world, _ = worlds
+  twice = mirror_view(mirror_view(world, body), body)
+  for before, after in zip(world, twice, strict=True):
+    np.testing.assert_allclose(after, before, atol=1e-6)
+
+
+def test_sides_are_exchanged_and_the_middle_stays(body):
+  assert other_side('knee_left', body) == 'knee_right'
+  assert other_side('foot_right_touch', body) == 'foot_left_touch'
+  assert other_side('abdomen_x', body) == 'abdomen_x'
+
+
+def test_only_the_spine_changes_signs(body):
+  """The model's left joints have mirrored axes, so only bending and twisting sideways change their signs."""
+  signs = dict(zip(body.joint_names, joint_map(body).signs, strict=True))
+  assert {name for name, sign in signs.items() if sign < 0} == {'abdomen_x', 'abdomen_z'}
+
+
+def test_actions_follow_their_joints(body):
+  """Motors stand in another order than joints: abdomen_y, abdomen_z, abdomen_x, ..."""
+  sources, signs = action_map(body)
+  names = body.actuator_names
+  assert [names[i] for i in sources[:6]] == [
+    'abdomen_y', 'abdomen_z', 'abdomen_x', 'hip_x_left', 'hip_z_left', 'hip_y_left',
+  ]  # fmt: skip
+  assert signs[:6].tolist() == [1, -1, -1, 1, 1, 1]
+
+
+@pytest.mark.parametrize('name', list(OBSERVATIONS))
+def test_observation_maps_hold_in_a_real_world(name, worlds, body):
+  world, image = worlds
+  rng = np.random.default_rng(1)
+  context = Context(np.zeros(1, np.int32), rng.normal(size=(1, body.nu)), rng.normal(size=(1, 3)).astype(np.float32))
+  observe = observe_all([name])
+  sources, signs = observation_map(observe, body)
+  seen = observe(world, body, context)[..., sources] * signs
+  expected = observe(image, body, mirror_context(context, body))
+  np.testing.assert_allclose(seen, expected, atol=2e-3 if name == 'contact_forces' else 1e-4)
+
+
+def test_commands_keep_forward_and_turn_the_rest(body):
+  context = Context(np.zeros((), np.int32), np.zeros(body.nu), np.array([1.0, 0.5, -0.25]))
+  assert mirror_context(context, body).command.tolist() == [1.0, -0.5, 0.25]
+
+
+def test_an_observation_without_an_image_is_refused(body):
+  def left_only(view, body, context):
+    return view.qpos[..., 7 + body.joint_index('knee_left')][..., None]
+
+  with pytest.raises(UserError, match='symmetric'):
+    observation_map(left_only, body)

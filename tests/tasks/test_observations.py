@@ -1,0 +1,177 @@
+"""What a policy sees, against MuJoCo's own kinematics; the same numbers from NumPy and from JAX."""
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+import pytest
+
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.tasks.observations import OBSERVATIONS, in_torso_frame, observe_all, slices, vertical
+from mjx_humanoid.types import View
+
+EVERYTHING = tuple(OBSERVATIONS)
+
+
+@pytest.fixture
+def see(body, make_context):
+  return lambda name, view, **context: np.asarray(OBSERVATIONS[name](view, body, make_context(**context)))
+
+
+def test_joint_positions(see, tumbling, tumbling_view):
+  """Height; the world's up axis in the torso's frame, which is the last row of the rotation; the joint angles."""
+  rotation = tumbling.body('torso').xmat.reshape(3, 3)
+  expected = [3.0, *rotation[2], *tumbling.qpos[7:]]
+  np.testing.assert_allclose(see('joint_positions', tumbling_view), expected, atol=1e-6)
+
+
+def test_joint_velocities(see, model, tumbling, tumbling_view):
+  """The torso's velocities in its own frame, by mj_objectVelocity, which puts the angular one first."""
+  torso = np.zeros(6)
+  mujoco.mj_objectVelocity(model, tumbling, mujoco.mjtObj.mjOBJ_XBODY, model.body('torso').id, torso, 1)
+  expected = [*torso[3:], *torso[:3], *tumbling.qvel[6:]]
+  np.testing.assert_allclose(see('joint_velocities', tumbling_view), expected, atol=1e-5)
+
+
+def test_center_of_mass_is_relative_to_the_torso_and_in_its_frame(see, tumbling, tumbling_view):
+  rotation = tumbling.body('torso').xmat.reshape(3, 3)
+  offset = tumbling.subtree_com[1] - tumbling.body('torso').xpos
+  expected = [*(rotation.T @ offset), *(rotation.T @ tumbling.sensor('com_vel').data)]
+  np.testing.assert_allclose(see('center_of_mass', tumbling_view), expected, atol=2e-6)
+
+
+def test_center_of_mass_of_an_upright_robot_that_faces_left(see, make_view, body):
+  # Facing +y: what lies at +y is ahead (x), what lies at +x is to the right (-y).
+  qpos = body.default_qpos.copy()
+  qpos[3:7] = [np.sqrt(0.5), 0, 0, np.sqrt(0.5)]
+  view = make_view(qpos=qpos, com_pos=[1, 2, 3], torso_pos=[0.5, 2, 4], com_vel=[7, 8, 9])
+  np.testing.assert_allclose(see('center_of_mass', view), [0, -0.5, -1, 8, -7, 9], atol=1e-5)
+
+
+def test_contact_forces_are_in_body_weights(see, body, make_view):
+  # 40.844 kg x 9.81 m/s^2 = 400.68 N
+  found = see('contact_forces', make_view(foot_left_touch=400.68, hand_left_touch=200.34))
+  expected = {'foot_left': 1.0, 'hand_left': 0.5}
+  np.testing.assert_allclose(found, [expected.get(name, 0) for name in body.touch_names], atol=1e-4)
+
+
+def test_contact_forces_of_a_robot_at_rest_add_up_to_its_weight(see, model):
+  data = mujoco.MjData(model)
+  data.qpos[2] = 0.3
+  data.qpos[3:7] = [np.sqrt(0.5), 0, -np.sqrt(0.5), 0]
+  mujoco.mj_step(model, data, 2000)  # 10 s on its back
+  mujoco.mj_forward(model, data)
+  view = View(*(np.array(getattr(data, n), np.float32) for n in ('time', 'qpos', 'qvel', 'ctrl', 'sensordata')))
+  # On a plane the normals are vertical; what still swings a little is in the tolerance.
+  assert see('contact_forces', view).sum() == pytest.approx(1, abs=0.05)
+
+
+def test_actuator_states_are_the_controls_in_force(see, make_view, body):
+  ctrl = np.linspace(-1, 1, body.nu)
+  np.testing.assert_allclose(see('actuator_states', make_view(ctrl=ctrl)), ctrl, atol=1e-7)
+
+
+def test_command_is_the_command(see, make_view):
+  np.testing.assert_allclose(see('command', make_view(), command=(1, -2, 3)), [1, -2, 3])
+
+
+@pytest.mark.parametrize('name', ['joint_positions', 'joint_velocities'])
+def test_a_robot_cannot_see_where_it_is_or_which_way_it_faces(see, name, tumbling_view):
+  """Turning the world about the vertical, and moving it, changes nothing."""
+  heading = np.array([np.cos(0.6), 0, 0, np.sin(0.6)])
+  qpos, qvel = np.array(tumbling_view.qpos, np.float64), np.array(tumbling_view.qvel, np.float64)
+  turned, linear, rotated = qpos.copy(), qvel.copy(), np.zeros(3)
+  mujoco.mju_mulQuat(turned[3:7], heading, qpos[3:7])
+  mujoco.mju_rotVecQuat(rotated, qvel[:3], heading)
+  turned[:2] += [10, -5]
+  linear[:3] = rotated
+  other = tumbling_view._replace(qpos=turned.astype(np.float32), qvel=linear.astype(np.float32))
+  np.testing.assert_allclose(see(name, other), see(name, tumbling_view), atol=1e-5)
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_torso_frame_is_the_inverse_rotation_of_mujoco(make_view, body, seed):
+  rng = np.random.default_rng(seed)
+  quaternion, vector, expected, inverse = rng.normal(size=4), rng.normal(size=3), np.zeros(3), np.zeros(4)
+  quaternion /= np.linalg.norm(quaternion)
+  mujoco.mju_negQuat(inverse, quaternion)
+  mujoco.mju_rotVecQuat(expected, vector, inverse)
+  qpos = body.default_qpos.copy()
+  qpos[3:7] = quaternion
+  view = make_view(qpos=qpos)
+  np.testing.assert_allclose(np.concatenate(in_torso_frame(view, vector)), expected, atol=1e-5)
+  mujoco.mju_rotVecQuat(expected, np.array([0.0, 0, 1]), inverse)
+  np.testing.assert_allclose(np.concatenate(vertical(view)), expected, atol=1e-5)
+
+
+def test_a_robot_that_leans_forward_sees_the_vertical_behind_it(see, make_view, body):
+  # 30 degrees about +y puts the head forward: up is then (-sin 30, 0, cos 30) in the torso's frame.
+  qpos = body.default_qpos.copy()
+  qpos[3:7] = [np.cos(np.pi / 12), 0, np.sin(np.pi / 12), 0]
+  np.testing.assert_allclose(see('joint_positions', make_view(qpos=qpos))[1:4], [-0.5, 0, 0.8660254], atol=1e-6)
+
+
+def test_a_robot_that_faces_left_knows_its_own_forward(see, make_view, body):
+  # Facing +y (90 degrees about z), moving at 2 m/s along +y: 2 m/s forward in its own frame.
+  qpos, qvel = body.default_qpos.copy(), np.zeros(body.nv)
+  qpos[3:7] = [np.sqrt(0.5), 0, 0, np.sqrt(0.5)]
+  qvel[1] = 2
+  np.testing.assert_allclose(see('joint_velocities', make_view(qpos=qpos, qvel=qvel))[:3], [2, 0, 0], atol=1e-6)
+
+
+# Joining
+
+
+@pytest.mark.parametrize('name', EVERYTHING)
+def test_numpy_and_jax_see_the_same(name, body, tumbling_view, make_context):
+  context = make_context(command=(1, 2, 3))
+  on_host = OBSERVATIONS[name](tumbling_view, body, context)
+  on_device = OBSERVATIONS[name](*jax.tree.map(jnp.asarray, (tumbling_view,)), body, context)
+  assert isinstance(on_host, np.ndarray)
+  assert on_host.dtype == np.float32 == on_device.dtype
+  np.testing.assert_allclose(on_host, on_device, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize('name', EVERYTHING)
+def test_inside_jit_too(name, body, tumbling_view, make_context):
+  context = make_context()
+  traced = jax.jit(lambda v, c: OBSERVATIONS[name](v, body, c))(tumbling_view, context)
+  np.testing.assert_allclose(traced, OBSERVATIONS[name](tumbling_view, body, context), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('name', EVERYTHING)
+def test_a_batch_is_its_worlds_one_by_one(name, body, make_view, make_context, tumbling_view):
+  views, contexts = [tumbling_view, make_view(), tumbling_view], [make_context(command=(i, 0, 0)) for i in range(3)]
+  stacked = jax.tree.map(lambda *x: np.stack(x), *views), jax.tree.map(lambda *x: np.stack(x), *contexts)
+  together = OBSERVATIONS[name](stacked[0], body, stacked[1])
+  alone = [OBSERVATIONS[name](v, body, c) for v, c in zip(views, contexts, strict=True)]
+  np.testing.assert_array_equal(together, np.stack(alone))
+
+
+def test_joined_in_the_order_of_their_names(body, tumbling_view, make_context, see):
+  names = ('command', 'joint_velocities', 'joint_positions')
+  joined = observe_all(names)(tumbling_view, body, make_context(command=(1, 2, 3)))
+  expected = [see('command', tumbling_view, command=(1, 2, 3)), *(see(n, tumbling_view) for n in names[1:])]
+  np.testing.assert_array_equal(joined, np.concatenate(expected))
+
+
+def test_slices_say_where_each_lies(body, tumbling_view, make_context):
+  # 4 + 21 joints; 6 + 21; 6; 16 bodies with a shape; 21 motors; 3
+  names = ('joint_positions', 'joint_velocities', 'center_of_mass', 'contact_forces', 'actuator_states', 'command')
+  found = slices(names, tumbling_view, body, make_context())
+  assert list(found) == list(names)
+  assert list(found.values()) == [(0, 25), (25, 52), (52, 58), (58, 74), (74, 95), (95, 98)]
+  joined = observe_all(names)(tumbling_view, body, make_context())
+  assert joined.shape == (98,)
+  first, last = found['actuator_states']
+  np.testing.assert_array_equal(joined[first:last], tumbling_view.ctrl)
+
+
+@pytest.mark.parametrize('names', [['joint_position'], ['joint_positions', ''], ['torch']])
+def test_unknown_observations_are_refused_with_the_choices(names):
+  with pytest.raises(UserError, match=r'unknown observation .*Choices: .*joint_positions'):
+    observe_all(names)
+
+
+def test_every_observation_says_what_it_is_and_how_wide():
+  assert [name for name, line in OBSERVATIONS.describe().items() if '[' not in line] == []

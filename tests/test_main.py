@@ -1,0 +1,101 @@
+"""Protects the listing and every command's --help: quick, complete, and without starting JAX."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from mjx_humanoid import __main__ as listing
+
+HELP = """
+import importlib, sys
+module = importlib.import_module(sys.argv[1])
+try:
+  module.main(['--help'])
+except SystemExit as end:
+  assert not end.code, end.code
+heavy = {'jax', 'flax', 'brax', 'orbax', 'mujoco'} & set(sys.modules)
+print('\\nHEAVY', sorted(heavy))
+"""
+
+
+@pytest.mark.parametrize('command', [*listing.commands(), '__main__'])
+def test_help_ends_with_status_0_and_starts_neither_jax_nor_mujoco(command, run_python):
+  result = run_python('-c', HELP, f'mjx_humanoid.{command}')
+  assert result.returncode == 0, result.stderr
+  assert result.stderr == ''
+  assert result.stdout.strip().endswith('HEAVY []')
+  assert f'python -m mjx_humanoid.{command}'.removesuffix('.__main__') in result.stdout
+
+
+def test_commands_are_the_modules_that_can_be_run():
+  found = listing.commands()
+  assert {'train', 'play', 'evaluate', 'doctor'} <= set(found)
+  assert not {'config', 'errors', 'registry', 'types'} & set(found)
+  assert found['doctor'] == 'Checks the installation and says how to mend it'
+
+
+def test_configs_are_listed_with_their_first_lines():
+  assert listing.configs()['stand'] == 'Stands still, upright and economical at full height.'
+
+
+def test_the_listing_names_everything_that_can_be_chosen(capsys):
+  from mjx_humanoid.physics.engine import ENGINES
+  from mjx_humanoid.playback.card import CARDS
+  from mjx_humanoid.robots import robots
+  from mjx_humanoid.tasks import rewards
+  from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
+  from mjx_humanoid.tasks.observations import OBSERVATIONS
+
+  listing.main([])
+  words = set(capsys.readouterr().out.split())
+  for names in (
+    robots(),
+    rewards.describe(),
+    rewards.describe_terms(),
+    OBSERVATIONS,
+    TERMINATIONS,
+    STARTS,
+    CARDS,
+    ENGINES,
+  ):
+    assert set(names) <= words
+
+
+def test_algorithms_are_listed_too(capsys):
+  from mjx_humanoid.rl.algorithm import algorithms
+
+  listing.main([])
+  out = capsys.readouterr().out
+  assert 'config.algorithm' in out
+  assert set(algorithms()) <= set(out.split())
+
+
+def test_every_line_of_the_listing_has_a_description(capsys):
+  listing.main([])
+  for line in capsys.readouterr().out.splitlines():
+    if line.startswith('  '):
+      assert len(line.split()) > 1, line
+
+
+def test_a_command_given_as_an_argument_is_answered_with_how_to_write_it(user_error):
+  message = user_error(listing.main, ['trian'])
+  assert "unknown command 'trian'" in message
+  assert 'python -m mjx_humanoid.<command>' in message
+  assert 'train' in message
+
+
+def test_the_listing_runs_as_a_module(run_python):
+  result = run_python('-m', 'mjx_humanoid', '--help')
+  assert result.returncode == 0, result.stderr
+  assert result.stdout.startswith('python -m mjx_humanoid.<command>')
+
+
+def test_a_reader_that_goes_away_is_no_traceback():
+  import subprocess
+
+  command = f'{sys.executable} -m mjx_humanoid.train --help | head -1'
+  result = subprocess.run(['bash', '-c', command], capture_output=True, text=True, timeout=120)
+  assert result.stdout.startswith('usage: python -m mjx_humanoid.train')
+  assert 'Traceback' not in result.stderr
