@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import gymnasium
@@ -11,14 +12,14 @@ import numpy as np
 from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model, quiet
-from mjx_humanoid.playback.rollout import view_of
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
+from mjx_humanoid.tasks.observations import observe_all
 from mjx_humanoid.types import Context, View
 
 
 def gaussian(error: Any, scale: float) -> float:
-  return float(np.exp(-np.sum(np.square(error)) / scale**2))
+  return math.exp(-float(np.dot(error, error)) / scale**2)
 
 
 class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
@@ -31,6 +32,7 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     self.data = mujoco.MjData(self.model)
     self.body = describe(robot, self.model, config.frame_skip)
     self.config, self.weights = config, weights
+    self.observer = observe_all(config.observations)
     self.substeps = config.frame_skip or robot.frame_skip
     self.limit = round(config.episode_length / self.body.control_step)
     self.rng = np.random.default_rng(seed)
@@ -63,10 +65,10 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
   def terms(self, view: View, last_action: np.ndarray) -> dict[str, float]:
     """The weighted terms of tasks/rewards.py, written again in NumPy."""
     body, sensor = self.body, lambda name: self.body.sensor(view, name)
-    feet = np.mean([sensor(f'{foot}_pos') for foot in body.robot.feet], axis=0)
+    feet = (sensor('foot_left_pos') + sensor('foot_right_pos')) / 2
     com, com_vel, up = sensor('com_pos'), sensor('com_vel'), sensor('torso_up')
-    lead = np.sqrt(max(com[2] - feet[2], 0.1) / 9.81)
-    forward = sensor('torso_forward')[:2] / (np.linalg.norm(sensor('torso_forward')[:2]) + 1e-6)
+    lead = math.sqrt(max(com[2] - feet[2], 0.1) / 9.81)
+    forward = sensor('torso_forward')[:2] / (math.hypot(*sensor('torso_forward')[:2]) + 1e-6)
     heading = np.array([com_vel[:2] @ forward, forward[0] * com_vel[1] - forward[1] * com_vel[0]])
     offset = view.qpos[7:] - body.default_qpos[7:]
     values = {
@@ -75,21 +77,21 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
       'upright': gaussian(up[:2], 0.42),
       'balance': gaussian((com + lead * com_vel - feet)[:2], 0.25),
       'velocity': gaussian(heading - np.asarray(self.config.command[:2]), 0.3),
-      'posture': gaussian(np.sqrt(np.mean(offset**2) + 1e-8), 0.5),
+      'posture': gaussian(math.sqrt(float(np.dot(offset, offset)) / len(offset) + 1e-8), 0.5),
       'energy': float(np.sum(np.abs(view.ctrl * body.torque_limit * view.qvel[body.actuator_dofs]))) / 1000,
       'action_rate': float(np.mean((view.ctrl - last_action) ** 2)),
     }
     return {name: weight * values[name] for name, weight in self.weights.items()}
 
   def _view(self) -> View:
-    return View(*(x[0] for x in view_of([self.data])))
+    """Live arrays of the one world, in float32 as the policy sees them."""
+    data = self.data
+    return View(
+      np.float32(data.time), *(x.astype(np.float32) for x in (data.qpos, data.qvel, data.ctrl, data.sensordata))
+    )
 
   def _context(self) -> Context:
     return Context(np.int32(0), self.last_action, np.asarray(self.config.command, np.float32))
 
   def _observe(self, view: View) -> np.ndarray:
-    from mjx_humanoid.tasks.observations import observe_all
-
-    if not hasattr(self, '_observer'):
-      self._observer = observe_all(self.config.observations)
-    return self._observer(view, self.body, self._context())
+    return self.observer(view, self.body, self._context())

@@ -12,7 +12,6 @@ from pathlib import Path
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.playback.policy import Policy, save_policy
 
-
 LOWEST = 19  # priority: the renderer takes what training leaves
 
 

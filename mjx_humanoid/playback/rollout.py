@@ -1,15 +1,18 @@
-"""Rolling a policy out in plain C MuJoCo, one MjData an episode: another code path than the trainer's."""
+"""Rolling a policy out in plain C MuJoCo, by mujoco.rollout: another code path than the trainer's.
+
+Every control step starts from the physics state alone (time, qpos, qvel), with no warm start: what follows
+from a recorded state and its controls is then the same wherever it is computed.
+"""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import mujoco
 import numpy as np
+from mujoco import rollout as mujoco_rollout
 
 from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.errors import UserError
@@ -22,6 +25,7 @@ from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
 from mjx_humanoid.tasks.observations import observe_all
 from mjx_humanoid.types import Context, ObserveFn, TerminateFn, View
 
+STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
 Controller = Callable[[np.ndarray], np.ndarray]  # observations [N, O] -> controls [N, A]
 
 
@@ -88,15 +92,18 @@ def rollout(
   """
   datas = [_start(scene.model, q, v) for q, v in zip(qpos, qvel, strict=True)]
   start = view = view_of(datas)
+  state = np.stack([_physics_state(scene.model, data) for data in datas])
   last_action = np.zeros_like(view.ctrl)
   views, ends = [], []
-  with ThreadPoolExecutor(available_cores()) as pool:
+  threads = [mujoco.MjData(scene.model) for _ in range(available_cores())]
+  with mujoco_rollout.Rollout(nthread=len(threads)) as pool:
     for step in range(steps):
-      context = scene.context(len(datas), step, last_action)
-      ctrl = controller(scene.observe(view, scene.body, context))
+      ctrl = controller(scene.observe(view, scene.body, scene.context(len(datas), step, last_action)))
       last_action = view.ctrl
-      list(pool.map(functools.partial(_step, scene), datas, ctrl))
-      view = view_of(datas)
+      held = np.repeat(np.asarray(ctrl, np.float64)[:, None], scene.substeps, axis=1)
+      states, sensors = pool.rollout(scene.model, threads, state, held)
+      state = states[:, -1]
+      view = _unpack(scene.model, state, ctrl, sensors[:, -1])
       views.append(view)
       context = scene.context(len(datas), step + 1, last_action)
       finite = np.isfinite(view.qpos).all(axis=1) & np.isfinite(view.qvel).all(axis=1)
@@ -123,6 +130,16 @@ def _start(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> mujoco.
   return data
 
 
-def _step(scene: Scene, data: mujoco.MjData, ctrl: np.ndarray) -> None:
-  data.ctrl[:] = ctrl
-  mujoco.mj_step(scene.model, data, scene.substeps)
+def _physics_state(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
+  """time, qpos, qvel in one row, as mujoco.rollout takes it."""
+  row = np.empty(mujoco.mj_stateSize(model, STATE))
+  mujoco.mj_getState(model, data, row, STATE)
+  return row
+
+
+def _unpack(model: mujoco.MjModel, state: np.ndarray, ctrl: np.ndarray, sensordata: np.ndarray) -> View:
+  """The view of N worlds from their physics states, in float32; a diverging world becomes infinite."""
+  with np.errstate(over='ignore'):
+    x = state.astype(np.float32)
+    qpos, qvel = x[:, 1 : 1 + model.nq], x[:, 1 + model.nq : 1 + model.nq + model.nv]
+    return View(x[:, 0], qpos, qvel, np.asarray(ctrl, np.float32), sensordata.astype(np.float32))

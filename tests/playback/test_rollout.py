@@ -32,7 +32,7 @@ scene = make_scene(policy.task)
 check_fit(policy, scene)
 qpos, qvel = scene.starts(np.random.default_rng(0), 2, 1.0)
 paths = rollout(scene, policy, qpos, qvel, round(0.2 / scene.body.control_step))
-assert paths.views.qpos.shape == (2, 8, 28), paths.views.qpos.shape
+assert paths.views.qpos.shape[0] == 2 and paths.views.qpos.shape[2] == 28, paths.views.qpos.shape
 assert np.isfinite(paths.views.qpos).all()
 print(measure(paths, scene.body)['survival_seconds'].tolist())
 assert not FORBIDDEN & {name.partition('.')[0] for name in sys.modules}
