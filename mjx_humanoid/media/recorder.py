@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mjx_humanoid.errors import UserError
@@ -17,56 +17,63 @@ LOWEST = 19  # priority: the renderer takes what training leaves
 
 @dataclass
 class Recorder:
-  """Writes <folder>/<step>.mp4 with a contact sheet beside it, one at a time."""
+  """Writes <folder>/<step>.mp4 with a contact sheet and the policy beside it, one after the other."""
 
   folder: Path
   framerate: int
   seconds: float
+  _waiting: list[Path] = field(default_factory=list)  # policy files whose videos are still to be made
   _running: subprocess.Popen[str] | None = None
   _failed: str = ''
 
   def __call__(self, policy: Policy, step: int) -> None:
-    """Starts a video of the policy, unless the one before is still being made."""
-    if self._failed or (self._running and self._running.poll() is None):
-      return
-    self._collect()
-    if not self._failed:
-      self._try(policy, f'{step:012d}', low_priority=True)
+    """Asks for a video of the policy; it is made when those before it are done."""
+    self._ask(policy, f'{step:012d}')
+    if self._running is None or self._running.poll() is not None:
+      self._next(low_priority=True)
 
   def final(self, policy: Policy) -> str:
-    """Makes <folder>/final.mp4 and waits for it. Returns what a person should know of it, in a line."""
-    if self._running and self._running.poll() is None:
-      self._running.terminate()  # the last one is what matters now
-      self._running.wait()
-      self._running = None
-    self._collect()
-    if not self._failed:
-      self._try(policy, 'final', low_priority=False)
-      self._collect()
+    """Makes <folder>/final.mp4 after all that wait. Returns what a person should know of it, in a line."""
+    self._ask(policy, 'final')
+    while self._running or self._waiting:
+      self._next(low_priority=False)
     return self._failed or f'videos are in {self.folder}'
 
-  def _try(self, policy: Policy, name: str, *, low_priority: bool) -> None:
+  def _ask(self, policy: Policy, name: str) -> None:
+    """A full disk stops the videos, not the training."""
     try:
-      self._start(policy, name, low_priority=low_priority)
-    except (UserError, OSError) as error:  # a full disk, no memory for a process: training goes on
+      self.folder.mkdir(exist_ok=True)
+      save_policy(policy, self.folder / f'{name}.safetensors')
+      self._waiting.append(self.folder / f'{name}.safetensors')
+    except (UserError, OSError) as error:
       self._failed = f'no videos: {error}'
 
-  def _start(self, policy: Policy, name: str, *, low_priority: bool) -> None:
-    self.folder.mkdir(exist_ok=True)
-    weights = self.folder / f'{name}.safetensors'
-    save_policy(policy, weights)
-    command = [sys.executable, '-m', 'mjx_humanoid.play', str(weights), f'--out={self.folder / name}.mp4']
+  def _next(self, *, low_priority: bool) -> None:
+    """Waits for the running video, if any, and starts the next; after a failure, none."""
+    if self._running is not None:
+      _, errors = self._running.communicate()
+      if self._running.returncode:
+        lines = [line for line in errors.strip().split('\n') if line]
+        self._failed = f'no videos: {lines[-1] if lines else "the renderer ended"}'
+      self._running = None
+    if self._failed:
+      self._waiting.clear()
+    if self._waiting:
+      try:
+        self._start(self._waiting.pop(0), low_priority=low_priority)
+      except OSError as error:  # no memory for a process
+        self._failed = f'no videos: {error}'
+
+  def _start(self, weights: Path, *, low_priority: bool) -> None:
+    command = [sys.executable, '-m', 'mjx_humanoid.play', str(weights), f'--out={weights.with_suffix(".mp4")}']
     command += [f'--framerate={self.framerate}', f'--seconds={self.seconds}']
-    self._running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    self._running = subprocess.Popen(
+      command,
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.PIPE,
+      text=True,
+      start_new_session=True,  # a Ctrl-C that is meant for the training leaves the video alone
+    )
     if low_priority and hasattr(os, 'setpriority'):
       with contextlib.suppress(OSError):  # it has ended already
         os.setpriority(os.PRIO_PROCESS, self._running.pid, LOWEST)
-
-  def _collect(self) -> None:
-    if self._running is None:
-      return
-    _, errors = self._running.communicate()
-    if self._running.returncode:
-      lines = [line for line in errors.strip().split('\n') if line]
-      self._failed = f'no videos: {lines[-1] if lines else "the renderer ended"}'
-    self._running = None

@@ -14,21 +14,16 @@ from mjx_humanoid.playback.policy import load_policy
 class Process:
   """A renderer that runs until a test says it is done."""
 
+  pid = 4242
+
   def __init__(self, command, **options):
     self.command, self.options = command, options
-    self.returncode, self.errors, self.terminated = None, '', False
+    self.returncode, self.errors = None, ''
 
   def end(self, code=0, errors=''):
     self.returncode, self.errors = code, errors
 
   def poll(self):
-    return self.returncode
-
-  def terminate(self):
-    self.terminated = True
-    self.end(-15)
-
-  def wait(self):
     return self.returncode
 
   def communicate(self):
@@ -40,6 +35,7 @@ class Process:
 @pytest.fixture
 def started(monkeypatch):
   """The processes started so far."""
+  monkeypatch.setattr(module.os, 'setpriority', lambda *values: None)
   processes = []
 
   def start(command, **options):
@@ -63,31 +59,41 @@ def test_it_plays_the_policy_of_that_moment_with_the_command_of_the_package(reco
   assert load_policy(weights).info == make_policy().info
 
 
-def test_one_at_a_time_and_the_training_never_waits(recorder, started, make_policy):
+def test_one_at_a_time_in_order_and_the_training_never_waits(recorder, started, make_policy):
   recorder(make_policy(), 1)
-  recorder(make_policy(), 2)  # the first is still being made: this one is left out
+  recorder(make_policy(), 2)  # the first is still being made: this one waits its turn
   assert len(started) == 1
   started[0].end()
   recorder(make_policy(), 3)
-  assert len(started) == 2
-  assert '000000000003' in ' '.join(started[1].command)
+  assert [process.command[3].rpartition('/')[2] for process in started] == [
+    '000000000001.safetensors',
+    '000000000002.safetensors',
+  ]
 
 
-def test_they_have_low_priority_but_the_final_one(recorder, started, make_policy):
+def test_they_have_low_priority_but_the_final_one(recorder, started, make_policy, monkeypatch):
+  lowered = []
+  monkeypatch.setattr(module.os, 'setpriority', lambda which, pid, level: lowered.append((pid, level)))
   recorder(make_policy(), 1)
   started[0].end()
   recorder.final(make_policy())
-  assert started[0].options['preexec_fn'] is not None
-  assert started[1].options['preexec_fn'] is None
+  assert len(started) == 2
+  assert lowered == [(started[0].pid, 19)]
 
 
-def test_the_final_video_is_waited_for_and_ends_one_still_in_the_making(recorder, started, make_policy, tmp_path):
-  recorder(make_policy(), 1)
+def test_all_that_wait_are_made_before_the_final_one(recorder, started, make_policy, tmp_path):
+  for step in (1, 2, 3):
+    recorder(make_policy(), step)
   message = recorder.final(make_policy())
-  assert started[0].terminated
-  assert 'final.mp4' in ' '.join(started[1].command)
-  assert started[1].returncode == 0
+  names = [process.command[3].rpartition('/')[2].partition('.')[0] for process in started]
+  assert names == ['000000000001', '000000000002', '000000000003', 'final']
+  assert all(process.returncode == 0 for process in started)
   assert message == f'videos are in {tmp_path / "recordings"}'
+
+
+def test_the_keys_that_stop_a_training_do_not_reach_the_renderer(recorder, started, make_policy):
+  recorder(make_policy(), 1)
+  assert started[0].options['start_new_session'] is True
 
 
 def test_a_failure_is_told_with_the_renderers_last_line_and_not_tried_again(recorder, started, make_policy):

@@ -1,0 +1,66 @@
+"""How far the engines part, with the training solver and with a converged one.
+
+  python benchmarks/parity.py --engines=native,mjx
+
+64 humanoids start from the perturbed standing pose under smooth random controls, the same for all engines. Shown
+after some times: the median over worlds of the largest difference from the native engine in any position.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from common import save
+
+from mjx_humanoid._environment import COMPILER_OPTIONS
+from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.engine import make_engine
+from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.episodes import standing
+
+WORLDS, STEPS = 64, 20
+SHOWN = (1, 2, 5, 10, 20)  # control steps
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument('--engines', default='native,mjx')
+  names = parser.parse_args().engines.split(',')
+  robot = robots()['humanoid']
+  rows = []
+  for converged in (False, True):
+    model = build_model(robot, converged=converged)
+    body = describe(robot, model)
+    rng = np.random.default_rng(0)
+    qpos, qvel = (x.astype(np.float32) for x in standing(body, rng, WORLDS, 1.0))
+    controls = np.cumsum(0.1 * rng.normal(size=(STEPS, WORLDS, body.nu)), axis=0).clip(-1, 1).astype(np.float32)
+    paths = {name: run(name, model, qpos, qvel, controls, robot.frame_skip) for name in names}
+    for name in names[1:]:
+      apart = np.abs(paths[name] - paths[names[0]]).max(axis=-1)
+      medians = {f'{step * body.control_step:.3f} s': float(np.median(apart[step - 1])) for step in SHOWN}
+      rows.append({'engine': name, 'against': names[0], 'converged': converged, 'apart': medians})
+      solver = 'converged' if converged else 'training'
+      print(f'{name} against {names[0]}, {solver} solver: ' + ', '.join(f'{t} {m:.1e}' for t, m in medians.items()))
+  save('parity', {'rows': rows})
+
+
+def run(name: str, model: Any, qpos: np.ndarray, qvel: np.ndarray, controls: np.ndarray, substeps: int) -> np.ndarray:
+  """Positions [T, B, nq]."""
+  engine = make_engine(name, model, WORLDS, substeps)
+  options = COMPILER_OPTIONS if jax.default_backend() == 'cpu' else None
+  step = jax.jit(engine.step, compiler_options=options) if engine.traceable else engine.step
+  state = engine.init(jnp.asarray(qpos), jnp.asarray(qvel)) if engine.traceable else engine.init(qpos, qvel)
+  path = []
+  for ctrl in controls:
+    state, view = step(state, ctrl)
+    path.append(np.asarray(view.qpos))
+  return np.stack(path)
+
+
+if __name__ == '__main__':
+  main()
