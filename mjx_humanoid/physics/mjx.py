@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from typing import Any
 
 import jax
@@ -11,9 +9,10 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
+from mjx_humanoid._environment import quiet_imports
 from mjx_humanoid.types import Array, View
 
-with contextlib.redirect_stdout(io.StringIO()):  # it prints a line for each optional part that is missing
+with quiet_imports():
   from mujoco import mjx
 
 # Room for contacts and constraint rows of one world in MuJoCo Warp's shared buffers.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-from brax.training.acme import running_statistics
-from brax.training.acme.running_statistics import RunningStatisticsState as Normalizer
 
+from mjx_humanoid._environment import quiet_imports
 from mjx_humanoid.types import Array
+
+with quiet_imports():
+  from brax.training.acme import running_statistics
+  from brax.training.acme.running_statistics import RunningStatisticsState as Normalizer
 
 CLIP = 10.0  # standard deviations; a world about to diverge shall not shake the networks
 MIN_STD = 1e-2  # an element that never moves must not be blown up when it first does

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from mjx_humanoid._environment import quiet_logs
 from mjx_humanoid.errors import UserError
 
 MANIFEST = 'manifest.json'
@@ -75,14 +76,15 @@ class CheckpointStore:
     try:
       self.folder.mkdir(parents=True, exist_ok=True)
       shutil.rmtree(partial, ignore_errors=True)
-      ocp.PyTreeCheckpointer().save(partial.resolve(), flatten(tree))
+      with quiet_logs('absl'):
+        ocp.PyTreeCheckpointer().save(partial.resolve(), flatten(tree))
       (partial / MANIFEST).write_text(json.dumps(digests(partial), indent=1))
       shutil.rmtree(final, ignore_errors=True)
       partial.rename(final)
       self._keep_best(step, score)
     except (OSError, ValueError, RuntimeError) as error:
       shutil.rmtree(partial, ignore_errors=True)
-      reason = str(error).split('\n')[0]
+      reason = 'no space left on the disk' if 'No space left' in str(error) else str(error).split('\n')[0]
       raise UserError(
         f'the checkpoint at step {step:,} cannot be written to {self.folder}: {reason}.'
         ' Earlier checkpoints are kept; free some space and go on with train --resume.'
