@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import jax
@@ -33,6 +34,9 @@ class MjxEngine:
     self.name = 'mjx-warp' if impl == 'warp' else 'mjx'
     self._substeps = substeps
     self._num_envs = num_envs
+    model = copy.copy(model)
+    # MJX never starts a world anew by itself, and MuJoCo Warp refuses the flag that asks it not to.
+    model.opt.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
     self._model = mjx.put_model(model, impl=impl)
     sizes = {'naconmax': WARP_CONTACTS * num_envs, 'njmax': WARP_CONSTRAINTS} if impl == 'warp' else {}
     # make_data binds its arrays to a device; mixed with unbound ones, every program would compile twice.
