@@ -16,9 +16,9 @@ from mjx_humanoid.types import Array, View
 with quiet_imports():
   from mujoco import mjx
 
-# Room for contacts and constraint rows of one world in MuJoCo Warp's shared buffers.
-WARP_CONTACTS = 24
-WARP_CONSTRAINTS = 128
+# Room for contacts and constraint rows of one world in MuJoCo Warp: all geoms on the floor, all joints at a limit.
+WARP_CONTACTS = 40
+WARP_CONSTRAINTS = 192
 
 # What the next step reads: everything else in mjx.Data is computed anew from these.
 STATE_FIELDS = ('time', 'qpos', 'qvel', 'qacc_warmstart')
