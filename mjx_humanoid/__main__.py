@@ -27,14 +27,14 @@ def main(argv: Sequence[str]) -> None:
     return
   from mjx_humanoid.physics.engine import ENGINES
   from mjx_humanoid.playback.card import CARDS
-  from mjx_humanoid.playback.find import ready_policies
+  from mjx_humanoid.playback.find import describe_ready
   from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards
   from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
   from mjx_humanoid.tasks.observations import OBSERVATIONS
 
-  section('ready policies, for play, evaluate and view', {name: '' for name in ready_policies()})
+  section('ready policies, for play, evaluate and view', describe_ready())
   section('robots, config.task.robot', robots().describe())
   section('rewards, config.task.reward', rewards.describe())
   section('reward terms, config.task.weights', rewards.describe_terms())

@@ -9,27 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny import TINY
 
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.media.gl import choose_gl
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-# 16 worlds x 4 steps = 64 environment steps an iteration, 4 iterations, a checkpoint in the middle.
-TINY = {
-  'num_envs': 16,
-  'engine': 'native',
-  'num_threads': 2,
-  'total_timesteps': 256,
-  'checkpoint_interval': 128,
-  'render_interval': 0,
-  'evaluation_episodes': 2,
-  'task.episode_length': 0.2,  # 8 control steps: worlds start anew within the run
-  'ppo.unroll_length': 4,
-  'ppo.batch_size': 32,
-  'network.policy_layers': (16,),
-  'network.value_layers': (16,),
-}
 
 
 # MuJoCo reads MUJOCO_GL when it is first imported, so it is chosen before any test file is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from mjx_humanoid.errors import UserError, unknown
@@ -14,6 +15,12 @@ READY = Path(__file__).resolve().parent.parent / 'policies'
 def ready_policies() -> list[str]:
   """Names of the policies that come with the package."""
   return sorted(path.stem for path in READY.glob('*.safetensors'))
+
+
+def describe_ready() -> dict[str, str]:
+  """One line for each ready policy, from the report card that comes with it."""
+  cards = {name: json.loads((READY / f'{name}.json').read_text()) for name in ready_policies()}
+  return {n: f'{c["criteria"]}: {c["success_rate"]:.0%} of {c["episodes"]} episodes' for n, c in cards.items()}
 
 
 def find_policy(reference: str) -> Path:

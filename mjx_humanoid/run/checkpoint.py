@@ -84,7 +84,7 @@ class CheckpointStore:
       self._keep_best(step, score)
     except (OSError, ValueError, RuntimeError) as error:
       shutil.rmtree(partial, ignore_errors=True)
-      reason = 'no space left on the disk' if 'No space left' in str(error) else str(error).split('\n')[0]
+      reason = 'No space left on device' if 'No space left' in str(error) else str(error).split('\n')[0]
       raise UserError(
         f'the checkpoint at step {step:,} cannot be written to {self.folder}: {reason}.'
         ' Earlier checkpoints are kept; free some space and go on with train --resume.'

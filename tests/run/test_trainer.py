@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tiny import TINY
 
 from mjx_humanoid.run import trainer as module
 from mjx_humanoid.run.setup import prepare
@@ -24,8 +25,6 @@ def equal(first, second):
 
 @pytest.fixture(scope='module')
 def trainer(tmp_path_factory):
-  from conftest import TINY
-
   from mjx_humanoid.config import default_config, resolve
 
   config = default_config()
