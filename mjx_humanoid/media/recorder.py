@@ -12,6 +12,9 @@ from pathlib import Path
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.playback.policy import Policy, save_policy
 
+# Videos beside the training are brief and small: where the CPU draws them, it does not train.
+BRIEF = 5.0  # s
+SMALL = ['--width=480', '--height=360']
 LOWEST = 19  # priority: the renderer takes what training leaves
 
 
@@ -66,7 +69,11 @@ class Recorder:
 
   def _start(self, weights: Path, *, low_priority: bool) -> None:
     command = [sys.executable, '-m', 'mjx_humanoid.play', str(weights), f'--out={weights.with_suffix(".mp4")}']
-    command += [f'--framerate={self.framerate}', f'--seconds={self.seconds}']
+    command += [
+      f'--framerate={self.framerate}',
+      f'--seconds={min(self.seconds, BRIEF) if low_priority else self.seconds}',
+    ]
+    command += SMALL if low_priority else []
     self._running = subprocess.Popen(
       command,
       stdout=subprocess.DEVNULL,

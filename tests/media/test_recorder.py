@@ -55,7 +55,7 @@ def test_it_plays_the_policy_of_that_moment_with_the_command_of_the_package(reco
   recorder(make_policy(), 128_000)
   weights, video = (tmp_path / 'recordings' / f'000000128000.{kind}' for kind in ('safetensors', 'mp4'))
   expected = [sys.executable, '-m', 'mjx_humanoid.play', str(weights), f'--out={video}']
-  assert started[0].command == [*expected, '--framerate=24', '--seconds=7.5']
+  assert started[0].command == [*expected, '--framerate=24', '--seconds=5.0', '--width=480', '--height=360']
   assert load_policy(weights).info == make_policy().info
 
 
@@ -79,6 +79,7 @@ def test_they_have_low_priority_but_the_final_one(recorder, started, make_policy
   recorder.final(make_policy())
   assert len(started) == 2
   assert lowered == [(started[0].pid, 19)]
+  assert started[1].command[-2:] == ['--framerate=24', '--seconds=7.5']
 
 
 def test_all_that_wait_are_made_before_the_final_one(recorder, started, make_policy, tmp_path):
