@@ -21,10 +21,9 @@ def first_line(thing: object) -> str:
 class Registry(Generic[T]):
   """Named things of one kind. `REWARDS.register('stand')` decorates, `REWARDS['stand']` finds."""
 
-  def __init__(self, kind: str, *, files: bool = False) -> None:
-    """Args: kind: the word for errors, e.g. 'reward'. files: accept 'path/to/file.py:name' too."""
+  def __init__(self, kind: str) -> None:
+    """Args: kind: the word for errors, e.g. 'reward'."""
     self.kind = kind
-    self._files = files
     self._things: dict[str, T] = {}
     self._lines: dict[str, str] = {}
 
@@ -46,8 +45,6 @@ class Registry(Generic[T]):
 
   def __getitem__(self, name: str) -> T:
     """Raises UserError, naming the choices, where there is no such thing."""
-    if self._files and '.py:' in name:
-      return load_function(name, self.kind)
     if name not in self._things:
       raise unknown(self.kind, name, self._things)
     return self._things[name]

@@ -73,4 +73,3 @@ class Robot:
   solver_iterations: int  # while training; playback and report cards use a converged solver
   line_search_iterations: int
   symmetry: tuple[tuple[str, str], ...] = (('left', 'right'),)  # name parts that mirror each other
-  cameras: tuple[str, ...] = ('track', 'side', 'back', 'front')
