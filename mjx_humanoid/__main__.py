@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> None:
     print('\npython -m mjx_humanoid, without --help, also lists robots, rewards, observations and engines')
     return
   from mjx_humanoid.physics.engine import ENGINES
-  from mjx_humanoid.playback.card import CARDS
+  from mjx_humanoid.playback.cards import CARDS
   from mjx_humanoid.playback.find import describe_ready
   from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots

@@ -51,9 +51,21 @@ class TaskConfig:
   termination: str = setting('fallen', 'name of what ends an episode early')
   start: str = setting('standing', 'name of the distribution of start states')
   start_strength: float = setting(1.0, 'how strongly start states are perturbed', low=0)
+  commands: str = setting('fixed', 'name of how commands are given')
   command: tuple[float, float, float] = setting(
-    (0.0, 0.0, 0.0), 'wanted forward, sideways [m/s] and turning [rad/s] velocity'
+    (0.0, 0.0, 0.0), 'wanted forward, sideways [m/s] and turning [rad/s] velocity, where it is fixed'
   )
+  command_low: tuple[float, float, float] = setting((-0.5, -0.4, -1.0), 'least of each, where commands are sampled')
+  command_high: tuple[float, float, float] = setting((1.5, 0.4, 1.0), 'most of each')
+  command_interval: float = setting(4.0, 'time between sampled commands [s]', above=0)
+  command_rest: float = setting(0.1, 'share of sampled commands that are zero', low=0, high=1)
+  gait_frequency: float = setting(0.0, 'strides per second, of two steps each (0 = no gait is asked for)', low=0)
+  gait_duty: float = setting(0.6, 'share of a stride that each foot is on the floor', above=0, high=1)
+  pushes: str = setting('none', 'name of the kind of pushes')
+  push_force: tuple[float, float] = setting((0.0, 150.0), 'range of the force of a push [N]', low=0)
+  push_duration: float = setting(0.2, 'of a push [s]', above=0)
+  push_interval: float = setting(4.0, 'time from one push to the next [s]', above=0)
+  randomization: dict[str, float] = setting({}, 'how strongly each property of the worlds varies, by name', low=0)
   episode_length: float = setting(10.0, 'time limit of a training episode [s]', above=0)
   frame_skip: int = setting(0, "physics steps per control step (0 = the robot's own)", low=0, high=100)
   card: str = setting('stand', 'name of the report card that judges the policy')
@@ -109,6 +121,8 @@ class Config:
   num_threads: int = setting(0, 'threads of the native engine (0 = one per core)', low=0)
   total_timesteps: int = setting(1_000_000, 'environment steps of the whole run', low=1)
   algorithm: str = setting('ppo', 'learning algorithm')
+  init_from: str = setting('', 'run, policy file or ready policy that training starts from (empty = from scratch)')
+  curriculum: str = setting('none', 'name of how difficulty rises while training')
   log_interval: int = setting(1, 'updates between lines in the metrics files', low=1)
   checkpoint_interval: int = setting(500_000, 'environment steps between checkpoints (0 = only at the end)', low=0)
   keep_checkpoints: int = setting(3, 'how many of the latest checkpoints stay, beside the best', low=1)
@@ -126,6 +140,7 @@ def default_config() -> ConfigDict:
   """A fresh ConfigDict with every default; adding keys to it is refused."""
   config = ConfigDict(_as_dict(Config()), type_safe=False).lock()
   config.task.weights.unlock()  # its keys are the names of reward terms
+  config.task.randomization.unlock()  # and here of properties
   return config
 
 

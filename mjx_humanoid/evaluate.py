@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid.config_file import parser
-from mjx_humanoid.errors import UserError, command
+from mjx_humanoid.errors import UserError, command, unknown
 
 if TYPE_CHECKING:
   from mjx_humanoid.playback.rollout import Scene, Trajectories
 
+ENGINES = ('native', 'mjx')
 UNITS = {
   'survival_seconds': 's',
   'mean_height': 'm',
@@ -22,6 +23,13 @@ UNITS = {
   'speed': 'm/s',
   'mean_torque': 'N m',
   'mean_power': 'W',
+  'joint_speed': 'rad/s',
+  'sideways': 'm',
+  'heading_error': 'degrees',
+  'forward_speed': 'm/s',
+  'velocity_error': 'm/s',
+  'turning_error': 'rad/s',
+  'seconds_to_stand': 's',
 }
 
 
@@ -33,6 +41,8 @@ def main(argv: Sequence[str]) -> None:
   arguments.add_argument('--episodes', type=int, default=100, help='perturbed starts (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='of the start states (%(default)s)')
   arguments.add_argument('--card', help="another report card than the policy's own task names")
+  arguments.add_argument('--push', type=float, metavar='N', help='also push it with this force for 0.2 s every 4 s')
+  arguments.add_argument('--engine', default='native', help='physics that judges: native (C MuJoCo) or mjx')
   arguments.add_argument(
     '--json', help="where the card goes; by default card.json in the run's folder, else <policy>_card.json here"
   )
@@ -41,7 +51,11 @@ def main(argv: Sequence[str]) -> None:
     raise UserError(f'--episodes={parsed.episodes} is out of range: 1 to 10000.')
   if parsed.seed < 0:
     raise UserError(f'--seed={parsed.seed} is out of range: 0 or more.')
-  card = evaluate(parsed.policy, parsed.episodes, parsed.seed, parsed.card)
+  if parsed.push is not None and not 0 <= parsed.push <= 10_000:
+    raise UserError(f'--push={parsed.push} is out of range: 0 to 10000 N.')
+  if parsed.engine not in ENGINES:
+    raise unknown('engine for --engine:', parsed.engine, ENGINES)
+  card = evaluate(parsed.policy, parsed.episodes, parsed.seed, parsed.card, push=parsed.push, engine=parsed.engine)
   show(card)
   out = Path(parsed.json) if parsed.json else default_path(parsed.policy)
   try:
@@ -58,23 +72,42 @@ def default_path(reference: str) -> Path:
   return path / 'card.json' if path.is_dir() else Path(f'{path.stem}_card.json')
 
 
-def evaluate(reference: str, episodes: int, seed: int, card: str | None = None) -> dict[str, Any]:
-  """Judges a policy. Raises UserError where it cannot be found or does not fit its robot."""
+def evaluate(
+  reference: str,
+  episodes: int,
+  seed: int,
+  card: str | None = None,
+  *,
+  push: float | None = None,
+  engine: str = 'native',
+) -> dict[str, Any]:
+  """Judges a policy. Raises UserError where it cannot be found or does not fit its robot.
+
+  Args:
+    push: force in N of a push every 4 s, beside what the card itself asks.
+    engine: 'native' or 'mjx'.
+  """
   import dataclasses
 
   from rich.console import Console
 
   from mjx_humanoid.playback.card import judge
   from mjx_humanoid.playback.find import load
-  from mjx_humanoid.playback.rollout import check_fit, make_scene
+  from mjx_humanoid.playback.rollout import check_fit, make_scene, rollout
 
   policy = load(reference)
   scene = make_scene(dataclasses.replace(policy.task, card=card or policy.task.card))
   check_fit(policy, scene)
+  player, changes = rollout, {}
+  if engine == 'mjx':
+    from mjx_humanoid.run.mjx_rollout import mjx_rollout as player
+  if push is not None:
+    changes = {'pushes': 'force', 'push_force': (push, push), 'push_duration': 0.2, 'push_interval': 4.0}
   with Console().status(f'{episodes} episodes of {policy.name}'):
-    summary, paths = judge(scene, policy, episodes, seed)
+    summary, paths = judge(scene, policy, episodes, seed, player, **changes)
     summary |= returns(scene, paths)
-  return {'policy': policy.name, **summary, 'info': policy.info}
+  extra = {'push': push} if push is not None else {}
+  return {'policy': policy.name, 'engine': engine, **extra, **summary, 'info': policy.info}
 
 
 def returns(scene: Scene, paths: Trajectories) -> dict[str, Any]:
@@ -86,7 +119,7 @@ def returns(scene: Scene, paths: Trajectories) -> dict[str, Any]:
     return {'return': None, 'return_by_term': {}}
   from mjx_humanoid.tasks.scoring import score
 
-  totals, terms = score(scene.task, scene.body, paths.start.ctrl, paths.views, paths.terminated)
+  totals, terms = score(scene.task, scene.body, paths.views, paths.contexts, paths.terminated)
   return {'return': float(totals.mean()), 'return_by_term': {name: float(v.mean()) for name, v in terms.items()}}
 
 

@@ -1,10 +1,10 @@
-"""Renders episodes of a policy to MP4 and a contact sheet: python -m mjx_humanoid.play <run, policy or name>"""
+"""Renders episodes of policies to MP4 and a contact sheet: python -m mjx_humanoid.play <run, policy or name> ..."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid.config_file import parser
 from mjx_humanoid.errors import UserError, command
@@ -14,10 +14,18 @@ if TYPE_CHECKING:
 
   import numpy as np
 
+  from mjx_humanoid.playback.chain import Stage
   from mjx_humanoid.playback.policy import Policy
-  from mjx_humanoid.playback.rollout import Controller, Scene
 
 LIMITS = {'episodes': (1, 100), 'seconds': (0.1, 600), 'framerate': (1, 240), 'width': (16, 3840), 'height': (16, 2160)}
+RANDOM = 'random'
+EPILOG = """examples:
+  python -m mjx_humanoid.play walk                           one ready policy
+  python -m mjx_humanoid.play getup walk                     one after the other: each goes on where the last is done
+  python -m mjx_humanoid.play --compare runs/mine walk random  side by side, from the same start
+  python -m mjx_humanoid.play follow --command 1 0 0.5       forward 1 m/s, sideways 0, turning left 0.5 rad/s
+  python -m mjx_humanoid.play stand --push 150               pushed by 150 N for 0.2 s, every 4 s
+"""
 
 
 @command
@@ -25,28 +33,39 @@ def main(argv: Sequence[str]) -> None:
   """The command."""
   arguments = parse(argv)
   from mjx_humanoid.media.gl import choose_gl
-  from mjx_humanoid.playback.find import load
 
-  out = Path(arguments.out or f'{Path(arguments.policy).resolve().stem}.mp4')
+  out = Path(arguments.out or f'{"_".join(Path(name).resolve().stem for name in arguments.policy)}.mp4')
   if out.suffix != '.mp4':
     raise UserError(f'--out={out}: videos are written as .mp4.')
-  policy = load(arguments.policy)
-  gl = choose_gl()
-  render(policy, arguments, out, software=gl.software)
+  policies = load_all(arguments)
+  gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
+  from mjx_humanoid.media import render
+
+  render.writable(out)
+  stages = make_stages(policies, arguments)
+  pictures = shoot(stages, arguments, software=gl.software)
+  render.write_video(out, pictures, arguments.framerate)
+  render.write_sheet(sheet_path(out), pictures)
   print(f'wrote {out} and {sheet_path(out)}')
-  print(f'next: python -m mjx_humanoid.evaluate {arguments.policy}')
+  print(f'next: python -m mjx_humanoid.evaluate {next(n for n in [*arguments.policy, "stand"] if n != RANDOM)}')
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
   """The arguments, checked. Raises UserError."""
   arguments = parser('play', __doc__ or '')
-  arguments.add_argument('policy', help='a run folder, a policy file or the name of a ready policy')
-  arguments.add_argument('--out', help='the video, .mp4; by default named after the policy, in the current folder')
+  arguments.epilog = EPILOG
+  arguments.add_argument('policy', nargs='+', help='run folders, policy files or names of ready policies')
+  arguments.add_argument('--compare', action='store_true', help=f'side by side; {RANDOM!r} stands for random actions')
+  arguments.add_argument('--out', help='the video, .mp4; by default named after the policies, in the current folder')
   actions = arguments.add_mutually_exclusive_group()
   actions.add_argument('--stochastic', action='store_true', help='sample actions as in training')
   actions.add_argument('--random', action='store_true', help='random actions, for comparison')
   arguments.add_argument('--episodes', type=int, default=1, help='how many, one after the other (%(default)s)')
-  arguments.add_argument('--seconds', type=float, default=10.0, help='of each episode (%(default)s)')
+  arguments.add_argument('--seconds', type=float, default=10.0, help='of each policy of an episode (%(default)s)')
+  arguments.add_argument(
+    '--command', type=float, nargs=3, metavar=('FORWARD', 'LEFT', 'TURN'), help='wanted velocity, m/s and rad/s'
+  )
+  arguments.add_argument('--push', type=float, metavar='N', help='push it with this force for 0.2 s every 4 s')
   arguments.add_argument('--framerate', type=int, default=30, help='frames a second (%(default)s)')
   arguments.add_argument('--camera', default='track', help='track, front, side, back or egocentric (%(default)s)')
   arguments.add_argument('--width', type=int, default=640, help='pixels (%(default)s)')
@@ -55,6 +74,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   parsed = arguments.parse_args(argv)
   if parsed.seed < 0:
     raise UserError(f'--seed={parsed.seed} is out of range: 0 or more.')
+  if parsed.push is not None and not 0 <= parsed.push <= 10_000:
+    raise UserError(f'--push={parsed.push} is out of range: 0 to 10000 N.')
+  if parsed.command and not all(abs(x) <= 10 for x in parsed.command):
+    raise UserError(f'--command {parsed.command} is out of range: -10 to 10 m/s and rad/s.')
   for name, (low, high) in LIMITS.items():
     if not low <= getattr(parsed, name) <= high:
       raise UserError(f'--{name}={getattr(parsed, name)} is out of range: {low} to {high}.')
@@ -66,43 +89,60 @@ def sheet_path(video: Path) -> Path:
   return video.with_suffix('.png')
 
 
-def controller_of(policy: Policy, arguments: argparse.Namespace, rng: np.random.Generator) -> Controller:
-  """Deterministic, sampled or random actions."""
-  if arguments.random:
-    return lambda obs: rng.uniform(-1, 1, (len(obs), len(policy.log_std)))
-  return lambda obs: policy(obs, rng if arguments.stochastic else None)
+def changes_of(arguments: argparse.Namespace) -> dict[str, Any]:
+  """Settings of the task that the arguments change."""
+  changes: dict[str, Any] = {}
+  if arguments.command:
+    changes |= {'commands': 'fixed', 'command': tuple(arguments.command)}
+  if arguments.push is not None:
+    changes |= {'pushes': 'force', 'push_force': (arguments.push,) * 2, 'push_duration': 0.2, 'push_interval': 4.0}
+  return changes
 
 
-def render(policy: Policy, arguments: argparse.Namespace, out: Path, *, software: bool) -> None:
-  """Plays, renders and writes the video and its contact sheet."""
+def load_all(arguments: argparse.Namespace) -> list[Policy | None]:
+  """The policies, None for random actions. Raises UserError where one cannot be loaded."""
+  from mjx_humanoid.playback.find import load
+
+  policies = [None if arguments.compare and name == RANDOM else load(name) for name in arguments.policy]
+  if not any(policies):
+    raise UserError(f'--compare needs a policy beside {RANDOM!r}, whose task the random actions are played in.')
+  return policies
+
+
+def make_stages(policies: list[Policy | None], arguments: argparse.Namespace) -> list[Stage]:
+  """The policies in their scenes, acting as the arguments ask. Raises UserError."""
+  import numpy as np
+
+  from mjx_humanoid.playback.chain import make_stages, random_stage
+
+  rng = np.random.default_rng(arguments.seed)
+  sampling = rng if arguments.stochastic else None
+  ready = iter(make_stages([policy for policy in policies if policy], changes_of(arguments), sampling))
+  stages = [next(ready) if policy else None for policy in policies]
+  template = next(stage for stage in stages if stage)
+  return [stage if stage and not arguments.random else random_stage(stage or template, rng) for stage in stages]
+
+
+def shoot(stages: list[Stage], arguments: argparse.Namespace, *, software: bool) -> list[np.ndarray]:
+  """Plays and draws: the frames of the video."""
   import numpy as np
   from rich.progress import track
 
-  from mjx_humanoid.media import render as media
-  from mjx_humanoid.playback.rollout import check_fit, make_scene
+  from mjx_humanoid.media.film import Look, film, side_by_side
+  from mjx_humanoid.playback.chain import play_chain
 
-  media.writable(out)
-  scene = make_scene(policy.task)
-  check_fit(policy, scene)
-  rng = np.random.default_rng(arguments.seed)
-  qpos = play(scene, controller_of(policy, arguments, rng), arguments, rng)
-  rows = media.frame_times(qpos.shape[1], scene.body.control_step, arguments.framerate)
-  shown = np.concatenate([episode[rows] for episode in qpos])
-  images = media.frames(
-    scene.model, shown, camera=arguments.camera, width=arguments.width, height=arguments.height, software=software
-  )
-  pictures = list(track(images, description=f'rendering {policy.name}', total=len(shown), transient=True))
-  media.write_video(out, pictures, arguments.framerate)
-  media.write_sheet(sheet_path(out), pictures)
+  look = Look(arguments.camera, arguments.width, arguments.height, arguments.framerate, software)
 
+  def progress(images: Iterable[np.ndarray], count: int) -> Iterable[np.ndarray]:
+    return track(images, description='rendering', total=count, transient=True)
 
-def play(scene: Scene, controller: Controller, arguments: argparse.Namespace, rng: np.random.Generator) -> np.ndarray:
-  """qpos [episodes, steps, nq] of all episodes, each at its full length."""
-  from mjx_humanoid.playback.rollout import rollout
-
-  steps = max(1, round(arguments.seconds / scene.body.control_step))
-  qpos, qvel = scene.starts(rng, arguments.episodes, scene.task.start_strength)
-  return rollout(scene, controller, qpos, qvel, steps, stop_at_end=False).views.qpos
+  lanes = [[stage] for stage in stages] if arguments.compare else [stages]
+  films = []
+  for lane in lanes:
+    rng = np.random.default_rng(arguments.seed)  # the same start for all that are compared
+    episodes = [play_chain(lane, rng, arguments.seconds) for _ in range(arguments.episodes)]
+    films.append(film(episodes, look, progress, label=len(stages) > 1))
+  return side_by_side(films)
 
 
 if __name__ == '__main__':

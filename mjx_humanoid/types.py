@@ -30,6 +30,10 @@ class Context(NamedTuple):
   step: Array  # [] int32, control steps since the episode began
   last_action: Array  # [nu] the action before the one that led to this view, in [-1, 1]
   command: Array  # [3] wanted forward, sideways [m/s] and turning [rad/s] velocity
+  heading: Array  # [2] unit vector on the floor: where the torso should face; forward and sideways refer to it
+  place: Array  # [2] m, on the floor: where the torso should be, the start moved on by the commands
+  phase: Array  # [] of the stride, in [0, 1): the left foot swings first, the right foot half a stride later
+  duty: Array  # [] share of the stride that each foot should be on the floor; 1 where no gait is wanted
 
 
 Terms = dict[str, Array]
@@ -38,8 +42,18 @@ Key = Array  # a JAX PRNG key, consumed by the function it is given to
 RewardFn = Callable[[View, 'Body', Context], tuple[Array, Terms]]  # total [] and its named terms
 ObserveFn = Callable[[View, 'Body', Context], Array]  # [n]
 TerminateFn = Callable[[View, 'Body', Context], Array]  # bool []
-# NumPy, on the host: (body, generator, n, strength) -> qpos [n, nq], qvel [n, nv]
-StartFn = Callable[['Body', 'np.random.Generator', int, float], 'tuple[np.ndarray, np.ndarray]']
+# What becomes of limp robots: (qpos [n, nq], qvel [n, nv], seconds) -> the same, later.
+SettleFn = Callable[['np.ndarray', 'np.ndarray', float], 'tuple[np.ndarray, np.ndarray]']
+# NumPy, on the host: (body, generator, strength [n], settle) -> qpos [n, nq], qvel [n, nv]
+StartFn = Callable[['Body', 'np.random.Generator', 'np.ndarray', SettleFn], 'tuple[np.ndarray, np.ndarray]']
+
+
+class Inputs(NamedTuple):
+  """What acts on the physics of B worlds during one control step."""
+
+  ctrl: Array  # [B, nu]
+  force: Array | None = None  # [B, 3] N on the torso, world frame; None where nothing ever pushes
+  kick: Array | None = None  # [B, 3] m/s added to the torso's velocity before the step
 
 
 class Transition(NamedTuple):
@@ -66,10 +80,14 @@ class Robot:
   torso: str  # body: root of the tree, and what standing height is measured at
   head: str  # body
   feet: tuple[str, ...]  # bodies that may touch the floor while standing
+  shins: tuple[str, ...]  # bodies that carry it when it kneels
   standing_height: float  # of the torso frame above the floor
+  kneeling_height: float  # the same on upright thighs
   fallen_height: float  # below it nobody would call the robot standing
   timestep: float  # of physics
   frame_skip: int  # physics steps per control step
   solver_iterations: int  # while training; playback and report cards use a converged solver
   line_search_iterations: int
+  legs: tuple[str, ...]  # parts of the names of joints that belong to the legs
+  relaxed: tuple[tuple[str, float], ...] = ()  # rad, of joints that in a relaxed stance are not as in the file's own
   symmetry: tuple[tuple[str, str], ...] = (('left', 'right'),)  # name parts that mirror each other

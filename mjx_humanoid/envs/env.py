@@ -6,6 +6,7 @@ runs it in one jitted call between two physics steps. See rl/collect.py for both
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,9 +15,11 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
-from mjx_humanoid.physics.engine import Engine, view_states
+from mjx_humanoid.physics.engine import Engine, settle, view_states
+from mjx_humanoid.tasks import guide, pushes
+from mjx_humanoid.tasks.curricula import LOWEST, CurriculumFn, none
 from mjx_humanoid.tasks.task import Task
-from mjx_humanoid.types import Array, Context, Key, View
+from mjx_humanoid.types import Array, Context, Inputs, Key, View
 
 
 class Bank(NamedTuple):
@@ -33,6 +36,10 @@ class EnvState(NamedTuple):
   context: Context  # [B, ...]
   obs: Array  # [B, O]
   episode_return: Array  # [B]
+  push: Array  # [B, 3] N on the torso during the next control step
+  level: Array  # [B] of the curriculum, in (0, 1]
+  sent: Array  # [B, D, nu] the latest controls, newest first, where actions arrive late
+  delay: Array  # [B] int32, control steps by which they do
 
 
 class Outcome(NamedTuple):
@@ -49,7 +56,8 @@ class Outcome(NamedTuple):
 
 
 # Sums, so that they add up over steps and devices: means are taken when they are logged.
-EPISODE_METRICS = ('episodes', 'episode_return', 'episode_length', 'steps', 'diverged')
+EPISODE_METRICS = ('episodes', 'episode_return', 'episode_length', 'steps', 'diverged', 'level')
+VELOCITY_NOISE = 10.0  # 1/s; noise of velocities, over that of angles
 
 
 # A world beyond this is diverging: finite still, but its squares would ruin the running statistics.
@@ -64,6 +72,8 @@ class Env:
   engine: Engine[Any]
   model: mujoco.MjModel
   num_envs: int
+  curriculum: CurriculumFn = none
+  lifetime: float = 1.0  # control steps of each world in the whole training
 
   @property
   def traceable(self) -> bool:
@@ -78,12 +88,14 @@ class Env:
   @property
   def observation_size(self) -> int:
     """Elements of an observation."""
-    bank = self.make_bank(np.random.default_rng(0), 1)
-    return int(jax.eval_shape(lambda: self._observe(bank.view, self._context(1, 0))).shape[-1])
+    bank, key = self.make_bank(np.random.default_rng(0), 1), jax.random.PRNGKey(0)
+    return int(jax.eval_shape(lambda: self._observe(bank.view, self._fresh(bank, key, jnp.ones(1)), key)).shape[-1])
 
   def make_bank(self, rng: np.random.Generator, size: int) -> Bank:
-    """`size` fresh start states."""
-    qpos, qvel = self.task.start(self.task.body, rng, size, self.task.start_strength)
+    """`size` fresh start states; under a curriculum the later the harder."""
+    share = np.ones(size) if self.curriculum is none else np.arange(1, size + 1) / size
+    strength = self.task.start_strength * share
+    qpos, qvel = self.task.start(self.task.body, rng, strength, functools.partial(settle, self.model))
     return Bank(qpos.astype(np.float32), qvel.astype(np.float32), view_states(self.model, qpos, qvel))
 
   def begin(self, key: Key, bank: Bank) -> tuple[EnvState, Array, Array]:
@@ -92,23 +104,44 @@ class Env:
     Returns:
       The state, and qpos [B, nq] and qvel [B, nv] for the engine to start from.
     """
-    row_key, age_key = jax.random.split(key)
-    rows = jax.random.randint(row_key, (self.num_envs,), 0, len(bank.qpos))
-    start = jax.tree.map(lambda x: jnp.asarray(x)[rows], bank)
-    ages = jax.random.randint(age_key, (self.num_envs,), 0, self.task.episode_steps)
-    context = self._context(self.num_envs, ages)
-    state = EnvState(context, self._observe(start.view, context), jnp.zeros(self.num_envs))
+    row_key, age_key, context_key, delay_key, noise_key = jax.random.split(key, 5)
+    count, task = self.num_envs, self.task
+    level = jnp.full(count, 1.0 if self.curriculum is none else LOWEST)
+    start = self._draw(bank, level, row_key)
+    ages = jax.random.randint(age_key, (count,), 0, task.episode_steps)
+    context = self._fresh(start, context_key, level)._replace(step=ages)
+    state = EnvState(
+      context=context,
+      obs=self._observe(start.view, context, noise_key),
+      episode_return=jnp.zeros(count),
+      push=jnp.zeros((count, 3)),
+      level=level,
+      sent=jnp.zeros((count, task.action_delay, task.body.nu)),
+      delay=jax.random.randint(delay_key, (count,), 0, task.action_delay + 1),
+    )
     return state, start.qpos, start.qvel
+
+  def act(self, state: EnvState, ctrl: Array) -> tuple[EnvState, Inputs]:
+    """What acts on the physics in the next control step, when the policy says ctrl [B, nu] in [-1, 1]."""
+    if self.task.action_delay:
+      sent = jnp.concatenate([ctrl[:, None], state.sent], axis=1)
+      ctrl = jnp.take_along_axis(sent, state.delay[:, None, None], axis=1)[:, 0]
+      state = state._replace(sent=sent[:, :-1])
+    return state, self.task.pusher.inputs(ctrl, state.context.step, state.push)
 
   def advance(self, state: EnvState, bank: Bank, view: View, key: Key) -> tuple[EnvState, Outcome]:
     """What follows from a control step that led to `view`: reward, ends, resets, the next observation.
 
     A world whose physics is no longer finite earns nothing, counts as terminated and starts anew.
     """
-    task, context = self.task, state.context
-    context = context._replace(step=context.step + 1)
+    task, before = self.task, state.context
+    keys = jax.random.split(key, 6)
+    # Judged by the context that the action was chosen in; seen in the one that follows.
+    context = before._replace(step=before.step + 1)
     reward, terms = jax.vmap(lambda v, c: task.reward(v, task.body, c))(view, context)
-    next_obs = self._observe(view, context)
+    uniform = jax.random.uniform(keys[0], (self.num_envs, guide.DRAWS))
+    following = task.guide.advance(before, view.ctrl, uniform, state.level)
+    next_obs = self._observe(view, following, keys[1])
     diverged = self._diverged(view, reward, next_obs)
     terminated = jax.vmap(lambda v, c: task.terminate(v, task.body, c))(view, context) | diverged
     truncated = (context.step >= task.episode_steps) & ~terminated
@@ -116,11 +149,11 @@ class Env:
     reward = jnp.where(diverged, 0.0, reward)
     next_obs = jnp.where(diverged[:, None], state.obs, next_obs)
 
-    rows = jax.random.randint(key, (self.num_envs,), 0, len(bank.qpos))
-    start: Bank = jax.tree.map(lambda x: x[rows], bank)
-    fresh = self._context(self.num_envs, 0)
-    context = _where(reset, fresh, context._replace(last_action=view.ctrl))
-    obs = _where(reset, self._observe(start.view, fresh), next_obs)
+    level = self.curriculum(state.level, terminated, truncated, self.lifetime)
+    start = self._draw(bank, level, keys[2])
+    fresh = self._fresh(start, keys[3], level)
+    context = _where(reset, fresh, following)
+    obs = _where(reset, self._observe(start.view, fresh, keys[4]), next_obs)
 
     episode_return = state.episode_return + reward
     metrics = {
@@ -129,9 +162,17 @@ class Env:
       'episode_length': jnp.sum(jnp.where(reset, state.context.step + 1, 0)),
       'steps': jnp.asarray(self.num_envs),
       'diverged': jnp.sum(diverged),
+      'level': jnp.sum(level),
     }
     metrics |= {f'term/{name}': jnp.sum(jnp.where(diverged, 0.0, value)) for name, value in terms.items()}
-    next_state = EnvState(context, obs, jnp.where(reset, 0.0, episode_return))
+    next_state = state._replace(
+      context=context,
+      obs=obs,
+      episode_return=jnp.where(reset, 0.0, episode_return),
+      push=self._push(state.push, context, level, keys[5]),
+      level=level,
+      sent=jnp.where(reset[:, None, None], 0.0, state.sent),
+    )
     return next_state, Outcome(reward, terminated, truncated, next_obs, reset, start.qpos, start.qvel, metrics)
 
   def _diverged(self, view: View, reward: Array, obs: Array) -> Array:
@@ -139,14 +180,32 @@ class Env:
     finite = [jnp.isfinite(x).reshape(self.num_envs, -1).all(axis=1) for x in (*view, reward, obs)]
     return ~jnp.stack(finite).all(axis=0) | (jnp.abs(view.qvel).max(axis=1) > MAX_VELOCITY)
 
-  def _context(self, count: int, steps: Array | int) -> Context:
-    return Context(
-      step=jnp.broadcast_to(jnp.asarray(steps, jnp.int32), (count,)),
-      last_action=jnp.zeros((count, self.task.body.nu)),
-      command=jnp.tile(jnp.asarray(self.task.command, jnp.float32), (count, 1)),
-    )
+  def _draw(self, bank: Bank, level: Array, key: Key) -> Bank:
+    """A row of the bank for each world, among the first ones where its level is low."""
+    rows = jax.random.uniform(key, (self.num_envs,)) * level * len(bank.qpos)
+    drawn: Bank = jax.tree.map(lambda x: jnp.asarray(x)[rows.astype(jnp.int32)], bank)
+    return drawn
 
-  def _observe(self, view: View, context: Context) -> Array:
+  def _fresh(self, start: Bank, key: Key, level: Array) -> Context:
+    """The context of episodes that begin at these rows."""
+    uniform = jax.random.uniform(key, (len(start.qpos), guide.DRAWS))
+    return self.task.guide.start(jnp.asarray(start.qpos), self.task.body.nu, uniform, level)
+
+  def _push(self, push: Array, context: Context, level: Array, key: Key) -> Array:
+    """The force of the next control step [B, 3]."""
+    if not self.task.pusher.ever:
+      return push
+    uniform = jax.random.uniform(key, (self.num_envs, pushes.DRAWS))
+    return self.task.pusher.draw(context.step, push, uniform, level)
+
+  def _observe(self, view: View, context: Context, key: Key) -> Array:
+    """What the policy sees, with the noise of its sensors."""
+    noise = self.task.sensor_noise
+    if noise:
+      position_key, velocity_key = jax.random.split(key)
+      angles = noise * jax.random.normal(position_key, view.qpos[:, 7:].shape)
+      rates = noise * VELOCITY_NOISE * jax.random.normal(velocity_key, view.qvel.shape)
+      view = view._replace(qpos=view.qpos.at[:, 7:].add(angles), qvel=view.qvel + rates)
     return jax.vmap(lambda v, c: self.task.observe(v, self.task.body, c))(view, context)
 
 

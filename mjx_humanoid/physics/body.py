@@ -21,9 +21,12 @@ class Body:
   nv: int
   nu: int
   default_qpos: np.ndarray  # [nq] m, unit quaternion, rad: the standing pose
+  relaxed_qpos: np.ndarray  # [nq] the same with relaxed arms
+  keyframes: dict[str, np.ndarray]  # [nq] each, of the MJCF file
   joint_names: tuple[str, ...]  # hinges, in qpos order after the free joint
   joint_range: np.ndarray  # [joints, 2] rad
   joint_axes: np.ndarray  # [joints, 3] unit vectors in the frames of their bodies
+  upper_joints: np.ndarray  # [n] int, the hinges of arms and trunk: all but those of the legs
   actuator_names: tuple[str, ...]
   actuator_dofs: np.ndarray  # [nu] int, the element of qvel that each motor drives
   torque_limit: np.ndarray  # [nu] N m at ctrl = 1
@@ -57,15 +60,21 @@ def describe(robot: Robot, model: mujoco.MjModel, frame_skip: int = 0) -> Body:
   """
   hinges = range(1, model.njnt)
   starts = model.sensor_adr
+  relaxed = model.qpos0.astype(np.float32)
+  for name, angle in robot.relaxed:
+    relaxed[model.joint(name).qposadr[0]] = angle
   return Body(
     robot=robot,
     nq=model.nq,
     nv=model.nv,
     nu=model.nu,
     default_qpos=model.qpos0.astype(np.float32),
+    relaxed_qpos=relaxed,
+    keyframes={model.key(i).name: model.key_qpos[i].astype(np.float32) for i in range(model.nkey)},
     joint_names=tuple(model.joint(i).name for i in hinges),
     joint_range=model.jnt_range[1:].astype(np.float32),
     joint_axes=model.jnt_axis[1:].astype(np.float32),
+    upper_joints=np.array([i - 1 for i in hinges if not any(leg in model.joint(i).name for leg in robot.legs)], int),
     actuator_names=tuple(model.actuator(i).name for i in range(model.nu)),
     actuator_dofs=model.jnt_dofadr[model.actuator_trnid[:, 0]].astype(int),
     torque_limit=(model.actuator_gear[:, 0] * model.actuator_ctrlrange[:, 1]).astype(np.float32),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 import mujoco
@@ -13,6 +15,9 @@ from mjx_humanoid.physics.model import quiet
 from mjx_humanoid.types import Array, View
 
 S = TypeVar('S')
+NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
+
+MAX_SETTLED = 50.0  # m/s and rad/s; a robot that has come to lie is slower
 
 # One line for each; 'auto' takes the fastest for the machine.
 ENGINES = {
@@ -32,8 +37,13 @@ class Engine(Protocol[S]):
     """Worlds at rest in time, at these positions [B, nq] and velocities [B, nv]."""
     ...
 
-  def step(self, state: S, ctrl: Array) -> tuple[S, View]:
-    """All physics steps of one control step, under ctrl [B, nu]."""
+  def step(self, state: S, ctrl: Array, force: Array | None = None, kick: Array | None = None) -> tuple[S, View]:
+    """All physics steps of one control step, under ctrl [B, nu].
+
+    Args:
+      force: [B, 3] N on the torso, in the world's frame.
+      kick: [B, 3] m/s by which the robot moves faster from now on.
+    """
     ...
 
   def write(self, state: S, mask: Array, qpos: Array, qvel: Array) -> S:
@@ -80,20 +90,28 @@ def choose(name: str) -> tuple[str, str]:
   return name, 'asked for'
 
 
-def make_engine(name: str, model: mujoco.MjModel, num_envs: int, substeps: int, num_threads: int = 0) -> Engine[Any]:
+def make_engine(
+  name: str,
+  model: mujoco.MjModel,
+  num_envs: int,
+  substeps: int,
+  num_threads: int = 0,
+  fields: Mapping[str, np.ndarray] = NOTHING,
+) -> Engine[Any]:
   """The engine `name` (not 'auto') for `num_envs` worlds of `model`.
 
   Args:
     substeps: physics steps per control step.
     num_threads: of the native engine; 0 for one per core.
+    fields: of the model, [B, ...] each, in which worlds differ; see physics/randomize.py.
   """
   if name == 'native':
     from mjx_humanoid.physics.native import NativeEngine
 
-    return NativeEngine(model, num_envs, substeps, num_threads)
+    return NativeEngine(model, num_envs, substeps, num_threads, fields)
   from mjx_humanoid.physics.mjx import MjxEngine
 
-  return MjxEngine(model, substeps, impl='warp' if name == 'mjx-warp' else 'jax', num_envs=num_envs)
+  return MjxEngine(model, substeps, impl='warp' if name == 'mjx-warp' else 'jax', num_envs=num_envs, fields=fields)
 
 
 def view_states(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> View:
@@ -108,3 +126,17 @@ def view_states(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> Vi
   zeros = np.zeros(len(qpos), np.float32)
   ctrl = np.zeros((len(qpos), model.nu), np.float32)
   return View(zeros, qpos.astype(np.float32), qvel.astype(np.float32), ctrl, sensors)
+
+
+def settle(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
+  """What becomes of limp robots, motors off, at qpos [N, nq] and qvel [N, nv] after some seconds.
+
+  One that diverges, because it was put into the floor, is replaced by another.
+  """
+  from mjx_humanoid.physics.native import NativeEngine
+
+  engine = NativeEngine(model, len(qpos), max(1, round(seconds / model.opt.timestep)))
+  _, view = engine.step(engine.init(qpos, qvel), np.zeros((len(qpos), model.nu)))
+  good = np.flatnonzero(np.isfinite(view.qpos).all(axis=1) & (np.abs(view.qvel).max(axis=1) < MAX_SETTLED))
+  rows = np.where(np.isin(np.arange(len(qpos)), good), np.arange(len(qpos)), good[0])
+  return view.qpos[rows].astype(np.float64), view.qvel[rows].astype(np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -11,6 +12,8 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid._environment import quiet_imports
+from mjx_humanoid.physics.engine import NOTHING
+from mjx_humanoid.physics.model import ROOT
 from mjx_humanoid.types import Array, View
 
 with quiet_imports():
@@ -29,8 +32,16 @@ class MjxEngine:
 
   traceable = True
 
-  def __init__(self, model: mujoco.MjModel, substeps: int, *, impl: str, num_envs: int) -> None:
-    """Args: impl: 'jax' or 'warp'."""
+  def __init__(
+    self,
+    model: mujoco.MjModel,
+    substeps: int,
+    *,
+    impl: str,
+    num_envs: int,
+    fields: Mapping[str, np.ndarray] = NOTHING,
+  ) -> None:
+    """Args: impl: 'jax' or 'warp'; fields: see make_engine."""
     self.name = 'mjx-warp' if impl == 'warp' else 'mjx'
     self._substeps = substeps
     self._num_envs = num_envs
@@ -38,6 +49,11 @@ class MjxEngine:
     # MJX never starts a world anew by itself, and MuJoCo Warp refuses the flag that asks it not to.
     model.opt.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
     self._model = mjx.put_model(model, impl=impl)
+    # Fields of the model that have a row for each world are mapped over, the others shared.
+    self._axes = jax.tree.map(lambda _: None, self._model)
+    if fields:
+      self._model = self._model.tree_replace({k: jnp.asarray(v, jnp.float32) for k, v in fields.items()})
+      self._axes = self._axes.tree_replace(dict.fromkeys(fields, 0))
     sizes = {'naconmax': WARP_CONTACTS * num_envs, 'njmax': WARP_CONSTRAINTS} if impl == 'warp' else {}
     # make_data binds its arrays to a device; mixed with unbound ones, every program would compile twice.
     data = mjx.make_data(model, impl=impl, **sizes)
@@ -47,13 +63,18 @@ class MjxEngine:
     """See Engine."""
     return jax.vmap(lambda q, v: self._data.replace(qpos=q, qvel=v))(jnp.asarray(qpos), jnp.asarray(qvel))
 
-  def step(self, state: Any, ctrl: Array) -> tuple[Any, View]:
+  def step(self, state: Any, ctrl: Array, force: Array | None = None, kick: Array | None = None) -> tuple[Any, View]:
     """See Engine."""
+    state = state.replace(ctrl=ctrl)
+    if force is not None:
+      state = state.replace(xfrc_applied=state.xfrc_applied.at[:, ROOT, :3].set(force))
+    if kick is not None:
+      state = state.replace(qvel=state.qvel.at[:, :3].add(kick))
 
     def substep(data: Any, _: None) -> tuple[Any, None]:
-      return jax.vmap(mjx.step, in_axes=(None, 0))(self._model, data), None
+      return jax.vmap(mjx.step, in_axes=(self._axes, 0))(self._model, data), None
 
-    state, _ = jax.lax.scan(substep, state.replace(ctrl=ctrl), None, length=self._substeps)
+    state, _ = jax.lax.scan(substep, state, None, length=self._substeps)
     return state, View(state.time, state.qpos, state.qvel, state.ctrl, state.sensordata)
 
   def write(self, state: Any, mask: Array, qpos: Array, qvel: Array) -> Any:

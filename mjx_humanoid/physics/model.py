@@ -12,6 +12,7 @@ from mjx_humanoid.types import Robot
 
 # What a report card and playback use: enough iterations that the solution no longer depends on them.
 CONVERGED = (100, 50)
+ROOT = 1  # the body that follows the world: the torso
 
 
 def model_file(robot: Robot) -> Path:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
 from mujoco import batch
 
-from mjx_humanoid.physics.model import quiet
+from mjx_humanoid.physics.engine import NOTHING
+from mjx_humanoid.physics.model import ROOT, quiet
 from mjx_humanoid.types import Array, View
 
 
@@ -31,12 +33,21 @@ class NativeEngine:
   traceable = False
   name = 'native'
 
-  def __init__(self, model: mujoco.MjModel, num_envs: int, substeps: int, num_threads: int = 0) -> None:
-    """Args: num_threads: of the pool; 0 for one per core this process may use."""
+  def __init__(
+    self,
+    model: mujoco.MjModel,
+    num_envs: int,
+    substeps: int,
+    num_threads: int = 0,
+    fields: Mapping[str, np.ndarray] = NOTHING,
+  ) -> None:
+    """See make_engine."""
     quiet()
     self.num_threads = num_threads or available_cores()
     self._substeps = substeps
     self._worlds = batch.Batch(model, num_envs, nthread=self.num_threads)
+    for name, values in fields.items():
+      self._worlds.expand(name)[:] = values
     self._qpos, self._qvel = self._worlds.bind('qpos'), self._worlds.bind('qvel')
     self._ctrl, self._time = self._worlds.bind('ctrl'), self._worlds.bind('time')
     self._sensordata = self._worlds.bind('sensordata')
@@ -46,9 +57,15 @@ class NativeEngine:
     state = NativeState(self._worlds)
     return self.write(state, np.ones(self._worlds.nsim, bool), qpos, qvel)
 
-  def step(self, state: NativeState, ctrl: Array) -> tuple[NativeState, View]:
+  def step(
+    self, state: NativeState, ctrl: Array, force: Array | None = None, kick: Array | None = None
+  ) -> tuple[NativeState, View]:
     """See Engine."""
     self._ctrl[:] = ctrl
+    if force is not None:
+      self._worlds.bind('xfrc_applied')[:, ROOT, :3] = force
+    if kick is not None:
+      self._qvel[:, :3] += kick
     self._worlds.step(nstep=self._substeps)
     return state, self._view()
 

@@ -6,9 +6,11 @@ from a recorded state and its controls is then the same wherever it is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import mujoco
 import numpy as np
@@ -16,16 +18,23 @@ from mujoco import rollout as mujoco_rollout
 
 from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.errors import UserError
+from mjx_humanoid.physics import randomize
 from mjx_humanoid.physics.body import Body, describe
-from mjx_humanoid.physics.model import build_model, quiet
+from mjx_humanoid.physics.engine import settle, view_states
+from mjx_humanoid.physics.model import ROOT, build_model, quiet
 from mjx_humanoid.physics.native import available_cores
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
+from mjx_humanoid.tasks import guide, pushes
+from mjx_humanoid.tasks.episodes import TERMINATIONS, make_start
+from mjx_humanoid.tasks.guide import Guide, make_guide
 from mjx_humanoid.tasks.observations import observe_all
-from mjx_humanoid.types import Context, ObserveFn, TerminateFn, View
+from mjx_humanoid.tasks.pushes import Pusher, make_pusher
+from mjx_humanoid.types import Context, Inputs, ObserveFn, TerminateFn, View
 
 STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
+CONTROL = int(mujoco.mjtState.mjSTATE_CTRL | mujoco.mjtState.mjSTATE_XFRC_APPLIED)  # in this order
+T = TypeVar('T', bound=tuple[Any, ...])
 Controller = Callable[[np.ndarray], np.ndarray]  # observations [N, O] -> controls [N, A]
 
 
@@ -39,15 +48,22 @@ class Scene:
   observe: ObserveFn
   terminate: TerminateFn
   substeps: int
+  guide: Guide
+  pusher: Pusher
+
+  @property
+  def model_variation(self) -> dict[str, float]:
+    """How strongly the models of different episodes vary, by name."""
+    return {k: v for k, v in self.task.randomization.items() if k not in randomize.OF_THE_ENV}
+
+  def models(self, rng: np.random.Generator, n: int) -> list[mujoco.MjModel]:
+    """A model for each of n episodes."""
+    fields = randomize.randomized_fields(self.model, self.model_variation, rng, n)
+    return randomize.varied_models(self.model, fields, n)
 
   def starts(self, rng: np.random.Generator, n: int, strength: float) -> tuple[np.ndarray, np.ndarray]:
     """Start states qpos [n, nq], qvel [n, nv] of the task."""
-    return STARTS[self.task.start](self.body, rng, n, strength)
-
-  def context(self, n: int, step: int, last_action: np.ndarray) -> Context:
-    """What tasks know beside physics, for n worlds."""
-    command = np.tile(np.asarray(self.task.command, np.float32), (n, 1))
-    return Context(np.full(n, step, np.int32), last_action, command)
+    return make_start(self.task.start)(self.body, rng, np.full(n, strength), functools.partial(settle, self.model))
 
 
 class Trajectories(NamedTuple):
@@ -56,6 +72,7 @@ class Trajectories(NamedTuple):
   views: View  # [N, T, ...]
   start: View  # [N, ...] before the first step
   terminated: np.ndarray  # [N, T] bool: the task's own end held in this state
+  contexts: Context  # [N, T, ...] that each state is judged by
 
 
 def make_scene(task: TaskConfig) -> Scene:
@@ -65,13 +82,38 @@ def make_scene(task: TaskConfig) -> Scene:
   model = build_model(robot, converged=True)
   body = describe(robot, model, task.frame_skip)
   substeps = task.frame_skip or robot.frame_skip
-  return Scene(task, model, body, observe_all(task.observations), TERMINATIONS[task.termination], substeps)
+  scene = Scene(
+    task=task,
+    model=model,
+    body=body,
+    observe=observe_all(task.observations),
+    terminate=TERMINATIONS[task.termination],
+    substeps=substeps,
+    guide=make_guide(task, body.control_step),
+    pusher=make_pusher(task, body.control_step, body.total_mass),
+  )
+  randomize.check(scene.model_variation)
+  return scene
+
+
+def change_task(scene: Scene, changes: Mapping[str, Any]) -> Scene:
+  """The same robot and observations in a task with other settings. Raises UserError like make_scene."""
+  task = dataclasses.replace(scene.task, **changes)
+  step, mass = scene.body.control_step, scene.body.total_mass
+  return dataclasses.replace(
+    scene,
+    task=task,
+    terminate=TERMINATIONS[task.termination],
+    guide=make_guide(task, step),
+    pusher=make_pusher(task, step, mass),
+  )
 
 
 def check_fit(policy: Policy, scene: Scene) -> None:
   """Raises UserError where a policy's sizes are not those of the robot and observations it names."""
-  view = view_of([mujoco.MjData(scene.model)])
-  size = scene.observe(view, scene.body, scene.context(1, 0, view.ctrl)).shape[-1]
+  view = view_states(scene.model, scene.model.qpos0[None], np.zeros((1, scene.model.nv)))
+  context = scene.guide.start(view.qpos, scene.body.nu, np.zeros((1, guide.DRAWS)))
+  size = scene.observe(view, scene.body, context).shape[-1]
   actions = len(policy.log_std)
   if (policy.observation_size, actions) != (size, scene.body.nu):
     raise UserError(
@@ -81,57 +123,93 @@ def check_fit(policy: Policy, scene: Scene) -> None:
 
 
 def rollout(
-  scene: Scene, controller: Controller, qpos: np.ndarray, qvel: np.ndarray, steps: int, *, stop_at_end: bool = True
+  scene: Scene,
+  controller: Controller,
+  qpos: np.ndarray,
+  qvel: np.ndarray,
+  steps: int,
+  *,
+  rng: np.random.Generator | None = None,
+  stop_at_end: bool = True,
 ) -> Trajectories:
   """Plays `steps` control steps from each start.
 
   Args:
     controller: controls from observations; called once a control step for all episodes.
     qpos, qvel: [N, nq], [N, nv] start states.
+    rng: of commands, pushes and varied models; by default seeded with 0.
     stop_at_end: end early where all episodes have terminated.
   """
-  datas = [_start(scene.model, q, v) for q, v in zip(qpos, qvel, strict=True)]
-  start = view = view_of(datas)
-  state = np.stack([_physics_state(scene.model, data) for data in datas])
-  last_action = np.zeros_like(view.ctrl)
-  views, ends = [], []
+  rng = rng or np.random.default_rng(0)
+  models = scene.models(rng, len(qpos))
   threads = [mujoco.MjData(scene.model) for _ in range(available_cores())]
+  state = np.stack([_physics_state(model, q, v) for model, q, v in zip(models, qpos, qvel, strict=True)])
   with mujoco_rollout.Rollout(nthread=len(threads)) as pool:
-    for step in range(steps):
-      ctrl = controller(scene.observe(view, scene.body, scene.context(len(datas), step, last_action)))
-      last_action = view.ctrl
-      held = np.repeat(np.asarray(ctrl, np.float64)[:, None], scene.substeps, axis=1)
-      states, sensors = pool.rollout(scene.model, threads, state, held)
+
+    def step(inputs: Inputs) -> View:
+      nonlocal state
+      state, held = _act(scene, state, inputs)
+      states, sensors = pool.rollout(models, threads, state, held, control_spec=CONTROL)
       state = states[:, -1]
-      view = _unpack(scene.model, state, ctrl, sensors[:, -1])
-      views.append(view)
-      context = scene.context(len(datas), step + 1, last_action)
-      finite = np.isfinite(view.qpos).all(axis=1) & np.isfinite(view.qvel).all(axis=1)
-      ends.append(scene.terminate(view, scene.body, context) | ~finite)
-      if stop_at_end and np.any(ends, axis=0).all():
-        break
-  stacked = View(*(np.stack(field, axis=1) for field in zip(*views, strict=True)))
-  return Trajectories(stacked, start, np.stack(ends, axis=1))
+      return _unpack(scene.model, state, inputs.ctrl, sensors[:, -1])
+
+    return record(scene, controller, qpos, qvel, step, steps, rng=rng, stop_at_end=stop_at_end)
 
 
-def view_of(datas: list[mujoco.MjData]) -> View:
-  """What tasks see of these worlds, [N, ...] float32."""
+def record(
+  scene: Scene,
+  controller: Controller,
+  qpos: np.ndarray,
+  qvel: np.ndarray,
+  step: Callable[[Inputs], View],
+  steps: int,
+  *,
+  rng: np.random.Generator,
+  stop_at_end: bool,
+) -> Trajectories:
+  """Plays episodes on any physics: `step` takes what acts on all worlds and returns what is seen of them then."""
+  count = len(qpos)
+  start = view = view_states(scene.model, qpos, qvel)
+  context = scene.guide.start(view.qpos, scene.body.nu, rng.random((count, guide.DRAWS)))
+  push = np.zeros((count, 3), np.float32)
+  views, ends, contexts = [], [], []
+  for _ in range(steps):
+    ctrl = np.asarray(controller(scene.observe(view, scene.body, context)))
+    push = scene.pusher.draw(context.step, push, rng.random((count, pushes.DRAWS)))
+    view = step(scene.pusher.inputs(ctrl, context.step, push))
+    judged = context._replace(step=context.step + 1)
+    context = scene.guide.advance(context, view.ctrl, rng.random((count, guide.DRAWS)))
+    finite = np.isfinite(view.qpos).all(axis=1) & np.isfinite(view.qvel).all(axis=1)
+    views.append(view)
+    contexts.append(judged)
+    ends.append(scene.terminate(view, scene.body, judged) | ~finite)
+    if stop_at_end and np.any(ends, axis=0).all():
+      break
+  return Trajectories(_stack(views), start, np.stack(ends, axis=1), _stack(contexts))
 
-  def gather(name: str) -> np.ndarray:
-    return np.array([getattr(d, name) for d in datas], np.float32)
 
-  return View(gather('time'), gather('qpos'), gather('qvel'), gather('ctrl'), gather('sensordata'))
+def _stack(rows: list[T]) -> T:
+  """Named tuples of [N, ...] as one of [N, T, ...]."""
+  return type(rows[0])(*(np.stack(field, axis=1) for field in zip(*rows, strict=True)))
 
 
-def _start(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> mujoco.MjData:
+def _act(scene: Scene, state: np.ndarray, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+  """The states after a kick, and what is held during the control step [N, substeps, controls]."""
+  forces = np.zeros((len(state), scene.model.nbody, 6))
+  if inputs.force is not None:
+    forces[:, ROOT, :3] = inputs.force
+  if inputs.kick is not None:
+    state = state.copy()
+    first = 1 + scene.model.nq
+    state[:, first : first + 3] += inputs.kick
+  row = np.concatenate([inputs.ctrl, forces.reshape(len(state), -1)], axis=1)
+  return state, np.repeat(row[:, None], scene.substeps, axis=1)
+
+
+def _physics_state(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
+  """time, qpos, qvel in one row, as mujoco.rollout takes it."""
   data = mujoco.MjData(model)
   data.qpos[:], data.qvel[:] = qpos, qvel
-  mujoco.mj_forward(model, data)
-  return data
-
-
-def _physics_state(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
-  """time, qpos, qvel in one row, as mujoco.rollout takes it."""
   row = np.empty(mujoco.mj_stateSize(model, STATE))
   mujoco.mj_getState(model, data, row, STATE)
   return row

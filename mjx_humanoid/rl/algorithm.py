@@ -73,6 +73,14 @@ class Algorithm(Protocol[L]):
     """What playback needs."""
     ...
 
+  def adopt(self, learner: L, actor: Actor) -> L:
+    """The learner, acting like `actor` from now on; exploration stays as the config says.
+
+    Raises:
+      UserError: the actor's layers are not those of the config.
+    """
+    ...
+
 
 def algorithms() -> dict[str, str]:
   """One line for each algorithm: the modules beside this one that have a `make`."""

@@ -12,6 +12,7 @@ from mjx_humanoid.rl.algorithm import Algorithm
 from mjx_humanoid.types import Array, Key, Transition
 
 Metrics = dict[str, Array]
+Choice = tuple[Array, Any, Metrics]  # an action [B, A], what acts on the physics by it, and extras
 
 
 class Collected(NamedTuple):
@@ -28,6 +29,10 @@ class BatchedEnv(Protocol):
   @property
   def engine(self) -> Any:
     """Steps the physics."""
+    ...
+
+  def act(self, state: Any, ctrl: Array) -> tuple[Any, Any]:
+    """The state after deciding on ctrl [B, A], and what acts on physics then: engine.step's arguments."""
     ...
 
   def advance(self, state: Any, bank: Any, view: Any, key: Key) -> tuple[Any, Any]:
@@ -53,8 +58,9 @@ def collect_traced(
   def step(carry: Collected, _: None) -> tuple[Collected, tuple[Transition, Metrics]]:
     key, act_key, env_key = jax.random.split(carry.key, 3)
     action, ctrl, extras = choose_action(algorithm, learner, carry.env.obs, act_key)
-    physics, view = env.engine.step(carry.physics, ctrl)
-    state, out = env.advance(carry.env, bank, view, env_key)
+    state, inputs = env.act(carry.env, ctrl)
+    physics, view = env.engine.step(carry.physics, *inputs)
+    state, out = env.advance(state, bank, view, env_key)
     physics = env.engine.write(physics, out.reset, out.qpos, out.qvel)
     transition = Transition(carry.env.obs, action, out.reward, out.terminated, out.truncated, out.next_obs, extras)
     return Collected(physics, state, key), (transition, out.metrics)
@@ -82,28 +88,30 @@ class HostCollector:
       The carry, and transitions and metrics as one entry a step, for `stack` inside the update.
     """
     engine, state, physics = self._env.engine, carry.env, carry.physics
-    key, choice = self._first(learner, state.obs, carry.key)
+    key, state, choice = self._first(learner, state, carry.key)
     transitions, metrics = [], []
     for _ in range(self._algorithm.unroll_length):
-      physics, view = engine.step(physics, np.asarray(choice[1]))
+      physics, view = engine.step(physics, *jax.tree.map(np.asarray, choice[1]))
       key, state, out, transition, choice = self._between(learner, state, bank, view, choice, key)
       physics = engine.write(physics, np.asarray(out[0]), out[1], out[2])
       transitions.append(transition)
       metrics.append(out[3])
     return Collected(physics, state, key), transitions, metrics
 
-  def _act(self, learner: Any, obs: Array, key: Key) -> tuple[Key, tuple[Array, Array, Metrics]]:
+  def _act(self, learner: Any, state: Any, key: Key) -> tuple[Key, Any, Choice]:
     key, act_key = jax.random.split(key)
-    return key, choose_action(self._algorithm, learner, obs, act_key)
+    action, ctrl, extras = choose_action(self._algorithm, learner, state.obs, act_key)
+    state, inputs = self._env.act(state, ctrl)
+    return key, state, (action, inputs, extras)
 
   def _advance_and_act(
-    self, learner: Any, state: Any, bank: Any, view: Any, choice: tuple[Array, Array, Metrics], key: Key
-  ) -> tuple[Key, Any, tuple[Array, Array, Array, Metrics], Transition, tuple[Array, Array, Metrics]]:
+    self, learner: Any, state: Any, bank: Any, view: Any, choice: Choice, key: Key
+  ) -> tuple[Key, Any, tuple[Array, Array, Array, Metrics], Transition, Choice]:
     key, env_key = jax.random.split(key)
     before = state.obs
     state, out = self._env.advance(state, bank, view, env_key)
     transition = Transition(before, choice[0], out.reward, out.terminated, out.truncated, out.next_obs, choice[2])
-    key, choice = self._act(learner, state.obs, key)
+    key, state, choice = self._act(learner, state, key)
     return key, state, (out.reset, out.qpos, out.qvel, out.metrics), transition, choice
 
 

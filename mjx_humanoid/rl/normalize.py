@@ -12,14 +12,21 @@ with quiet_imports():
   from brax.training.acme.running_statistics import RunningStatisticsState as Normalizer
 
 CLIP = 10.0  # standard deviations; a world about to diverge shall not shake the networks
+KNOWN = 2**17  # observations that statistics from elsewhere count as
 MIN_STD = 1e-2  # an element that never moves must not be blown up when it first does
 
-__all__ = ['CLIP', 'MIN_STD', 'Normalizer', 'init', 'normalize', 'update']
+__all__ = ['CLIP', 'MIN_STD', 'Normalizer', 'init', 'known', 'normalize', 'update']
 
 
 def init(size: int) -> Normalizer:
   """The statistics of no observations yet: mean 0, standard deviation 1."""
   return running_statistics.init_state(jnp.zeros(size))
+
+
+def known(mean: Array, std: Array) -> Normalizer:
+  """Statistics [O] that were made elsewhere, as if of KNOWN observations."""
+  spread = jnp.where(jnp.arange(KNOWN)[:, None] % 2 == 0, 1.0, -1.0)
+  return update(init(len(mean)), mean + spread * std)
 
 
 def update(normalizer: Normalizer, obs: Array) -> Normalizer:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
+from mjx_humanoid.errors import UserError
 from mjx_humanoid.rl import networks, normalize
 from mjx_humanoid.rl.algorithm import Actor, Metrics, Mirror, Spec
 from mjx_humanoid.rl.returns import gae
@@ -157,6 +158,24 @@ class PPO:
     kernels, biases = [x['kernel'] for x in layers], [x['bias'] for x in layers]
     _, log_std = self._policy(learner.params, jnp.zeros(self.observation_size))
     return Actor(kernels, biases, log_std, mean, std, self.mirror)
+
+  def adopt(self, learner: Learner, actor: Actor) -> Learner:
+    """See Algorithm. The critic starts afresh: a policy does not carry one."""
+    params = jax.tree.map(lambda x: x, learner.params)  # a copy of the tree, not of its arrays
+    names = [f'hidden_{i}' for i in range(len(self.network.policy_layers))]
+    own = [*(params['policy'][name] for name in names), params['mean_head']]
+    if [x['kernel'].shape for x in own] != [k.shape for k in actor.kernels]:
+      wanted, given = (tuple(k.shape[1] for k in x[:-1]) for x in ([x['kernel'] for x in own], actor.kernels))
+      raise UserError(
+        f'config.init_from: that policy has layers {given} for {actor.kernels[0].shape[0]} observations, this training'
+        f' {wanted} for {self.observation_size}; set config.network.policy_layers={given} and the same observations.'
+      )
+    if (actor.mirror is None) != (self.mirror is None):
+      raise UserError(f'config.init_from: set config.network.symmetric={actor.mirror is not None}, as that policy is.')
+    for layer, kernel, bias in zip(own, actor.kernels, actor.biases, strict=True):
+      layer |= {'kernel': jnp.asarray(kernel), 'bias': jnp.asarray(bias)}
+    normalizer = normalize.known(jnp.asarray(actor.mean), jnp.asarray(actor.std))
+    return learner._replace(params=params, normalizer=normalizer)
 
   def _prepare(self, learner: Learner, batch: Transition) -> tuple[Batch, Metrics]:
     """Advantages and targets, and all of it as one row of N = T x B."""

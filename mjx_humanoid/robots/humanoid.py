@@ -11,8 +11,10 @@ ROBOT = Robot(
   torso='torso',
   head='head',
   feet=('foot_left', 'foot_right'),
+  shins=('shin_left', 'shin_right'),
   # The height of the torso with straight legs on flat feet: the file's own start pose.
   standing_height=1.282,
+  kneeling_height=0.91,
   fallen_height=0.8,
   timestep=0.005,
   frame_skip=5,
@@ -20,4 +22,11 @@ ROBOT = Robot(
   # benchmarks/solver.py has what others cost and how near they come.
   solver_iterations=1,
   line_search_iterations=4,
+  legs=('hip', 'knee', 'ankle'),
+  # Arms hanging, elbows a little bent; the file's own pose stretches them ahead.
+  relaxed=tuple(
+    (f'{joint}_{side}', angle)
+    for side in ('left', 'right')
+    for joint, angle in (('shoulder1', 0.6), ('shoulder2', -0.65), ('elbow', -1.2))
+  ),
 )

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 
 from mjx_humanoid import __version__
+from mjx_humanoid.config import Config
+from mjx_humanoid.errors import UserError
 from mjx_humanoid.playback.policy import Mirror, Policy
+from mjx_humanoid.rl import algorithm as rl
+from mjx_humanoid.rl.algorithm import Actor
 from mjx_humanoid.run.setup import Setup
 
 PACKAGES = ('mujoco', 'mujoco-mjx', 'jax', 'flax', 'optax', 'brax')
@@ -20,6 +24,23 @@ def versions() -> dict[str, str]:
   """Versions of this package and of those that results depend on."""
   installed = {name: importlib.metadata.version(name) for name in PACKAGES}
   return {'mjx_humanoid': __version__, 'python': platform.python_version(), **installed}
+
+
+def from_policy(policy: Policy, config: Config) -> Actor:
+  """The acting part of a policy, for a training of `config` to start from.
+
+  Raises:
+    UserError: it sees other things than the task of this config shows, or has another activation.
+  """
+  if policy.task.robot != config.task.robot or policy.task.observations != config.task.observations:
+    raise UserError(
+      f'config.init_from: {policy.name} is of {policy.task.robot} and sees {", ".join(policy.task.observations)};'
+      f' this training is of {config.task.robot} with {", ".join(config.task.observations)}.'
+    )
+  if policy.activation != config.network.activation:
+    raise UserError(f'config.init_from: set config.network.activation={policy.activation}, as {policy.name} has it.')
+  mirror = None if policy.mirror is None else rl.Mirror(*policy.mirror)
+  return Actor(list(policy.kernels), list(policy.biases), policy.log_std, policy.mean, policy.std, mirror)
 
 
 def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
@@ -40,6 +61,7 @@ def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
     task=setup.config.task,
     info={
       'name': setup.config.name,
+      **({'init_from': setup.config.init_from} if setup.config.init_from else {}),
       'algorithm': setup.config.algorithm,
       'engine': setup.env.engine.name,
       'seed': setup.config.seed,

@@ -16,13 +16,13 @@ import jax
 
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.playback.card import judge_policy
-from mjx_humanoid.playback.find import POLICY_FILE
+from mjx_humanoid.playback.find import POLICY_FILE, load
 from mjx_humanoid.playback.policy import Policy, save_policy
 from mjx_humanoid.playback.rollout import make_scene
 from mjx_humanoid.rl.algorithm import Metrics
 from mjx_humanoid.rl.collect import Collected
 from mjx_humanoid.run.checkpoint import Arrays, CheckpointStore, unflatten
-from mjx_humanoid.run.export import to_policy
+from mjx_humanoid.run.export import from_policy, to_policy
 from mjx_humanoid.run.logger import MetricsLogger
 from mjx_humanoid.run.progress import Progress, duration
 from mjx_humanoid.run.setup import Setup
@@ -82,7 +82,8 @@ class Loop:
       UserError: there is no checkpoint, it does not fit or was altered, or the budget is spent.
     """
     if not resume:
-      return self.trainer.start()
+      source = self.setup.config.init_from
+      return self.trainer.start(from_policy(load(source), self.setup.config) if source else None)
     state = self._restore()
     if state.iteration >= self.iterations:
       done = state.iteration * self.trainer.steps_per_iteration

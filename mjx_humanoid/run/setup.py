@@ -12,12 +12,15 @@ from mjx_humanoid.envs.env import Env
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.engine import choose, make_engine
 from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.playback.card import CARDS
+from mjx_humanoid.physics.randomize import OF_THE_ENV, randomized_fields
+from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.rl.algorithm import Algorithm, Mirror, Spec, make_algorithm
 from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.curricula import CURRICULA
 from mjx_humanoid.tasks.mirror import action_map, observation_map
 from mjx_humanoid.tasks.task import Task, check_reward, make_task
 
+FIELDS = 1_000_003  # tells the generator of model fields from that of start states
 CHECKED_STARTS = 64  # start states that a reward is tried on before training
 
 
@@ -44,8 +47,11 @@ def prepare(config: Config) -> Setup:
   body = describe(robot, model, config.task.frame_skip)
   task = make_task(config.task, body)
   substeps = config.task.frame_skip or robot.frame_skip
-  engine = make_engine(engine_name, model, config.num_envs, substeps, config.num_threads)
-  env = Env(task, engine, model, config.num_envs)
+  varied = {name: x for name, x in config.task.randomization.items() if name not in OF_THE_ENV}
+  fields = randomized_fields(model, varied, np.random.default_rng([config.seed, FIELDS]), config.num_envs)
+  engine = make_engine(engine_name, model, config.num_envs, substeps, config.num_threads, fields)
+  lifetime = config.total_timesteps / config.num_envs
+  env = Env(task, engine, model, config.num_envs, CURRICULA[config.curriculum], lifetime)
   algorithm = make_algorithm(config, Spec(env.observation_size, env.action_size, lambda: mirror_of(task)))
   check_reward(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view, config.task.reward)
   return Setup(config, env, algorithm, reason)

@@ -10,13 +10,15 @@ import numpy as np
 
 from mjx_humanoid._environment import COMPILER_OPTIONS
 from mjx_humanoid.envs.env import Bank
-from mjx_humanoid.rl.algorithm import Metrics
+from mjx_humanoid.rl.algorithm import Actor, Metrics
 from mjx_humanoid.rl.collect import Collected, HostCollector, collect_traced, stack
 from mjx_humanoid.run.setup import Setup
+from mjx_humanoid.tasks.episodes import SETTLED
 from mjx_humanoid.types import Key
 
 BANK_SIZE = 1024  # start states in the bank
 BANK_ITERATIONS = 32  # iterations that one bank serves
+SETTLED_ITERATIONS = 1024  # the same, where start states come of physics and take seconds to make
 
 
 class TrainState(NamedTuple):
@@ -36,6 +38,7 @@ class Trainer:
     self._seed = setup.config.seed
     self.steps_per_iteration = setup.config.num_envs * setup.algorithm.unroll_length
     self._bank: tuple[int, Bank] | None = None
+    self._bank_iterations = SETTLED_ITERATIONS if setup.config.task.start in SETTLED else BANK_ITERATIONS
     # Precision of products: the default of newer GPUs keeps 10 bits of mantissa, too few for PPO.
     jax.config.update('jax_default_matmul_precision', 'highest')
     options = COMPILER_OPTIONS if jax.default_backend() == 'cpu' else None
@@ -45,11 +48,13 @@ class Trainer:
       self._collect = HostCollector(setup.env, setup.algorithm)
       self._learn = jax.jit(self._stack_and_update, donate_argnums=(0,), compiler_options=options)
 
-  def start(self) -> TrainState:
-    """A fresh training, from the config's seed."""
+  def start(self, actor: Actor | None = None) -> TrainState:
+    """A fresh training, from the config's seed and, where given, an actor that is there already."""
     env, algorithm = self.setup.env, self.setup.algorithm
     keys = jax.random.split(jax.random.PRNGKey(self._seed), 4)
     learner = jax.jit(algorithm.init)(keys[0])
+    if actor is not None:
+      learner = algorithm.adopt(learner, actor)
     state, qpos, qvel = jax.jit(env.begin)(keys[1], self.bank(0))
     physics = env.engine.init(qpos, qvel)
     return TrainState(learner, Collected(physics, state, keys[2]), keys[3], 0)
@@ -66,7 +71,7 @@ class Trainer:
 
   def bank(self, iteration: int) -> Bank:
     """The start states in force at an iteration: a function of the seed, so a resumed run has the same."""
-    number = iteration // BANK_ITERATIONS
+    number = iteration // self._bank_iterations
     if self._bank is None or self._bank[0] != number:
       bank = self.setup.env.make_bank(np.random.default_rng([self._seed, number]), BANK_SIZE)
       self._bank = (number, jax.tree.map(jnp.asarray, bank))
@@ -91,5 +96,5 @@ def means(sums: Metrics) -> Metrics:
   """What the environment summed, as means: per finished episode, and per step for reward terms."""
   episodes = jnp.maximum(sums['episodes'], 1)
   per_episode = {k: sums[k] / episodes for k in ('episode_return', 'episode_length')}
-  per_step = {k: v / sums['steps'] for k, v in sums.items() if k.startswith('term/')}
+  per_step = {k: v / sums['steps'] for k, v in sums.items() if k.startswith('term/') or k == 'level'}
   return {'episodes': sums['episodes'], 'diverged': sums['diverged'], **per_episode, **per_step}

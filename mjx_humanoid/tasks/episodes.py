@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from zipfile import BadZipFile
+
 import numpy as np
 
+from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.registry import Registry
-from mjx_humanoid.types import Array, Context, StartFn, TerminateFn, View
+from mjx_humanoid.types import Array, Context, SettleFn, StartFn, TerminateFn, View
 
 TERMINATIONS: Registry[TerminateFn] = Registry('termination')
 STARTS: Registry[StartFn] = Registry('start')
@@ -19,6 +22,15 @@ VELOCITY_NOISE = 0.05  # m/s and rad/s of the torso
 JOINT_VELOCITY_NOISE = 0.1  # rad/s
 
 OFF_BALANCE = 0.85  # of standing height
+COLLAPSED = 0.3
+
+# Fallen states: rotations of a robot that lies prone, supine, on its left and on its right side.
+HALF = 0.5**0.5
+LYING = np.array([[HALF, 0, HALF, 0], [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [HALF, -HALF, 0, 0]])
+DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
+LIE_HEIGHT = 0.25  # m, where one that lies already is
+SETTLE_SECONDS = 1.5
+SETTLED = frozenset({'fallen'})  # starts that need physics
 
 
 @TERMINATIONS.register()
@@ -39,17 +51,121 @@ def never(view: View, body: Body, context: Context) -> Array:
   return view.qpos[..., 2] < -1e9
 
 
+@TERMINATIONS.register()
+def tipped(view: View, body: Body, context: Context) -> Array:
+  """The torso leans by more than 45 degrees, or is below half of standing height."""
+  x, y = view.qpos[..., 4], view.qpos[..., 5]
+  return (1 - 2 * (x * x + y * y) < HALF) | (view.qpos[..., 2] < 0.5 * body.robot.standing_height)
+
+
+@TERMINATIONS.register()
+def collapsed(view: View, body: Body, context: Context) -> Array:
+  """The torso is below 30 % of standing height: lower than it can be on upright knees."""
+  return view.qpos[..., 2] < COLLAPSED * body.robot.standing_height
+
+
 @STARTS.register()
-def standing(body: Body, rng: np.random.Generator, n: int, strength: float) -> tuple[np.ndarray, np.ndarray]:
+def standing(
+  body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
+) -> tuple[np.ndarray, np.ndarray]:
   """The standing pose at a random heading, joints, tilt and velocities perturbed."""
+  return perturbed(np.repeat(body.default_qpos[None], len(strength), axis=0), body, rng, strength)
+
+
+@STARTS.register()
+def keyframes(
+  body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
+) -> tuple[np.ndarray, np.ndarray]:
+  """The keyframes of the robot's MJCF file, perturbed like the standing pose."""
+  poses = np.stack(list(body.keyframes.values()))
+  return perturbed(poses[rng.integers(len(poses), size=len(strength))], body, rng, strength)
+
+
+@STARTS.register('fallen')
+def lying(
+  body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
+) -> tuple[np.ndarray, np.ndarray]:
+  """On the floor: prone, supine, on a side, or as a limp robot comes to lie after any fall."""
+  n = len(strength)
   qpos = np.repeat(body.default_qpos[None].astype(np.float64), n, axis=0)
-  tilt = rng.normal(size=(n, 2)) * TILT_NOISE * strength
-  qpos[:, 3:7] = tilted_heading(rng.uniform(-np.pi, np.pi, n), tilt)
-  angles = qpos[:, 7:] + rng.normal(size=(n, body.nq - 7)) * JOINT_NOISE * strength
+  kind = rng.integers(4, size=n)
+  lying = quaternion_product(
+    quaternion_about_z(rng.uniform(-np.pi, np.pi, n)), LYING[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
+  )
+  anyhow = rng.normal(size=(n, 4))
+  anyhow /= np.linalg.norm(anyhow, axis=1, keepdims=True)
+  tumbling = kind == 3
+  qpos[:, 3:7] = np.where(tumbling[:, None], anyhow, lying)
+  qpos[:, 2] = np.where(tumbling, DROP_HEIGHT, LIE_HEIGHT)
+  bent = rng.uniform(body.joint_range[:, 0], body.joint_range[:, 1], (n, body.nq - 7))
+  share = np.where(tumbling, 0.8, rng.uniform(0, 0.5, n))[:, None]
+  qpos[:, 7:] = (1 - share) * qpos[:, 7:] + share * bent
+  qpos, _ = settle(qpos, np.zeros((n, body.nv)), SETTLE_SECONDS)
+  return qpos, velocity_noise(body, rng, strength)
+
+
+def make_start(name: str) -> StartFn:
+  """The start distribution of this name, or of the poses in a 'path/to/file.npz' with qpos [K, nq].
+
+  Raises:
+    UserError: a name that does not exist, or a file that cannot be read.
+  """
+  if not name.endswith('.npz'):
+    return STARTS[name]
+  try:
+    with np.load(name, allow_pickle=False) as file:
+      poses = np.asarray(file['qpos'], np.float64)
+  except (OSError, ValueError, KeyError, BadZipFile) as error:
+    raise UserError(f'{name} is not a pose file, an .npz with an array qpos [K, nq]: {error}') from None
+
+  def from_file(
+    body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
+  ) -> tuple[np.ndarray, np.ndarray]:
+    if poses.ndim != 2 or poses.shape[1] != body.nq or not len(poses) or not np.isfinite(poses).all():
+      raise UserError(f'{name} holds qpos of shape {poses.shape}; {body.robot.name} needs [K, {body.nq}], all finite.')
+    return perturbed(poses[rng.integers(len(poses), size=len(strength))], body, rng, strength)
+
+  return from_file
+
+
+def perturbed(
+  qpos: np.ndarray, body: Body, rng: np.random.Generator, strength: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """These poses [n, nq], each turned to a random heading, its joints, tilt and velocities perturbed."""
+  n = len(qpos)
+  qpos = qpos.astype(np.float64)
+  tilt = rng.normal(size=(n, 2)) * TILT_NOISE * strength[:, None]
+  turned = tilted_heading(rng.uniform(-np.pi, np.pi, n), tilt)
+  qpos[:, 3:7] = quaternion_product(turned, qpos[:, 3:7])
+  angles = qpos[:, 7:] + rng.normal(size=(n, body.nq - 7)) * JOINT_NOISE * strength[:, None]
   qpos[:, 7:] = np.clip(angles, body.joint_range[:, 0], body.joint_range[:, 1])
+  return qpos, velocity_noise(body, rng, strength)
+
+
+def velocity_noise(body: Body, rng: np.random.Generator, strength: np.ndarray) -> np.ndarray:
+  """Random velocities [n, nv]."""
   scale = np.where(np.arange(body.nv) < 6, VELOCITY_NOISE, JOINT_VELOCITY_NOISE)
-  qvel = rng.normal(size=(n, body.nv)) * scale * strength
-  return qpos, qvel
+  return rng.normal(size=(len(strength), body.nv)) * scale * strength[:, None]
+
+
+def quaternion_about_z(angle: np.ndarray) -> np.ndarray:
+  """Unit quaternions [n, 4] that turn by angle [n] rad about the vertical."""
+  zero = np.zeros_like(angle)
+  return np.stack([np.cos(angle / 2), zero, zero, np.sin(angle / 2)], axis=1)
+
+
+def quaternion_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+  """Hamilton products [n, 4]: first b, then a."""
+  (w, x, y, z), (p, q, r, s) = a.T, b.T
+  return np.stack(
+    [
+      w * p - x * q - y * r - z * s,
+      w * q + x * p + y * s - z * r,
+      w * r - x * s + y * p + z * q,
+      w * s + x * r - y * q + z * p,
+    ],
+    axis=1,
+  )
 
 
 def tilted_heading(heading: np.ndarray, tilt: np.ndarray) -> np.ndarray:

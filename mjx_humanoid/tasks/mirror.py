@@ -85,7 +85,13 @@ def mirror_context(context: Context, body: Body) -> Context:
   """The context of the mirrored world. NumPy."""
   actions = action_map(body)
   last = context.last_action[..., actions.sources] * actions.signs
-  return context._replace(last_action=last, command=context.command * COMMAND)
+  return context._replace(
+    last_action=last,
+    command=context.command * COMMAND,
+    heading=context.heading * POLAR[:2],
+    place=context.place * POLAR[:2],
+    phase=(context.phase + 0.5) % 1.0,
+  )
 
 
 def observation_map(observe: ObserveFn, body: Body) -> MirrorMap:
@@ -115,5 +121,8 @@ def _probe(observe: ObserveFn, body: Body, rng: np.random.Generator) -> tuple[np
   qpos = draw(body.nq)
   qpos[3:7] /= np.linalg.norm(qpos[3:7])
   view = View(np.zeros((), np.float32), qpos, draw(body.nv), draw(body.nu), draw(width))
-  context = Context(np.zeros((), np.int32), draw(body.nu), draw(3))
+  heading = draw(2)
+  heading /= np.linalg.norm(heading)
+  phase, duty = np.asarray(rng.uniform(), np.float32), np.asarray(0.6, np.float32)
+  context = Context(np.zeros((), np.int32), draw(body.nu), draw(3), heading, draw(2), phase, duty)
   return observe(view, body, context), observe(mirror_view(view, body), body, mirror_context(context, body))

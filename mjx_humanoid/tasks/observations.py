@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.registry import Registry
+from mjx_humanoid.tasks.guide import heading_of, resolve_along
 from mjx_humanoid.types import Array, Context, ObserveFn, View
 
 OBSERVATIONS: Registry[ObserveFn] = Registry('observation')
@@ -49,6 +51,27 @@ def command(view: View, body: Body, context: Context) -> Array:
   return context.command
 
 
+@OBSERVATIONS.register()
+def heading_error(view: View, body: Body, context: Context) -> Array:
+  """Where the torso should face, seen from where it faces: forward and left parts of a unit vector [2]."""
+  return _join([resolve_along(context.heading, heading_of(view.qpos))], view)
+
+
+@OBSERVATIONS.register()
+def place_error(view: View, body: Body, context: Context) -> Array:
+  """Where the torso should be: metres ahead of and to the left of where it is, up to 1 m each [2]."""
+  away = resolve_along(context.place - view.qpos[..., :2], heading_of(view.qpos))
+  return _join([away.clip(-1.0, 1.0)], view)
+
+
+@OBSERVATIONS.register()
+def gait_phase(view: View, body: Body, context: Context) -> Array:
+  """The clock of the stride as sine and cosine; zero where no gait is wanted [2]."""
+  xp = context.phase.__array_namespace__()
+  angle, wanted = 2 * math.pi * context.phase[..., None], context.duty[..., None] < 1
+  return _join([xp.sin(angle) * wanted, xp.cos(angle) * wanted], view)
+
+
 def observe_all(names: Sequence[str]) -> ObserveFn:
   """The observation that joins these, in order. Raises UserError for a name that does not exist."""
   functions = [OBSERVATIONS[name] for name in names]
@@ -88,10 +111,5 @@ def in_torso_frame(view: View, vector: Array) -> list[Array]:
 
 def _join(parts: Sequence[Array], view: View) -> Array:
   """Concatenates along the last axis, in the array library that the view is made of."""
-  if type(view.qpos).__module__.startswith('numpy'):
-    import numpy
-
-    return numpy.concatenate(parts, axis=-1, dtype=numpy.float32)
-  import jax.numpy
-
-  return jax.numpy.concatenate(parts, axis=-1)
+  xp = view.qpos.__array_namespace__()
+  return xp.concatenate(parts, axis=-1).astype(xp.float32)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from mjx_humanoid.errors import UserError, unknown
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.registry import Registry, first_line, load_function
+from mjx_humanoid.tasks.guide import heading_of, resolve_along, swing
 from mjx_humanoid.tasks.shaping import gaussian
 from mjx_humanoid.types import Array, Context, RewardFn, Terms, View
 
@@ -22,6 +23,8 @@ TERMS: Registry[TermFn] = Registry('reward term')
 # What the sums below are divided by, to make them numbers near 1.
 POWER_SCALE = 1000.0  # W
 GRAVITY = 9.81  # m/s^2
+FOOT_LIFT = 0.1  # m, of a foot in the middle of its swing
+FOOT_HEIGHT = 0.027  # m, of a foot's frame above the floor that its sole is on
 
 
 @TERMS.register()
@@ -34,6 +37,50 @@ def alive(view: View, body: Body, context: Context) -> Array:
 def height(view: View, body: Body, context: Context) -> Array:
   """Torso at standing height, within about 0.15 m."""
   return gaussian(body.sensor(view, 'torso_pos')[2] - body.robot.standing_height, 0.15)
+
+
+@TERMS.register()
+def rise(view: View, body: Body, context: Context) -> Array:
+  """Height of the torso as a share of standing height, up to 1."""
+  return jnp.clip(body.sensor(view, 'torso_pos')[2] / body.robot.standing_height, 0.0, 1.0)
+
+
+@TERMS.register()
+def poise(view: View, body: Body, context: Context) -> Array:
+  """Standing at full height, still, and in the standing pose: the product of these three."""
+  return height(view, body, context) * posture(view, body, context) * velocity(view, body, context)
+
+
+@TERMS.register()
+def kneeling_height(view: View, body: Body, context: Context) -> Array:
+  """Torso as high as on upright thighs, shins on the floor, within about 0.15 m."""
+  return gaussian(body.sensor(view, 'torso_pos')[2] - body.robot.kneeling_height, 0.15)
+
+
+@TERMS.register()
+def shins_down(view: View, body: Body, context: Context) -> Array:
+  """Share of the shins that touch the floor."""
+  return jnp.stack([touching(view, body, shin) > 0 for shin in body.robot.shins]).mean()
+
+
+@TERMS.register()
+def feet_down(view: View, body: Body, context: Context) -> Array:
+  """Share of the feet that touch the floor."""
+  return jnp.stack([touching(view, body, foot) > 0 for foot in body.robot.feet]).mean()
+
+
+@TERMS.register()
+def sinking(view: View, body: Body, context: Context) -> Array:
+  """Squared speed by which the torso goes down faster than 0.5 m/s, in m^2/s^2; a cost."""
+  return jnp.square(jnp.clip(-body.sensor(view, 'torso_linvel')[2] - 0.5, 0.0, 3.0))
+
+
+@TERMS.register()
+def stray_contacts(view: View, body: Body, context: Context) -> Array:
+  """Number of bodies on the floor that are neither feet nor shins; a cost."""
+  carrying = {*body.robot.feet, *body.robot.shins}
+  others = [name for name in body.touch_names if name not in carrying]
+  return jnp.stack([touching(view, body, name) > 0 for name in others]).sum().astype(jnp.float32)
 
 
 @TERMS.register()
@@ -56,8 +103,11 @@ def balance(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def velocity(view: View, body: Body, context: Context) -> Array:
-  """Centre of mass moving as commanded, forward and sideways, within about 0.3 m/s."""
-  return gaussian(heading_velocity(view, body) - context.command[:2], 0.3)
+  """Centre of mass moving as commanded, forward and sideways: half for about 0.25 m/s, half for the way there."""
+  error = heading_velocity(view, body, context) - context.command[:2]
+  # The linear half reaches from standing to the command, so that the first steps on the way pay already.
+  distance = jnp.linalg.norm(error) / (0.3 + jnp.linalg.norm(context.command[:2]))
+  return 0.5 * gaussian(error, 0.25) + 0.5 * jnp.maximum(1.0 - distance, 0.0)
 
 
 @TERMS.register()
@@ -67,16 +117,75 @@ def turning(view: View, body: Body, context: Context) -> Array:
 
 
 @TERMS.register()
+def heading(view: View, body: Body, context: Context) -> Array:
+  """Torso facing where it should, within about 0.3 rad."""
+  return gaussian(heading_of(view.qpos) - context.heading, 0.3)
+
+
+@TERMS.register()
+def place(view: View, body: Body, context: Context) -> Array:
+  """Torso where the commands lead to, within about 0.3 m."""
+  return gaussian(view.qpos[:2] - context.place, 0.3)
+
+
+@TERMS.register()
+def gait(view: View, body: Body, context: Context) -> Array:
+  """Share of the feet that are on the floor or off it as the clock of the stride asks."""
+  feet = body.robot.feet
+  right = [(touching(view, body, foot) > 0) != (swing(context, i, len(feet)) >= 0) for i, foot in enumerate(feet)]
+  return jnp.stack(right).mean()
+
+
+@TERMS.register()
+def clearance(view: View, body: Body, context: Context) -> Array:
+  """Swinging feet lifted, up to 0.1 m in the middle of their swing, within about 0.05 m."""
+  feet = body.robot.feet
+  values = []
+  for i, foot in enumerate(feet):
+    through = swing(context, i, len(feet))
+    wanted = FOOT_LIFT * jnp.sin(jnp.pi * through) ** 2
+    lift = body.sensor(view, f'{foot}_pos')[2] - FOOT_HEIGHT
+    values.append(jnp.where(through >= 0, gaussian(jnp.minimum(lift - wanted, 0.0), 0.05), 1.0))
+  return jnp.stack(values).mean()
+
+
+@TERMS.register()
+def slip(view: View, body: Body, context: Context) -> Array:
+  """Squared speed of feet that touch the floor, in m^2/s^2; a cost."""
+  feet = body.robot.feet
+  speeds = [jnp.sum(jnp.square(body.sensor(view, f'{foot}_linvel')[:2])) for foot in feet]
+  return sum(jnp.minimum(v, 4.0) * (touching(view, body, f) > 0) for f, v in zip(feet, speeds, strict=True))
+
+
+@TERMS.register()
+def level_feet(view: View, body: Body, context: Context) -> Array:
+  """Soles parallel to the floor, within about 25 degrees."""
+  tilts = [body.sensor(view, f'{foot}_up')[:2] for foot in body.robot.feet]
+  return jnp.stack([gaussian(tilt, 0.42) for tilt in tilts]).mean()
+
+
+@TERMS.register()
+def arms(view: View, body: Body, context: Context) -> Array:
+  """Arms and trunk relaxed: 0.37 at a root mean square of 0.5 rad."""
+  return gaussian(rms((view.qpos - body.relaxed_qpos)[7:][body.upper_joints]), 0.5)
+
+
+@TERMS.register()
+def calm_arms(view: View, body: Body, context: Context) -> Array:
+  """Arms and trunk moving little: 0.37 at a root mean square of 2 rad/s."""
+  return gaussian(rms(view.qvel[6:][body.upper_joints]), 2.0)
+
+
+@TERMS.register()
 def posture(view: View, body: Body, context: Context) -> Array:
   """Joints near the standing pose: 0.37 at a root mean square of 0.5 rad."""
-  error = view.qpos[7:] - body.default_qpos[7:]
-  return gaussian(jnp.sqrt(jnp.mean(jnp.square(error)) + 1e-8), 0.5)
+  return gaussian(rms((view.qpos - body.default_qpos)[7:]), 0.5)
 
 
 @TERMS.register()
 def quiet(view: View, body: Body, context: Context) -> Array:
   """Joints at rest: 0.37 at a root mean square of 2 rad/s."""
-  return gaussian(jnp.sqrt(jnp.mean(jnp.square(view.qvel[6:])) + 1e-8), 2.0)
+  return gaussian(rms(view.qvel[6:]), 2.0)
 
 
 @TERMS.register()
@@ -102,12 +211,19 @@ def torque(view: View, body: Body) -> Array:
   return view.ctrl * body.torque_limit
 
 
-def heading_velocity(view: View, body: Body) -> Array:
-  """Velocity of the centre of mass [2] in m/s: forward and to the left, seen along the torso's heading."""
-  forward = body.sensor(view, 'torso_forward')[:2]
-  forward = forward / (jnp.linalg.norm(forward) + 1e-6)
-  moving = body.sensor(view, 'com_vel')[:2]
-  return jnp.stack([jnp.dot(moving, forward), forward[0] * moving[1] - forward[1] * moving[0]])
+def heading_velocity(view: View, body: Body, context: Context) -> Array:
+  """Velocity of the centre of mass [2] in m/s: along the wanted heading, and to the left of it."""
+  return resolve_along(body.sensor(view, 'com_vel')[:2], context.heading)
+
+
+def touching(view: View, body: Body, name: str) -> Array:
+  """Normal force [] of the floor on a body, in units of body weight."""
+  return body.sensor(view, f'{name}_touch')[0] / (body.total_mass * GRAVITY)
+
+
+def rms(x: Array) -> Array:
+  """Root mean square of [n]."""
+  return jnp.sqrt(jnp.mean(jnp.square(x)) + 1e-8)
 
 
 # Each skill: what it is, and the weight of each term.
@@ -122,6 +238,64 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
       'velocity': 0.15,
       'posture': 0.15,
       'energy': -0.1,
+      'action_rate': -0.02,
+    },
+  ),
+  'walk': (
+    'Walk as commanded, one foot after the other.',
+    {
+      'alive': 0.05,
+      'velocity': 0.35,
+      'heading': 0.1,
+      'gait': 0.2,
+      'clearance': 0.05,
+      'upright': 0.1,
+      'height': 0.05,
+      'arms': 0.1,
+      'slip': -0.05,
+      'energy': -0.1,
+      'action_rate': -0.02,
+    },
+  ),
+  'run': (
+    'Run as commanded, both feet in the air between steps.',
+    {
+      'velocity': 0.6,
+      'heading': 0.1,
+      'gait': 0.15,
+      'upright': 0.05,
+      'arms': 0.1,
+      'slip': -0.02,
+      'energy': -0.03,
+      'action_rate': -0.02,
+    },
+  ),
+  'kneel': (
+    'Kneel on both shins, upright and quiet.',
+    {
+      'alive': 0.05,
+      'kneeling_height': 0.2,
+      'shins_down': 0.25,
+      'feet_down': 0.1,
+      'upright': 0.15,
+      'velocity': 0.1,
+      'quiet': 0.1,
+      'arms': 0.1,
+      'stray_contacts': -0.1,
+      'sinking': -0.5,
+      'energy': -0.1,
+      'action_rate': -0.02,
+    },
+  ),
+  'getup': (
+    'Get up from the floor and stand.',
+    {
+      'rise': 0.4,
+      'height': 0.2,
+      'upright': 0.1,
+      'balance': 0.1,
+      'poise': 0.2,
+      'energy': -0.02,
       'action_rate': -0.02,
     },
   ),

@@ -13,10 +13,13 @@ import numpy as np
 from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
+from mjx_humanoid.tasks import guide
+from mjx_humanoid.tasks.episodes import TERMINATIONS, make_start
+from mjx_humanoid.tasks.guide import Guide, make_guide
 from mjx_humanoid.tasks.observations import observe_all
+from mjx_humanoid.tasks.pushes import Pusher, make_pusher
 from mjx_humanoid.tasks.rewards import make_reward
-from mjx_humanoid.types import Context, ObserveFn, RewardFn, StartFn, TerminateFn, View
+from mjx_humanoid.types import ObserveFn, RewardFn, StartFn, TerminateFn, View
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +32,10 @@ class Task:
   terminate: TerminateFn
   start: StartFn
   start_strength: float
-  command: tuple[float, float, float]
+  guide: Guide
+  pusher: Pusher
+  action_delay: int  # the most control steps by which an action may arrive late
+  sensor_noise: float  # rad, standard deviation of the joint angles that the policy sees
   episode_steps: int  # control steps until the time limit
 
 
@@ -40,9 +46,12 @@ def make_task(config: TaskConfig, body: Body) -> Task:
     reward=make_reward(config.reward, config.weights),
     observe=observe_all(config.observations),
     terminate=TERMINATIONS[config.termination],
-    start=STARTS[config.start],
+    start=make_start(config.start),
     start_strength=config.start_strength,
-    command=config.command,
+    guide=make_guide(config, body.control_step),
+    pusher=make_pusher(config, body.control_step, body.total_mass),
+    action_delay=round(config.randomization.get('action_delay', 0)),
+    sensor_noise=config.randomization.get('sensor_noise', 0.0),
     episode_steps=max(1, round(config.episode_length / body.control_step)),
   )
 
@@ -58,11 +67,8 @@ def check_reward(task: Task, views: View, name: str) -> None:
     UserError: it fails, its total or a term has the wrong shape, or is NaN or infinite; names the term.
   """
   count = len(views.qpos)
-  context = Context(
-    step=jnp.zeros(count, jnp.int32),
-    last_action=jnp.zeros((count, task.body.nu)),
-    command=jnp.tile(jnp.asarray(task.command, jnp.float32), (count, 1)),
-  )
+  qpos = jnp.asarray(views.qpos)
+  context = task.guide.start(qpos, task.body.nu, jnp.full((count, guide.DRAWS), 0.5))
   try:
     total, terms = jax.jit(jax.vmap(lambda v, c: task.reward(v, task.body, c)))(views, context)
   except UserError:

@@ -1,0 +1,44 @@
+"""Survival against push strength, in plain C MuJoCo: how hard a policy may be shoved.
+
+  python benchmarks/push_curve.py stand stand_robust walk
+
+Each point is one report card's worth of episodes, with a push of 0.2 s in a random direction every 4 s
+beside what the card asks. An episode survives if the robot does not fall.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from common import save
+
+FORCES = (0, 25, 50, 75, 100, 125, 150, 175, 200, 250, 300)  # N
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument('policies', nargs='+', help='runs, policy files or ready policies')
+  parser.add_argument('--episodes', type=int, default=100)
+  arguments = parser.parse_args()
+  from mjx_humanoid.playback.card import judge
+  from mjx_humanoid.playback.find import load
+  from mjx_humanoid.playback.rollout import make_scene
+
+  curves = {}
+  for name in arguments.policies:
+    policy = load(name)
+    card = 'stand' if policy.task.card == 'stand_robust' else policy.task.card  # the card's own pushes left out
+    scene = make_scene(dataclasses.replace(policy.task, card=card))
+    curve = []
+    for force in FORCES:
+      push = {'pushes': 'force', 'push_force': (force, force), 'push_duration': 0.2, 'push_interval': 4.0}
+      summary, _ = judge(scene, policy, arguments.episodes, 4321, **push)
+      curve.append({'force': force, 'survival_rate': summary['survival_rate'], 'success_rate': summary['success_rate']})
+      print(f'{policy.name} {force:4d} N: {summary["survival_rate"]:.0%} survive, {summary["success_rate"]:.0%} pass')
+    curves[policy.name] = curve
+  save('push_curve', {'episodes': arguments.episodes, 'push_seconds': 0.2, 'push_interval': 4.0, 'curves': curves})
+
+
+if __name__ == '__main__':
+  main()

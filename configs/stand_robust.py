@@ -1,0 +1,31 @@
+"""Stands, whoever pushes, in worlds that differ in mass, friction and motors; steps where it must."""
+
+from ml_collections import ConfigDict
+
+from mjx_humanoid.config import default_config
+
+
+def get_config() -> ConfigDict:
+  config = default_config()
+  config.name = 'stand_robust'
+  config.task.reward = 'stand'
+  config.task.card = 'stand_robust'
+  config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'place_error')
+  config.task.weights = {'place': 0.15}
+  config.task.pushes = 'force'
+  config.task.push_force = (0.0, 180.0)
+  config.task.push_interval = 2.0
+  config.task.randomization = {'mass': 0.12, 'friction': 0.36, 'motor_strength': 0.12}
+  config.task.termination = 'off_balance'
+  config.task.episode_length = 6.0
+  config.task.start_strength = 2.0
+  config.task.frame_skip = 4
+  config.num_envs = 512
+  config.network.policy_layers = (128, 128)
+  config.network.value_layers = (128, 128)
+  config.ppo.unroll_length = 8
+  config.ppo.batch_size = 1024
+  config.ppo.learning_rate = 1.5e-3
+  config.ppo.gamma = 0.97
+  config.total_timesteps = 5_000_000
+  return config

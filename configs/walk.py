@@ -1,0 +1,29 @@
+"""Walks forward at 1.2 m/s."""
+
+from ml_collections import ConfigDict
+
+from mjx_humanoid.config import default_config
+
+
+def get_config() -> ConfigDict:
+  config = default_config()
+  config.name = 'walk'
+  config.task.reward = 'walk'
+  config.task.card = 'walk'
+  config.task.command = (1.2, 0.0, 0.0)
+  config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase')
+  config.task.gait_frequency = 0.9
+  config.task.gait_duty = 0.6
+  config.task.termination = 'off_balance'
+  config.task.episode_length = 5.0
+  config.task.start_strength = 2.0
+  config.task.frame_skip = 4
+  config.num_envs = 512
+  config.network.policy_layers = (128, 128)
+  config.network.value_layers = (128, 128)
+  config.ppo.unroll_length = 8
+  config.ppo.batch_size = 1024
+  config.ppo.learning_rate = 1.5e-3
+  config.ppo.gamma = 0.97
+  config.total_timesteps = 3_500_000
+  return config

@@ -1,0 +1,104 @@
+"""Domain randomisation: worlds that differ in mass, friction and the like, by name, on every engine.
+
+Each function changes one copy of the model; all fields that follow from the change are computed by C
+MuJoCo (mj_setConst) and collected for N worlds, so that the engines need only fill them in.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+
+import mujoco
+import numpy as np
+
+from mjx_humanoid.errors import UserError, unknown
+from mjx_humanoid.physics.model import ROOT
+from mjx_humanoid.registry import Registry
+
+# (model to change in place, generator, strength)
+RandomizeFn = Callable[[mujoco.MjModel, np.random.Generator, float], None]
+RANDOMIZATIONS: Registry[RandomizeFn] = Registry('randomization')
+
+# Fields that mj_setConst computes anew from those that are changed here.
+DERIVED = ('body_subtreemass', 'body_invweight0', 'dof_invweight0', 'dof_M0', 'actuator_acc0')
+CHANGED = ('body_mass', 'body_inertia', 'body_ipos', 'pair_friction', 'dof_damping', 'actuator_gear')
+
+# Not of the model: the environment does these while it trains.
+OF_THE_ENV = {
+  'sensor_noise': 'Noise of the joint angles seen, of strength rad; of velocities ten times that per second.',
+  'action_delay': 'Actions arrive late, in each world by 0 to strength control steps.',
+}
+
+
+@RANDOMIZATIONS.register()
+def mass(model: mujoco.MjModel, rng: np.random.Generator, strength: float) -> None:
+  """Mass and inertia of each body, by a factor of 1 +- strength."""
+  factor = rng.uniform(1 - strength, 1 + strength, model.nbody)
+  model.body_mass *= factor
+  model.body_inertia *= factor[:, None]
+
+
+@RANDOMIZATIONS.register()
+def center_of_mass(model: mujoco.MjModel, rng: np.random.Generator, strength: float) -> None:
+  """Centre of mass of the torso, by up to strength in m along each axis."""
+  model.body_ipos[ROOT] += rng.uniform(-strength, strength, 3)
+
+
+@RANDOMIZATIONS.register()
+def friction(model: mujoco.MjModel, rng: np.random.Generator, strength: float) -> None:
+  """Sliding friction of the floor, by a factor of 1 +- strength."""
+  model.pair_friction[:, :2] *= rng.uniform(1 - strength, 1 + strength)
+
+
+@RANDOMIZATIONS.register()
+def damping(model: mujoco.MjModel, rng: np.random.Generator, strength: float) -> None:
+  """Damping of each joint, by a factor of 1 +- strength."""
+  model.dof_damping *= rng.uniform(1 - strength, 1 + strength, model.nv)
+
+
+@RANDOMIZATIONS.register()
+def motor_strength(model: mujoco.MjModel, rng: np.random.Generator, strength: float) -> None:
+  """Torque of each motor, by a factor of 1 +- strength."""
+  model.actuator_gear[:, 0] *= rng.uniform(1 - strength, 1 + strength, model.nu)
+
+
+def randomized_fields(
+  model: mujoco.MjModel, strengths: Mapping[str, float], rng: np.random.Generator, count: int
+) -> dict[str, np.ndarray]:
+  """Fields of the model that differ among `count` worlds, each [count, ...]; none where nothing varies.
+
+  Raises:
+    UserError: an unknown name, or a strength that would turn a factor around.
+  """
+  functions = check(strengths)
+  if not functions:
+    return {}
+  rows = []
+  for _ in range(count):
+    varied = copy.copy(model)
+    for name, function in functions.items():
+      function(varied, rng, strengths[name])
+    mujoco.mj_setConst(varied, mujoco.MjData(varied))
+    rows.append({name: getattr(varied, name).copy() for name in (*CHANGED, *DERIVED)})
+  stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+  return {name: values for name, values in stacked.items() if (values != getattr(model, name)).any()}
+
+
+def varied_models(model: mujoco.MjModel, fields: Mapping[str, np.ndarray], count: int) -> list[mujoco.MjModel]:
+  """One model for each of `count` worlds, with its own rows of these fields."""
+  models = [copy.copy(model) for _ in range(count)] if fields else [model] * count
+  for name, values in fields.items():
+    for varied, value in zip(models, values, strict=True):
+      getattr(varied, name)[:] = value
+  return models
+
+
+def check(strengths: Mapping[str, float]) -> dict[str, RandomizeFn]:
+  """The functions of these randomizations that do anything. Raises UserError for names and strengths."""
+  for name, strength in strengths.items():
+    if name not in RANDOMIZATIONS:
+      raise unknown('randomization', name, [*RANDOMIZATIONS, *OF_THE_ENV])
+    if not 0 <= strength < 1:
+      raise UserError(f'config.task.randomization.{name}={strength} is out of range: at least 0 and less than 1.')
+  return {name: RANDOMIZATIONS[name] for name, strength in strengths.items() if strength}

@@ -1,0 +1,162 @@
+"""Report cards by name: how their episodes start and go on, and what passing means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mjx_humanoid.physics.body import Body
+from mjx_humanoid.playback.figures import Figures, after, mean, tilt, touching
+from mjx_humanoid.playback.rollout import Trajectories
+from mjx_humanoid.registry import Registry
+
+
+@dataclass(frozen=True)
+class Card:
+  """One kind of report card."""
+
+  description: str
+  seconds: float
+  judge: Callable[[Figures, Trajectories, Body], np.ndarray]  # which episodes pass, bool [N]
+  task: Mapping[str, Any] = field(default_factory=dict)  # settings of the task that the card has its own values for
+  goal: Callable[[Trajectories, Body], np.ndarray] | None = None  # where it is reached, bool [N, T]; None: no end
+
+
+CARDS: Registry[Card] = Registry('report card')
+STANDING = {'start': 'standing', 'start_strength': 1.0, 'termination': 'fallen', 'pushes': 'none', 'randomization': {}}
+
+
+def _card(name: str, card: Card) -> None:
+  CARDS.add(name, card, card.description)
+
+
+def stands(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
+  """On its feet to the end, mean height within 5 cm of standing, drift below 0.5 m."""
+  level = np.abs(figures['mean_height'] - body.robot.standing_height) < 0.05
+  return (figures['survived'] == 1) & level & (figures['drift'] < 0.5)
+
+
+def walks(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
+  """1.2 +- 0.2 m/s, heading within 15 degrees, less than 1.5 m aside, duty factors 0.5 to 0.75."""
+  steady = (np.abs(figures['forward_speed'] - 1.2) <= 0.2) & (figures['heading_error'] < 15)
+  duty = (figures['least_duty'] >= 0.5) & (figures['most_duty'] <= 0.75)
+  return (figures['survived'] == 1) & steady & (figures['sideways'] < 1.5) & duty
+
+
+def runs(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
+  """At least 3 m/s after the first two seconds, with a flight phase in every stride."""
+  fast = figures['forward_speed'] >= 3.0
+  return (figures['survived'] == 1) & fast & (figures['strides_with_flight'] == 1)
+
+
+def kneeling(paths: Trajectories, body: Body) -> np.ndarray:
+  """Both shins on the floor, nothing above them, tilt below 25 degrees; bool [N, T]."""
+  may_touch = {*body.robot.shins, *body.robot.feet}
+  others = [name for name in body.touch_names if name not in may_touch]
+  down = np.logical_and.reduce([touching(paths, body, name) for name in body.robot.shins])
+  astray = np.logical_or.reduce([touching(paths, body, name) for name in others])
+  return np.asarray(down & ~astray & (tilt(paths, body) < 25))
+
+
+def upright(paths: Trajectories, body: Body) -> np.ndarray:
+  """The torso within 10 cm of standing height; bool [N, T]."""
+  return np.asarray(np.abs(body.sensor(paths.views, 'torso_pos')[..., 2] - body.robot.standing_height) < 0.1)
+
+
+def kneels(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
+  """Kneeling at every step from 3 s on."""
+  figures['kneeling'] = share_after(kneeling(paths, body), 3.0, body)
+  return (figures['survived'] == 1) & (figures['kneeling'] == 1)
+
+
+def gets_up(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
+  """At standing height at every step from 5 s on."""
+  level = upright(paths, body)
+  figures['standing'] = share_after(level, 5.0, body)
+  # The moment after which it never was lower again.
+  last = level.shape[1] - np.argmax(~level[:, ::-1], axis=1)
+  figures['seconds_to_stand'] = np.where((~level).any(axis=1), last, 0) * body.control_step
+  return (figures['survived'] == 1) & (figures['standing'] == 1)
+
+
+def share_after(held: np.ndarray, seconds: float, body: Body) -> np.ndarray:
+  """Share [N] of the steps after some seconds in which something held, bool [N, T]."""
+  return mean(held, after(np.ones_like(held), seconds, body))
+
+
+def follows(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
+  """Mean error at most 0.15 m/s and 0.2 rad/s."""
+  close = (figures['velocity_error'] <= 0.15) & (figures['turning_error'] <= 0.2)
+  return (figures['survived'] == 1) & close
+
+
+_card(
+  'stand',
+  Card('20 s on its feet, mean height within 5 cm of standing, drift below 0.5 m', 20.0, stands, STANDING, upright),
+)
+_card(
+  'stand_robust',
+  Card(
+    'stand, pushed by 150 N for 0.2 s every 4 s, mass, friction and motors varied',
+    20.0,
+    stands,
+    {
+      **STANDING,
+      'pushes': 'force',
+      'push_force': (150.0, 150.0),
+      'push_duration': 0.2,
+      'push_interval': 4.0,
+      'randomization': {'mass': 0.1, 'friction': 0.3, 'motor_strength': 0.1},
+    },
+    upright,
+  ),
+)
+_card(
+  'kneel',
+  Card(
+    'on both knees within 3 s, upright, nothing else but feet on the floor, held to 20 s',
+    20.0,
+    kneels,
+    {**STANDING, 'termination': 'collapsed'},
+    kneeling,
+  ),
+)
+_card(
+  'walk',
+  Card(
+    '20 s at 1.2 m/s +- 0.2, heading within 15 degrees, drift aside below 1.5 m, duty factors 0.5 to 0.75',
+    20.0,
+    walks,
+    {**STANDING, 'commands': 'fixed', 'command': (1.2, 0.0, 0.0)},
+  ),
+)
+_card('run', Card('10 s at 3 m/s or more, after 2 s, with a flight phase in every stride', 12.0, runs, STANDING))
+_card(
+  'getup',
+  Card(
+    'from any lying pose to standing height within 5 s, kept to 12 s',
+    12.0,
+    gets_up,
+    {**STANDING, 'start': 'fallen', 'termination': 'never'},
+    upright,
+  ),
+)
+_card(
+  'follow',
+  Card(
+    'new commands every 5 s, mean error at most 0.15 m/s and 0.2 rad/s over 20 s',
+    20.0,
+    follows,
+    {
+      **STANDING,
+      'commands': 'sampled',
+      'command_low': (-0.5, -0.4, -1.0),
+      'command_high': (1.5, 0.4, 1.0),
+      'command_interval': 5.0,
+      'command_rest': 0.15,
+    },
+  ),
+)

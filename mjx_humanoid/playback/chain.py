@@ -1,0 +1,109 @@
+"""Policies one after the other: each starts where the one before it ended."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.physics.body import Body
+from mjx_humanoid.playback.cards import CARDS
+from mjx_humanoid.playback.policy import Policy
+from mjx_humanoid.playback.rollout import Controller, Scene, Trajectories, change_task, check_fit, make_scene, rollout
+
+HELD = 1.0  # s for which the goal must be reached, for a policy to be done
+
+
+class Stage(NamedTuple):
+  """What one policy of a chain does."""
+
+  name: str
+  scene: Scene
+  controller: Controller
+
+
+class Played(NamedTuple):
+  """What one policy of a chain did."""
+
+  stage: Stage
+  paths: Trajectories  # [N = 1, T, ...] up to where the next one took over
+  done: bool  # its goal was reached, rather than its time over
+
+
+def make_stages(
+  policies: Sequence[Policy], changes: Mapping[str, Any], rng: np.random.Generator | None = None
+) -> list[Stage]:
+  """The scenes of a chain's policies, in tasks with other settings where `changes` has some.
+
+  Args:
+    rng: where given, actions are sampled with it.
+
+  Raises:
+    UserError: a policy that does not fit its robot, or is of another robot than the first one's.
+  """
+  stages = []
+  for policy in policies:
+    scene = change_task(make_scene(policy.task), changes)
+    check_fit(policy, scene)
+    if policy.task.robot != policies[0].task.robot:
+      raise UserError(
+        f'{policy.name} is a policy of {policy.task.robot} and cannot go on where {policies[0].name},'
+        f' of {policies[0].task.robot}, ends.'
+      )
+    stages.append(Stage(policy.name, scene, functools.partial(policy, rng=rng)))
+  return stages
+
+
+def random_stage(stage: Stage, rng: np.random.Generator) -> Stage:
+  """The same scene under uniformly random actions."""
+  return Stage('random', stage.scene, lambda obs: rng.uniform(-1, 1, (len(obs), stage.scene.body.nu)))
+
+
+def play_chain(stages: Sequence[Stage], rng: np.random.Generator, seconds: float) -> list[Played]:
+  """Plays one episode: each stage until its goal is reached and held, or its time is over; the last one throughout.
+
+  Args:
+    rng: of the first start state, commands and pushes.
+    seconds: the most that each stage takes.
+  """
+  first = stages[0].scene
+  qpos, qvel = first.starts(rng, 1, first.task.start_strength)
+  played = []
+  for stage in stages:
+    steps = max(1, round(seconds / stage.scene.body.control_step))
+    paths = rollout(stage.scene, stage.controller, qpos, qvel, steps, rng=rng, stop_at_end=False)
+    end = None if stage is stages[-1] else done_after(stage.scene, paths)
+    if end is not None:
+      paths = cut(paths, end)
+    played.append(Played(stage, paths, end is not None))
+    qpos, qvel = (x[:, -1].astype(np.float64) for x in (paths.views.qpos, paths.views.qvel))
+  return played
+
+
+def done_after(scene: Scene, paths: Trajectories) -> int | None:
+  """After how many steps the goal of the scene's card had been held for HELD seconds; None if never, or without end."""
+  goal = CARDS[scene.task.card].goal
+  if goal is None:
+    return None
+  reached, wanted = goal(paths, scene.body)[0], steps_of(HELD, scene.body)
+  held = 0
+  for step, now in enumerate(reached, 1):
+    held = held + 1 if now else 0
+    if held >= wanted:
+      return step
+  return None
+
+
+def steps_of(seconds: float, body: Body) -> int:
+  """Control steps in some seconds, at least one."""
+  return max(1, round(seconds / body.control_step))
+
+
+def cut(paths: Trajectories, steps: int) -> Trajectories:
+  """The first `steps` steps."""
+  views = type(paths.views)(*(x[:, :steps] for x in paths.views))
+  contexts = type(paths.contexts)(*(x[:, :steps] for x in paths.contexts))
+  return paths._replace(views=views, contexts=contexts, terminated=paths.terminated[:, :steps])

@@ -1,0 +1,142 @@
+"""Figures of recorded episodes: what report cards judge by. Each is [N], one number an episode.
+
+Units: s, m, degrees, N m, W, m/s, rad/s. Means are over the steps until the episode ended.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from mjx_humanoid.physics.body import Body
+from mjx_humanoid.playback.rollout import Trajectories
+from mjx_humanoid.tasks.guide import heading_of, resolve_along
+
+Figures = dict[str, np.ndarray]
+
+GRAVITY = 9.81  # m/s^2
+STRIDE = 1.0  # s, that velocities and headings are averaged over: within a stride both sway
+SETTLING = 2.0  # s, after which a gait counts as steady
+
+
+def measure(paths: Trajectories, body: Body) -> Figures:
+  """The figures of each episode, [N] each."""
+  alive = ~np.logical_or.accumulate(paths.terminated, axis=1)
+  return {
+    **_survival(paths, body, alive),
+    **_posture(paths, body, alive),
+    **_motion(paths, body, alive),
+    **_gait(paths, body, alive),
+    **_economy(paths, body, alive),
+  }
+
+
+def _survival(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
+  return {
+    'survived': alive.all(axis=1).astype(float),
+    'survival_seconds': alive.sum(axis=1) * body.control_step,
+  }
+
+
+def _posture(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
+  height = body.sensor(paths.views, 'torso_pos')[..., 2]
+  rates = np.sqrt(np.square(paths.views.qvel[..., 6:]).mean(axis=-1))
+  return {
+    'mean_height': mean(height, alive),
+    'height_error': mean(np.abs(height - body.robot.standing_height), alive),
+    'tilt': mean(tilt(paths, body), alive),
+    'joint_speed': mean(rates, alive),
+  }
+
+
+def _motion(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
+  views, contexts = paths.views, paths.contexts
+  path = views.qpos[..., :2] - paths.start.qpos[:, None, :2]
+  velocity = body.sensor(views, 'com_vel')[..., :2]
+  along = resolve_along(velocity, contexts.heading)
+  aside = resolve_along(path, heading_of(paths.start.qpos)[:, None])[..., 1]
+  off = resolve_along(contexts.heading, heading_of(views.qpos))
+  astray = np.degrees(np.arctan2(off[..., 1], off[..., 0]))
+  steps = round(STRIDE / body.control_step)
+  error = smoothed(along - contexts.command[..., :2], steps)
+  turning = smoothed(body.sensor(views, 'torso_angvel')[..., 2] - contexts.command[..., 2], steps)
+  return {
+    'drift': most(np.linalg.norm(path, axis=-1), alive),
+    'sideways': most(np.abs(aside), alive),
+    'heading_error': most(np.abs(smoothed(astray, steps)), alive),
+    'speed': mean(np.linalg.norm(velocity, axis=-1), alive),
+    'forward_speed': mean(along[..., 0], after(alive, SETTLING, body)),
+    'velocity_error': mean(np.linalg.norm(error, axis=-1), alive),
+    'turning_error': mean(np.abs(turning), alive),
+  }
+
+
+def _gait(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
+  feet = np.stack([touching(paths, body, foot) for foot in body.robot.feet], axis=-1)
+  steady = after(alive, SETTLING, body)
+  duty = np.stack([mean(feet[..., i], steady) for i in range(feet.shape[-1])], axis=-1)
+  strides = [strides_with_flight(row[held]) for row, held in zip(feet, steady, strict=True)]
+  return {
+    'least_duty': duty.min(axis=-1),
+    'most_duty': duty.max(axis=-1),
+    'strides_with_flight': np.array(strides),
+  }
+
+
+def _economy(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
+  torque = np.abs(paths.views.ctrl * body.torque_limit)
+  power = mean((torque * np.abs(paths.views.qvel[..., body.actuator_dofs])).sum(axis=-1), alive)
+  speed = mean(np.linalg.norm(body.sensor(paths.views, 'com_vel')[..., :2], axis=-1), alive)
+  return {
+    'mean_torque': mean(torque.mean(axis=-1), alive),
+    'mean_power': power,
+    # Mechanical, of the motors, per weight and distance; of a robot that stays where it is it says nothing.
+    'cost_of_transport': power / (body.total_mass * GRAVITY * np.maximum(speed, 1e-2)),
+  }
+
+
+def mean(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
+  """Means [N] of values [N, T] over the steps counted [N, T]; 0 where there are none."""
+  total = np.where(counted, np.nan_to_num(np.asarray(values, float)), 0.0).sum(axis=1)
+  return np.asarray(total / np.maximum(counted.sum(axis=1), 1))
+
+
+def most(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
+  """The largest [N] of values [N, T], none of them negative, over the steps counted."""
+  return np.asarray(np.where(counted, np.nan_to_num(values), 0.0).max(axis=1))
+
+
+def after(alive: np.ndarray, seconds: float, body: Body) -> np.ndarray:
+  """The steps [N, T] of those counted that come after some seconds."""
+  return alive & (np.arange(alive.shape[1]) >= round(seconds / body.control_step))
+
+
+def smoothed(values: np.ndarray, steps: int) -> np.ndarray:
+  """Means over the last `steps` steps (fewer at the start) of values [N, T] or [N, T, n]."""
+  total = np.cumsum(np.nan_to_num(values), axis=1, dtype=float)
+  before = np.zeros_like(total)
+  before[:, steps:] = total[:, :-steps]
+  count = np.minimum(np.arange(values.shape[1]) + 1, steps).reshape((1, -1) + (1,) * (values.ndim - 2))
+  return np.asarray((total - before) / count)
+
+
+def touching(paths: Trajectories, body: Body, name: str) -> np.ndarray:
+  """Whether a body touches the floor, bool [N, T]."""
+  return np.asarray(body.sensor(paths.views, f'{name}_touch')[..., 0] > 0)
+
+
+def tilt(paths: Trajectories, body: Body) -> np.ndarray:
+  """Angle [N, T] between the torso and the vertical."""
+  return np.degrees(np.arccos(np.clip(body.sensor(paths.views, 'torso_up')[..., 2], -1, 1)))
+
+
+def strides_with_flight(feet: np.ndarray) -> float:
+  """Share of the strides in which no foot touched for a while, from contacts [T, feet] of one episode.
+
+  A stride lasts from one touchdown of the first foot to the next.
+  """
+  downs = np.flatnonzero(feet[1:, 0] & ~feet[:-1, 0]) + 1
+  flying = np.logical_not(feet.any(axis=1))
+  strides = [flying[a:b].any() for a, b in itertools.pairwise(downs)]
+  return float(np.mean(strides)) if strides else 0.0

@@ -1,0 +1,43 @@
+"""Rolling a policy out in MJX: the same episodes as playback/rollout.py, on the other physics engine."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+from mjx_humanoid._environment import COMPILER_OPTIONS
+from mjx_humanoid.physics.mjx import MjxEngine
+from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.physics.randomize import randomized_fields
+from mjx_humanoid.playback.rollout import Controller, Scene, Trajectories, record
+from mjx_humanoid.types import Inputs, View
+
+
+def mjx_rollout(
+  scene: Scene,
+  controller: Controller,
+  qpos: np.ndarray,
+  qvel: np.ndarray,
+  steps: int,
+  *,
+  rng: np.random.Generator | None = None,
+  stop_at_end: bool = True,
+) -> Trajectories:
+  """Plays `steps` control steps from each start; see playback.rollout.rollout.
+
+  The solver is the one that training uses: MJX pays for every iteration, in every world.
+  """
+  rng = rng or np.random.default_rng(0)
+  model = build_model(scene.body.robot)
+  fields = randomized_fields(model, scene.model_variation, rng, len(qpos))
+  engine = MjxEngine(model, scene.substeps, impl='jax', num_envs=len(qpos), fields=fields)
+  options = COMPILER_OPTIONS if jax.default_backend() == 'cpu' else None
+  advance = jax.jit(engine.step, compiler_options=options)
+  state = engine.init(qpos.astype(np.float32), qvel.astype(np.float32))
+
+  def step(inputs: Inputs) -> View:
+    nonlocal state
+    state, view = advance(state, *(None if x is None else np.asarray(x, np.float32) for x in inputs))
+    return View(*map(np.asarray, view))
+
+  return record(scene, controller, qpos, qvel, step, steps, rng=rng, stop_at_end=stop_at_end)

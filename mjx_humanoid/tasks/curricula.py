@@ -1,0 +1,35 @@
+"""Curricula: how hard each world is at each moment, by name. A level in (0, 1] scales pushes, commands and starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+
+from mjx_humanoid.registry import Registry
+from mjx_humanoid.types import Array
+
+LOWEST = 0.1
+STEP = 0.1
+
+# (level [B], terminated [B], truncated [B], steps of a world in the whole training) -> level [B]
+CurriculumFn = Callable[[Array, Array, Array, float], Array]
+CURRICULA: Registry[CurriculumFn] = Registry('curriculum')
+
+
+@CURRICULA.register()
+def none(level: Array, terminated: Array, truncated: Array, steps: float) -> Array:
+  """Full difficulty from the first step."""
+  return jnp.ones_like(level)
+
+
+@CURRICULA.register()
+def linear(level: Array, terminated: Array, truncated: Array, steps: float) -> Array:
+  """Ever harder, up to full difficulty in the middle of the training."""
+  return jnp.minimum(level + 2.0 * (1.0 - LOWEST) / steps, 1.0)
+
+
+@CURRICULA.register()
+def survival(level: Array, terminated: Array, truncated: Array, steps: float) -> Array:
+  """Each world by itself: harder after an episode that reached its time limit, easier after one that did not."""
+  return jnp.clip(level + STEP * truncated - STEP * terminated, LOWEST, 1.0)

@@ -1,0 +1,131 @@
+"""What guides an episode: commands, the heading they add up to, and the clock of the gait.
+
+The same arithmetic serves JAX in training and NumPy in playback; random numbers come from the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.registry import Registry
+from mjx_humanoid.types import Array, Context
+
+DRAWS = 4  # uniform random numbers that a command is made from
+MOVING = 0.05  # m/s and rad/s; a command below it means: stand still
+
+# (config, uniform [..., DRAWS]) -> command [..., 3]
+CommandFn = Callable[[TaskConfig, Array], Array]
+COMMANDS: Registry[CommandFn] = Registry('kind of command')
+
+
+@COMMANDS.register()
+def fixed(config: TaskConfig, uniform: Array) -> Array:
+  """config.task.command, always."""
+  xp = uniform.__array_namespace__()
+  return xp.zeros_like(uniform[..., :3]) + xp.asarray(config.command, dtype=xp.float32)
+
+
+@COMMANDS.register()
+def sampled(config: TaskConfig, uniform: Array) -> Array:
+  """Anything between command_low and command_high, anew every command_interval; now and then a rest."""
+  xp = uniform.__array_namespace__()
+  low, high = (xp.asarray(x, dtype=xp.float32) for x in (config.command_low, config.command_high))
+  drawn = low + (high - low) * uniform[..., :3]
+  return xp.where(uniform[..., 3:] < config.command_rest, xp.zeros_like(drawn), drawn)
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+  """Makes the Context of each control step. Batches lead with any axes."""
+
+  config: TaskConfig
+  control_step: float  # s
+  draw: CommandFn
+
+  @property
+  def interval(self) -> int:
+    """Control steps between commands."""
+    return max(1, round(self.config.command_interval / self.control_step))
+
+  def start(self, qpos: Array, action_size: int, uniform: Array, level: Array | float = 1.0) -> Context:
+    """The context of episodes that begin at qpos [B, nq], from uniform numbers [B, DRAWS] in [0, 1).
+
+    Args:
+      level: [B] a factor on the command.
+    """
+    xp = qpos.__array_namespace__()
+    step = xp.zeros(qpos.shape[:-1], dtype=xp.int32)
+    last = xp.zeros((*qpos.shape[:-1], action_size), dtype=xp.float32)
+    command = self._draw(uniform, level)
+    return self._timed(Context(step, last, command, heading_of(qpos), qpos[..., :2], step * 0.0, step * 0.0))
+
+  def advance(self, context: Context, last_action: Array, uniform: Array, level: Array | float = 1.0) -> Context:
+    """The context one control step later; a new command where one is due."""
+    xp = last_action.__array_namespace__()
+    step = context.step + 1
+    due = (step % self.interval == 0)[..., None]
+    command = xp.where(due, self._draw(uniform, level), context.command)
+    ahead = turn(context.heading, context.command[..., 2:] * self.control_step)
+    place = context.place + rotate(context.command[..., :2], context.heading) * self.control_step
+    following = context._replace(step=step, last_action=last_action, command=command, heading=ahead, place=place)
+    return self._timed(following)
+
+  def _draw(self, uniform: Array, level: Array | float) -> Array:
+    xp = uniform.__array_namespace__()
+    return self.draw(self.config, uniform) * xp.asarray(level)[..., None]
+
+  def _timed(self, context: Context) -> Context:
+    xp = context.command.__array_namespace__()
+    strides = context.step * xp.asarray(self.config.gait_frequency * self.control_step, dtype=xp.float32)
+    moving = xp.abs(context.command).max(axis=-1) > MOVING
+    duty = self.config.gait_duty if self.config.gait_frequency else 1.0
+    duty = xp.where(moving, xp.asarray(duty, dtype=xp.float32), xp.asarray(1.0, dtype=xp.float32))
+    return context._replace(phase=strides % 1.0, duty=duty)
+
+
+def make_guide(config: TaskConfig, control_step: float) -> Guide:
+  """The guide of a task. Raises UserError for an unknown kind of command, or ranges upside down."""
+  draw = COMMANDS[config.commands]
+  for low, high, name in zip(config.command_low, config.command_high, ('forward', 'sideways', 'turning'), strict=True):
+    if low > high:
+      raise UserError(f'config.task.command_low is above config.task.command_high for {name}: {low} > {high}.')
+  return Guide(config, control_step, draw)
+
+
+def heading_of(qpos: Array) -> Array:
+  """Where the torso faces, as a unit vector on the floor [..., 2], from qpos [..., nq]."""
+  xp = qpos.__array_namespace__()
+  w, x, y, z = (qpos[..., i] for i in range(3, 7))
+  forward = xp.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z)], axis=-1)
+  return forward / xp.maximum((forward * forward).sum(axis=-1, keepdims=True) ** 0.5, 1e-6)
+
+
+def rotate(vector: Array, heading: Array) -> Array:
+  """A vector [..., 2] given along and to the left of a heading [..., 2], in the world."""
+  xp = vector.__array_namespace__()
+  ahead, left, c, s = vector[..., 0], vector[..., 1], heading[..., 0], heading[..., 1]
+  return xp.stack([c * ahead - s * left, s * ahead + c * left], axis=-1)
+
+
+def resolve_along(vector: Array, heading: Array) -> Array:
+  """A vector [..., 2] of the world as its parts along and to the left of a heading [..., 2]."""
+  xp = vector.__array_namespace__()
+  x, y, c, s = vector[..., 0], vector[..., 1], heading[..., 0], heading[..., 1]
+  return xp.stack([c * x + s * y, c * y - s * x], axis=-1)
+
+
+def turn(heading: Array, angle: Array) -> Array:
+  """A heading [..., 2] turned to the left by angle [..., 1] in rad."""
+  xp = heading.__array_namespace__()
+  return rotate(heading, xp.concatenate([xp.cos(angle), xp.sin(angle)], axis=-1))
+
+
+def swing(context: Context, foot: int, feet: int) -> Array:
+  """How far foot `foot` of `feet` is in its swing, in [0, 1), [...]; negative while it should stand."""
+  xp = context.phase.__array_namespace__()
+  through = (context.phase + foot / feet) % 1.0
+  length = 1.0 - context.duty
+  return xp.where(through < length, through / xp.maximum(length, 1e-6), -1.0)

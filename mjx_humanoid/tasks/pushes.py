@@ -1,0 +1,97 @@
+"""Pushes: when, how hard and which way somebody shoves the robot, by name. JAX and NumPy alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.registry import Registry
+from mjx_humanoid.types import Array, Inputs
+
+DRAWS = 2  # uniform random numbers that a push is made from
+
+# (horizontal force [..., 3] in N, seconds, mass in kg, bool [...] at its first step) -> force, kick [..., 3]
+PushFn = Callable[[Array, float, float, Array], tuple[Array | None, Array | None]]
+PUSHES: Registry[PushFn] = Registry('kind of push')
+
+
+@PUSHES.register()
+def none(force: Array, seconds: float, mass: float, first: Array) -> tuple[Array | None, Array | None]:
+  """Nobody pushes."""
+  return None, None
+
+
+@PUSHES.register('force')
+def by_force(force: Array, seconds: float, mass: float, first: Array) -> tuple[Array | None, Array | None]:
+  """A horizontal force on the torso for push_duration, every push_interval, in a random direction."""
+  return force, None
+
+
+@PUSHES.register('kick')
+def by_kick(force: Array, seconds: float, mass: float, first: Array) -> tuple[Array | None, Array | None]:
+  """The same impulse at once: a jump of the whole robot's velocity."""
+  return None, force * first[..., None] * (seconds / mass)
+
+
+@dataclass(frozen=True, eq=False)
+class Pusher:
+  """Pushes of one task. The last push_duration of every push_interval is a push."""
+
+  config: TaskConfig
+  control_step: float  # s
+  mass: float  # kg
+  apply: PushFn
+
+  @property
+  def ever(self) -> bool:
+    """Whether there are any pushes."""
+    return self.apply is not none
+
+  @property
+  def interval(self) -> int:
+    """Control steps from one push to the next."""
+    return max(1, round(self.config.push_interval / self.control_step))
+
+  @property
+  def duration(self) -> int:
+    """Control steps of a push."""
+    return min(self.interval, max(1, round(self.config.push_duration / self.control_step)))
+
+  def draw(self, step: Array, before: Array, uniform: Array, strength: Array | float = 1.0) -> Array:
+    """The force [..., 3] of the control step that begins at `step` [...].
+
+    Args:
+      before: [..., 3] the force of the step before, which a push under way keeps.
+      uniform: [..., DRAWS] in [0, 1).
+      strength: [...] a factor on the force.
+    """
+    xp = uniform.__array_namespace__()
+    low, high = self.config.push_force
+    size = (low + (high - low) * uniform[..., 0]) * strength
+    angle = 2 * math.pi * uniform[..., 1]
+    new = xp.stack([size * xp.cos(angle), size * xp.sin(angle), 0 * size], axis=-1)
+    active = self._since(step) >= 0
+    force = xp.where(self._first(step)[..., None], new, before)
+    return xp.where(active[..., None], force, xp.zeros_like(force)).astype(xp.float32)
+
+  def inputs(self, ctrl: Array, step: Array, force: Array) -> Inputs:
+    """What acts on the physics during the control step that begins at `step`."""
+    return Inputs(ctrl, *self.apply(force, self.duration * self.control_step, self.mass, self._first(step)))
+
+  def _since(self, step: Array) -> Array:
+    """Control steps since the push of this interval began; negative before it."""
+    return step % self.interval - (self.interval - self.duration)
+
+  def _first(self, step: Array) -> Array:
+    return self._since(step) == 0
+
+
+def make_pusher(config: TaskConfig, control_step: float, mass: float) -> Pusher:
+  """The pusher of a task. Raises UserError for an unknown kind, or a range upside down."""
+  low, high = config.push_force
+  if low > high:
+    raise UserError(f'config.task.push_force is upside down: {low} > {high}.')
+  return Pusher(config, control_step, mass, PUSHES[config.pushes])
