@@ -8,7 +8,7 @@ from mjx_humanoid.config import default_config
 def get_config() -> ConfigDict:
   config = default_config()
   config.name = 'follow'
-  config.task.reward = 'walk'
+  config.task.reward = 'follow'
   config.task.card = 'follow'
   config.task.commands = 'sampled'
   config.task.command_interval = 2.5
@@ -19,13 +19,6 @@ def get_config() -> ConfigDict:
   config.task.termination = 'off_balance'
   config.task.episode_length = 7.5
   config.task.start_strength = 2.0
-  config.task.frame_skip = 4
-  config.num_envs = 512
-  config.network.policy_layers = (128, 128)
-  config.network.value_layers = (128, 128)
-  config.ppo.unroll_length = 8
-  config.ppo.batch_size = 1024
-  config.ppo.learning_rate = 1.5e-3
-  config.ppo.gamma = 0.97
-  config.total_timesteps = 10_000_000
+  config.task.frame_skip = 4  # 50 decisions a second
+  config.total_timesteps = 6_000_000
   return config

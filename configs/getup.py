@@ -13,13 +13,8 @@ def get_config() -> ConfigDict:
   config.task.termination = 'never'
   config.task.start = 'fallen'
   config.task.episode_length = 6.0
-  config.task.frame_skip = 4
-  config.num_envs = 512
-  config.network.policy_layers = (128, 128)
-  config.network.value_layers = (128, 128)
+  config.task.frame_skip = 4  # 50 decisions a second
   config.network.initial_std = 0.7
-  config.ppo.unroll_length = 8
-  config.ppo.batch_size = 1024
   config.ppo.learning_rate = 1e-3
   config.ppo.gamma = 0.98
   config.ppo.entropy_coef = 0.003

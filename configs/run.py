@@ -10,20 +10,13 @@ def get_config() -> ConfigDict:
   config.name = 'run'
   config.task.reward = 'run'
   config.task.card = 'run'
-  config.task.command = (3.3, 0.0, 0.0)
+  config.task.command = (3.5, 0.0, 0.0)
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase')
   config.task.gait_frequency = 1.4
   config.task.gait_duty = 0.35
   config.task.termination = 'off_balance'
   config.task.episode_length = 5.0
   config.task.start_strength = 2.0
-  config.task.frame_skip = 4
-  config.num_envs = 512
-  config.network.policy_layers = (128, 128)
-  config.network.value_layers = (128, 128)
-  config.ppo.unroll_length = 8
-  config.ppo.batch_size = 1024
-  config.ppo.learning_rate = 1.5e-3
-  config.ppo.gamma = 0.97
-  config.total_timesteps = 6_000_000
+  config.task.frame_skip = 4  # 50 decisions a second
+  config.total_timesteps = 4_500_000
   return config

@@ -1,7 +1,39 @@
-"""Teaches MuJoCo's humanoid to stand and more, from scratch, in minutes, on a GPU or two CPU cores."""
+"""Teaches MuJoCo's humanoid to stand and more, from scratch, in minutes, on a GPU or two CPU cores.
+
+import mjx_humanoid as mh
+
+run = mh.train('stand')       # a Run: run.policy, run.report, run.metrics
+policy = mh.load('walk')      # a ready policy, a run or a policy file: policy(obs) -> controls
+mh.evaluate(policy)           # its report card, in C MuJoCo
+mh.render(policy)             # frames of a video
+mh.export(policy, 'walk.onnx')
+mh.trajectory(policy)         # one episode as arrays
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid import _environment
 
+if TYPE_CHECKING:
+  from mjx_humanoid.api import Run, evaluate, export, load, render, show, train, trajectory
+  from mjx_humanoid.errors import UserError
+
 __version__ = '0.1.0'
+__all__ = ['Run', 'UserError', 'evaluate', 'export', 'load', 'render', 'show', 'train', 'trajectory']
 
 _environment.prepare()
+
+
+def __getattr__(name: str) -> Any:
+  """The functions of `api`, imported when they are first asked for, so that commands start fast."""
+  if name == 'UserError':
+    from mjx_humanoid.errors import UserError
+
+    return UserError
+  if name in __all__:
+    from mjx_humanoid import api
+
+    return getattr(api, name)
+  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -75,8 +75,8 @@ class TaskConfig:
 class NetworkConfig:
   """Shape of the actor and the critic."""
 
-  policy_layers: tuple[int, ...] = setting((256, 256), 'widths of the hidden layers of the actor', low=1)
-  value_layers: tuple[int, ...] = setting((256, 256), 'widths of the hidden layers of the critic', low=1)
+  policy_layers: tuple[int, ...] = setting((128, 128), 'widths of the hidden layers of the actor', low=1)
+  value_layers: tuple[int, ...] = setting((128, 128), 'widths of the hidden layers of the critic', low=1)
   activation: str = setting('elu', 'nonlinearity of the hidden layers', choices=ACTIVATIONS)
   shared: bool = setting(False, 'actor and critic share one trunk, of policy_layers')
   symmetric: bool = setting(
@@ -89,17 +89,17 @@ class NetworkConfig:
 class PPOConfig:
   """Proximal policy optimisation (Schulman et al., 2017)."""
 
-  unroll_length: int = setting(16, 'control steps of each world between updates', low=1)
-  batch_size: int = setting(512, 'transitions in a minibatch', low=1)
+  unroll_length: int = setting(8, 'control steps of each world between updates', low=1)
+  batch_size: int = setting(1024, 'transitions in a minibatch', low=1)
   num_epochs: int = setting(4, 'passes over the collected transitions', low=1)
-  learning_rate: float = setting(1e-3, 'of Adam', above=0)
+  learning_rate: float = setting(1.5e-3, 'of Adam', above=0)
   lr_schedule: str = setting(
     'linear',
     'constant, linear (down to 10 %% at the end), or adaptive by KL',
     choices=('constant', 'linear', 'adaptive'),
   )
   target_kl: float = setting(0.01, 'KL divergence per update that the adaptive schedule aims at', above=0)
-  gamma: float = setting(0.95, 'discount factor', low=0, high=1)
+  gamma: float = setting(0.97, 'discount factor', low=0, high=1)
   gae_lambda: float = setting(0.9, 'of generalised advantage estimation', low=0, high=1)
   clip_epsilon: float = setting(0.3, 'of the clipped objective', above=0)
   entropy_coef: float = setting(0.0, 'weight of the entropy bonus', low=0)
@@ -117,7 +117,7 @@ class Config:
   run_dir: str = setting('runs', 'folder that holds the runs')
   seed: int = setting(0, 'of everything random', low=0, high=2**31 - 1)
   engine: str = setting('auto', 'physics engine; auto picks the fastest here', choices=ENGINES)
-  num_envs: int = setting(256, 'worlds stepped in parallel', low=1)
+  num_envs: int = setting(512, 'worlds stepped in parallel', low=1)
   num_threads: int = setting(0, 'threads of the native engine (0 = one per core)', low=0)
   total_timesteps: int = setting(1_000_000, 'environment steps of the whole run', low=1)
   algorithm: str = setting('ppo', 'learning algorithm')

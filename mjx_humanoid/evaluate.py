@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mjx_humanoid._modules import make_callable
 from mjx_humanoid.config_file import parser
 from mjx_humanoid.errors import UserError, command, unknown
 
@@ -91,7 +92,7 @@ def evaluate(
 
   from rich.console import Console
 
-  from mjx_humanoid.playback.card import judge
+  from mjx_humanoid.playback.card import judge, pushed
   from mjx_humanoid.playback.find import load
   from mjx_humanoid.playback.rollout import check_fit, make_scene, rollout
 
@@ -102,7 +103,7 @@ def evaluate(
   if engine == 'mjx':
     from mjx_humanoid.run.mjx_rollout import mjx_rollout as player
   if push is not None:
-    changes = {'pushes': 'force', 'push_force': (push, push), 'push_duration': 0.2, 'push_interval': 4.0}
+    changes = pushed(push)
   with Console().status(f'{episodes} episodes of {policy.name}'):
     summary, paths = judge(scene, policy, episodes, seed, player, **changes)
     summary |= returns(scene, paths)
@@ -145,6 +146,8 @@ def show(card: dict[str, Any]) -> None:
   verdict = 'PASSED' if card['passed'] else 'NOT PASSED'
   console.print(f'{verdict}: {card["success_rate"]:.0%} of {card["episodes"]} episodes', highlight=False)
 
+
+make_callable(__name__)
 
 if __name__ == '__main__':
   main()

@@ -91,11 +91,13 @@ def sheet_path(video: Path) -> Path:
 
 def changes_of(arguments: argparse.Namespace) -> dict[str, Any]:
   """Settings of the task that the arguments change."""
+  from mjx_humanoid.playback.card import pushed
+
   changes: dict[str, Any] = {}
   if arguments.command:
     changes |= {'commands': 'fixed', 'command': tuple(arguments.command)}
   if arguments.push is not None:
-    changes |= {'pushes': 'force', 'push_force': (arguments.push,) * 2, 'push_duration': 0.2, 'push_interval': 4.0}
+    changes |= pushed(arguments.push)
   return changes
 
 

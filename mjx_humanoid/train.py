@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid import config as schema
 from mjx_humanoid import config_file
+from mjx_humanoid._modules import make_callable
 from mjx_humanoid.errors import UserError, command
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ def process_start() -> float:
   except ImportError:
     return time.time()
 
+
+make_callable(__name__)
 
 if __name__ == '__main__':
   main()

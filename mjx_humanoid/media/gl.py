@@ -1,7 +1,8 @@
-"""Picking an OpenGL that works without a display. To be called before mujoco is imported."""
+"""Picking an OpenGL that works without a display."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -16,6 +17,8 @@ context.make_current()
 from OpenGL import GL
 print(GL.glGetString(GL.GL_RENDERER).decode())
 """
+# Where mujoco makes its choice, when it is imported: since 4.0, and before.
+GL_MODULES = ('mujoco.rendering.classic.gl_context', 'mujoco.gl_context')
 SOFTWARE = ('llvmpipe', 'softpipe', 'swrast', 'software')  # in the names of renderers without a GPU
 HELP = (
   'no OpenGL can be loaded, so nothing can be rendered. On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri'
@@ -56,6 +59,15 @@ def probe(name: str) -> str | None:
   return run.stdout.strip() if run.returncode == 0 else None
 
 
+def adopt(name: str) -> None:
+  """Sets MUJOCO_GL, also for a mujoco that this process has imported already: it read the variable then."""
+  changed = os.environ.get('MUJOCO_GL') != name
+  os.environ['MUJOCO_GL'] = name
+  chooser = next((sys.modules[m] for m in GL_MODULES if m in sys.modules), None)
+  if changed and chooser is not None:
+    importlib.reload(chooser)
+
+
 def choose_gl() -> Gl:
   """Sets MUJOCO_GL to the first that works and returns it.
 
@@ -65,6 +77,6 @@ def choose_gl() -> Gl:
   for name in candidates():
     if (renderer := probe(name)) is not None:
       if name:
-        os.environ['MUJOCO_GL'] = name
+        adopt(name)
       return Gl(name, renderer)
   raise UserError(HELP)

@@ -1,0 +1,286 @@
+"""The commands as functions: `import mjx_humanoid as mh; run = mh.train('stand'); mh.render(run)`.
+
+Whoever trains in a notebook or a script finds here what the command line offers, with Python's own values. Mistakes
+raise `UserError`, whose text says what would have been right. Heavy packages are imported when they are needed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ml_collections import ConfigDict
+
+from mjx_humanoid import config as schema
+from mjx_humanoid import config_file
+from mjx_humanoid.errors import UserError
+
+if TYPE_CHECKING:
+  import numpy as np
+
+  from mjx_humanoid.media.trajectories import Trajectory
+  from mjx_humanoid.playback.policy import Policy
+
+CONFIG_FILE = 'config.json'
+OnMetrics = Callable[[int, Mapping[str, float]], None]  # the environment step, and what was measured there
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """A finished training: its folder, its report card and its policy."""
+
+  folder: Path
+  report: dict[str, Any]
+
+  @property
+  def policy(self) -> Policy:
+    """The trained policy."""
+    return load(self.folder)
+
+  @property
+  def metrics(self) -> list[dict[str, float]]:
+    """What was measured while training, one entry an update."""
+    import json
+
+    return [json.loads(line) for line in (self.folder / 'metrics.jsonl').read_text().splitlines()]
+
+
+PolicyLike: TypeAlias = 'Policy | Run | str | Path'
+
+
+def train(
+  config: str | Path | ConfigDict = 'stand',
+  *,
+  name: str | None = None,
+  on_metrics: OnMetrics | None = None,
+  **settings: Any,
+) -> Run:
+  """Trains a policy, as `python -m mjx_humanoid.train` does, without videos.
+
+  Args:
+    config: the name of a ready config ('stand', 'walk', ...), a config file, or a ConfigDict.
+    name: of the run; by default the config's own, with a number where that folder exists.
+    on_metrics: called after every update, for example to draw curves while training.
+    settings: any setting of the config, sections as dicts:
+      `total_timesteps=500_000, seed=1, ppo={'learning_rate': 1e-3}, task={'weights': {'energy': -0.2}}`.
+
+  Returns:
+    The run. A run that is interrupted returns what was reached, with 'stopped_early' in its report.
+
+  Raises:
+    UserError: an unknown setting, a value out of range, a run folder that exists already.
+  """
+  from mjx_humanoid.run.cache import use_compilation_cache
+  from mjx_humanoid.run.loop import Loop
+  from mjx_humanoid.run.setup import prepare
+
+  started = time.time()
+  base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
+  values = _merged(schema.to_dict(schema.resolve(base)), settings)
+  folder = _free_folder(Path(values['run_dir']), name or values['name'], exactly=name is not None)
+  resolved = schema.resolve({**values, 'name': folder.name})
+  use_compilation_cache()
+  loop = Loop(prepare(resolved), folder, None, started, on_metrics)
+  state = loop.begin()
+  folder.mkdir(parents=True)
+  config_file.save_json(resolved, folder / CONFIG_FILE)
+  return Run(folder, loop.run(state))
+
+
+def load(reference: str | Path) -> Policy:
+  """A policy: of a run folder, of a policy file, or a ready one by its name. Nothing in it is run.
+
+  The policy is a function of observations [..., O] that returns controls [..., A] in [-1, 1], and says how it was
+  made: `policy.name`, `policy.task`, `policy.info`.
+
+  Raises:
+    UserError: there is none of that name, or it is damaged.
+  """
+  from mjx_humanoid.playback import find
+
+  return find.load(str(reference))
+
+
+def evaluate(
+  policy: PolicyLike,
+  *,
+  episodes: int = 100,
+  seed: int = 0,
+  card: str | None = None,
+  push: float | None = None,
+  engine: str = 'native',
+) -> dict[str, Any]:
+  """The report card of a policy: what `python -m mjx_humanoid.evaluate` prints, as a dict.
+
+  Args:
+    card: another one than the policy's own task names.
+    push: force in N of a push of 0.2 s every 4 s, beside what the card itself asks.
+    engine: that judges, 'native' (C MuJoCo) or 'mjx'.
+  """
+  from mjx_humanoid.playback.card import judge, pushed
+  from mjx_humanoid.playback.rollout import check_fit, make_scene, rollout
+
+  chosen, player = _policy(policy), rollout
+  scene = make_scene(dataclasses.replace(chosen.task, card=card or chosen.task.card))
+  check_fit(chosen, scene)
+  if engine == 'mjx':
+    from mjx_humanoid.run.mjx_rollout import mjx_rollout as player
+  elif engine != 'native':
+    raise UserError(f'unknown engine {engine!r} to judge with; choose native or mjx.')
+  summary, _ = judge(scene, chosen, episodes, seed, player, **({} if push is None else pushed(push)))
+  return {'policy': chosen.name, **summary, 'info': chosen.info}
+
+
+def render(
+  *policies: PolicyLike,
+  compare: bool = False,
+  seconds: float = 10.0,
+  command: tuple[float, float, float] | None = None,
+  push: float | None = None,
+  camera: str = 'track',
+  width: int = 640,
+  height: int = 480,
+  framerate: int = 30,
+  seed: int = 0,
+  path: str | Path | None = None,
+) -> np.ndarray:
+  """A video of a policy, of several one after the other, or side by side; like `python -m mjx_humanoid.play`.
+
+  Args:
+    compare: side by side, from the same start, instead of one after the other.
+    seconds: of each policy.
+    command: wanted forward and sideways [m/s] and turning [rad/s] velocity.
+    push: force in N of a push of 0.2 s every 4 s.
+    path: also write an .mp4 there.
+
+  Returns:
+    Frames uint8 [T, height, width, 3], for `mh.show(frames)`.
+  """
+  import numpy as np
+
+  from mjx_humanoid.media.gl import choose_gl
+
+  chosen = [_policy(policy) for policy in policies]
+  if not chosen:
+    raise UserError('render needs a policy: mh.render(mh.load("stand")).')
+  gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
+  from mjx_humanoid.media.film import Look, film, side_by_side
+  from mjx_humanoid.media.render import write_video
+  from mjx_humanoid.playback.card import pushed
+  from mjx_humanoid.playback.chain import make_stages, play_chain
+
+  changes = {} if push is None else pushed(push)
+  changes |= {} if command is None else {'commands': 'fixed', 'command': tuple(map(float, command))}
+  stages = make_stages(chosen, changes)
+  look = Look(camera, width, height, framerate, gl.software)
+  films = []
+  for lane in [[stage] for stage in stages] if compare else [stages]:
+    episode = play_chain(lane, np.random.default_rng(seed), seconds)
+    films.append(film([episode], look, _as_they_are, label=len(stages) > 1))
+  pictures = side_by_side(films)
+  if path is not None:
+    write_video(Path(path), pictures, framerate)
+  return np.stack(pictures)
+
+
+def show(frames: np.ndarray, framerate: int = 30) -> None:
+  """Shows frames [T, height, width, 3] as a video in a notebook."""
+  import mediapy
+
+  from mjx_humanoid.media.render import use_bundled_ffmpeg
+
+  use_bundled_ffmpeg()
+  mediapy.show_video(frames, fps=framerate)
+
+
+def export(policy: PolicyLike, path: str | Path, *, force: bool = False) -> list[Path]:
+  """Writes a policy for use elsewhere, in the format that the path ends with: .onnx, .safetensors or .npz.
+
+  Returns:
+    The files written: beside an .onnx also the robot's model, .xml.
+
+  Raises:
+    UserError: another ending, or a file that exists (force=True replaces it).
+  """
+  from mjx_humanoid.playback import formats
+
+  out = Path(path)
+  return list(formats.export(_policy(policy), out.suffix.removeprefix('.'), out, force=force).files)
+
+
+def trajectory(
+  policy: PolicyLike,
+  *,
+  seconds: float = 10.0,
+  command: tuple[float, float, float] | None = None,
+  seed: int = 0,
+  path: str | Path | None = None,
+) -> Trajectory:
+  """One deterministic episode as arrays: time, qpos, qvel, ctrl, torque, power, contact.
+
+  Args:
+    command: wanted forward and sideways [m/s] and turning [rad/s] velocity.
+    path: also write it there, as .xml (a model with a keyframe a control step), .npz, .csv or .png (a plot).
+  """
+  import numpy as np
+
+  from mjx_humanoid.media import keyframes, trajectories
+
+  chosen = _policy(policy)
+  changes = {} if command is None else {'commands': 'fixed', 'command': tuple(map(float, command))}
+  scene, text = keyframes.own_scene(chosen, changes)
+  traced = trajectories.trace(scene, chosen, seconds, np.random.default_rng(seed))
+  if path is not None:
+    _write_trajectory(traced, text, Path(path), chosen.name)
+  return traced
+
+
+def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> None:
+  from mjx_humanoid.media import keyframes, trajectories
+
+  if path.suffix == '.png':
+    from mjx_humanoid.media.plots import plot
+
+    path.write_bytes(plot(traced, title))
+    return
+  makers = {
+    '.xml': lambda: keyframes.with_keyframes(text, traced).encode(),
+    '.npz': lambda: trajectories.to_npz(traced),
+    '.csv': lambda: trajectories.to_csv(traced).encode(),
+  }
+  if path.suffix not in makers:
+    raise UserError(f'{path}: a trajectory is written as {", ".join([*makers, ".png"])}.')
+  path.write_bytes(makers[path.suffix]())
+
+
+def _policy(policy: PolicyLike) -> Policy:
+  if isinstance(policy, Run):
+    return policy.policy
+  return load(policy) if isinstance(policy, str | Path) else policy
+
+
+def _as_they_are(images: Iterable[np.ndarray], count: int) -> Iterable[np.ndarray]:
+  return images
+
+
+def _merged(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+  """Nested dicts with some entries changed."""
+  merged = dict(values)
+  for name, value in changes.items():
+    nested = isinstance(merged.get(name), dict) and isinstance(value, Mapping)
+    merged[name] = _merged(merged[name], value) if nested else value
+  return merged
+
+
+def _free_folder(parent: Path, name: str, *, exactly: bool) -> Path:
+  """A folder for a run that does not exist yet. Raises UserError where it must be exactly this one and exists."""
+  folder, number = parent / name, 1
+  while folder.exists():
+    if exactly:
+      raise UserError(f'the run folder {folder} exists; choose another name.')
+    number += 1
+    folder = parent / f'{name}-{number}'
+  return folder

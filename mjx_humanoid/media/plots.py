@@ -1,0 +1,191 @@
+"""A trajectory as one picture: angles and torques of every joint, power, and which foot is on the floor."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.media.trajectories import Trajectory
+from mjx_humanoid.physics.body import Body
+
+if TYPE_CHECKING:
+  from matplotlib.axes import Axes
+  from matplotlib.figure import Figure
+
+COLUMNS = 6
+COLOURS = ('#0072b2', '#e66100', '#4d4d4d')  # left, right, neither: told apart by the colour-blind too
+MIDDLE = 'middle'
+NO_LESS = {'angle': 10.0, 'torque': 4.0}  # degrees, N m: smaller ranges would show noise as if it were motion
+USUAL, HEADROOM = 98, 1.3  # per cent of the steps whose power is shown in full, and the room above them
+INK = '#222222'
+PALE = '#dddddd'
+DPI = 120
+WIDTH, PANEL, FEET = 17.0, 1.55, 0.85  # inches: of the picture; heights of a panel and of that of the feet
+TOP, LEFT = 0.8, 0.85  # inches: margins
+GAP, TICKS, LABELS = 0.14, 0.6, 0.8  # inches below a panel: with nothing in it, with a title, with labels too
+
+Pair = dict[str, int]  # the hinges that mirror each other, by their sides
+
+
+def check_matplotlib() -> None:
+  """Raises UserError where there is no matplotlib, before any work is done."""
+  try:
+    import matplotlib.figure  # noqa: F401
+  except ImportError:
+    raise UserError('--plot needs matplotlib: pip install matplotlib. All else works without it.') from None
+
+
+def plot(trajectory: Trajectory, title: str) -> bytes:
+  """The picture as PNG."""
+  from matplotlib.figure import Figure
+
+  groups = grouped(trajectory.body)
+  # A row for each panel and one below it for its labels; laid out by hand, for matplotlib takes seconds to do it.
+  heights = [*([PANEL, GAP, PANEL, LABELS] * len(groups)), PANEL, TICKS, FEET]
+  height = TOP + sum(heights) + LABELS
+  figure = Figure(figsize=(WIDTH, height), dpi=DPI)
+  grid = figure.add_gridspec(
+    len(heights), COLUMNS, height_ratios=heights, hspace=0, wspace=0.22,
+    left=LEFT / WIDTH, right=1 - LEFT / 4 / WIDTH, top=1 - TOP / height, bottom=LABELS / height,
+  )  # fmt: skip
+  for i, group in enumerate(groups):
+    for j, (name, pair) in enumerate(group.items()):
+      upper = figure.add_subplot(grid[4 * i, j])
+      lower = figure.add_subplot(grid[4 * i + 2, j], sharex=upper)
+      draw_joint(upper, lower, trajectory, name, pair, first=j == 0)
+  draw_power(figure.add_subplot(grid[-3, :]), trajectory)
+  draw_contact(figure.add_subplot(grid[-1, :]), trajectory)
+  figure.suptitle(title, fontsize=16, fontweight='bold', color=INK, x=LEFT / WIDTH, y=1 - 0.15 / height, ha='left')
+  draw_legend(figure, trajectory.body)
+  file = io.BytesIO()
+  figure.savefig(file, format='png', facecolor='white')
+  return file.getvalue()
+
+
+def colour_of(side: str, body: Body) -> str:
+  """The colour of a side: the first of a pair of sides, the second, or neither."""
+  sides = body.robot.symmetry[0] if body.robot.symmetry else ()
+  return COLOURS[sides.index(side) if side in sides else 2]
+
+
+def side_of(name: str, body: Body) -> tuple[str, str]:
+  """A name without its side, and the side."""
+  for side in (side for pair in body.robot.symmetry for side in pair):
+    if side in name.split('_'):
+      return '_'.join(part for part in name.split('_') if part != side), side
+  return name, MIDDLE
+
+
+def grouped(body: Body) -> list[dict[str, Pair]]:
+  """The hinges in rows of the picture: those of the legs first, then all others."""
+  pairs: dict[str, Pair] = {}
+  for i, joint in enumerate(body.joint_names):
+    name, side = side_of(joint, body)
+    pairs.setdefault(name, {})[side] = i
+  legs = [name for name in pairs if any(leg in name for leg in body.robot.legs)]
+  others = [name for name in pairs if name not in legs]
+  return [
+    {name: pairs[name] for name in names[i : i + COLUMNS]}
+    for names in (legs, others)
+    for i in range(0, len(names), COLUMNS)
+  ]
+
+
+def draw_joint(upper: Axes, lower: Axes, trajectory: Trajectory, name: str, pair: Pair, *, first: bool) -> None:
+  """Angles above, torques below, of a joint on both sides."""
+  body, time = trajectory.body, trajectory.time
+  motors = list(body.actuator_dofs)
+  for side, joint in pair.items():
+    colour = colour_of(side, body)
+    upper.plot(time, np.degrees(trajectory.qpos[:, 7 + joint]), color=colour, linewidth=1.3)
+    if 6 + joint in motors:
+      torque = trajectory.torque[:, motors.index(6 + joint)]
+      lower.plot(time, torque, color=colour, linewidth=0.9, drawstyle='steps-post')
+  upper.set_title(name.replace('_', ' '), fontsize=11, fontweight='bold', color=INK, loc='left', pad=4)
+  for axes, kind, unit in ((upper, 'angle', 'degrees'), (lower, 'torque', 'N m')):
+    dress(axes, time)
+    at_least(axes, NO_LESS[kind])
+    axes.axhline(0, color='#999999', linewidth=0.8, zorder=0.9)
+    if first:
+      axes.set_ylabel(f'{kind} [{unit}]')
+  upper.tick_params(labelbottom=False)
+  lower.set_xlabel('time [s]')
+
+
+def draw_power(axes: Axes, trajectory: Trajectory) -> None:
+  """The power of all motors, driving and braking alike, side upon side."""
+  body, size = trajectory.body, np.abs(trajectory.power)
+  sides = [side_of(name, body)[1] for name in body.actuator_names]
+  shown = sorted(set(sides), key=lambda side: (side == MIDDLE, side))
+  parts = [size[:, [i for i, s in enumerate(sides) if s == side]].sum(axis=1) for side in shown]
+  axes.stackplot(
+    trajectory.time, *parts, colors=[colour_of(side, body) for side in shown], step='post', alpha=0.85, linewidth=0
+  )
+  total = size.sum(axis=1)
+  axes.axhline(total.mean(), color=INK, linewidth=1, linestyle=(0, (4, 3)))
+  words = f'power of all motors: mean {total.mean():.1f} W (dashed), peak {total.max():.0f} W'
+  axes.set_title(words, fontsize=11, fontweight='bold', color=INK, loc='left', pad=4)
+  axes.set_ylabel('|torque x speed| [W]')
+  dress(axes, trajectory.time)
+  # A start in mid-air or a fall can ask for a hundred times the rest: it is cut off, and its height is in the title.
+  usual = HEADROOM * np.percentile(total, USUAL)
+  axes.set_ylim(0, max(1.0, usual if total.max() > 2 * usual else 1.05 * total.max()))
+
+
+def draw_contact(axes: Axes, trajectory: Trajectory) -> None:
+  """A bar for each foot while it is on the floor."""
+  body, step = trajectory.body, trajectory.body.control_step
+  feet = body.robot.feet
+  for row, (foot, touching) in enumerate(zip(feet, trajectory.contact.T, strict=True)):
+    bars = [(trajectory.time[a], (b - a) * step) for a, b in runs(touching)]
+    axes.broken_barh(bars, (row - 0.36, 0.72), facecolors=colour_of(side_of(foot, body)[1], body))
+  axes.set_title('feet on the floor', fontsize=11, fontweight='bold', color=INK, loc='left', pad=4)
+  axes.set_yticks(range(len(feet)), [foot.replace('_', ' ') for foot in feet])
+  axes.set_xlabel('time [s]')
+  dress(axes, trajectory.time)
+  axes.set_ylim(len(feet) - 0.4, -0.6)
+  axes.grid(False, axis='y')
+
+
+def draw_legend(figure: Figure, body: Body) -> None:
+  """Which colour is which side."""
+  from matplotlib.lines import Line2D
+
+  sides = [*(body.robot.symmetry[0] if body.robot.symmetry else ()), MIDDLE]
+  lines = [Line2D([], [], color=colour_of(side, body), linewidth=4) for side in sides]
+  figure.legend(
+    lines,
+    sides,
+    loc='upper right',
+    bbox_to_anchor=(1 - LEFT / 4 / WIDTH, 1),
+    borderaxespad=0.2,
+    ncols=len(sides),
+    frameon=False,
+    fontsize=12,
+  )
+
+
+def runs(touching: np.ndarray) -> list[tuple[int, int]]:
+  """Where bool [T] is true: (first, one past the last) of each stretch."""
+  edges = np.flatnonzero(np.diff(np.concatenate([[0], touching.astype(int), [0]])))
+  return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def dress(axes: Axes, time: np.ndarray) -> None:
+  """A quiet frame: pale lines behind, no box, the whole time from edge to edge."""
+  axes.grid(True, color=PALE, linewidth=0.6)
+  axes.set_axisbelow(True)
+  axes.spines[['top', 'right']].set_visible(False)
+  axes.spines[['left', 'bottom']].set_color('#999999')
+  axes.tick_params(labelsize=8, color='#999999', labelcolor=INK)
+  axes.set_xlim(time[0], max(time[-1], time[0] + 1e-3))
+
+
+def at_least(axes: Axes, span: float) -> None:
+  """Widens the vertical range to at least this much, around what is shown."""
+  low, high = axes.get_ylim()
+  spare = max(0.0, span - (high - low)) / 2
+  axes.set_ylim(low - spare, high + spare)

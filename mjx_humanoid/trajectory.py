@@ -1,0 +1,149 @@
+"""Writes a rollout as MJCF keyframes, NumPy and CSV: python -m mjx_humanoid.trajectory <run, policy or name>"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mjx_humanoid._modules import make_callable
+from mjx_humanoid.config_file import parser
+from mjx_humanoid.errors import UserError, command
+
+if TYPE_CHECKING:
+  import argparse
+
+  from mjx_humanoid.media.trajectories import Trajectory
+  from mjx_humanoid.playback.policy import Policy
+
+LIMITS = {'seconds': (0.1, 600), 'every': (1, 100_000)}
+KINDS = ('.xml', '.npz', '.csv', '.png')
+EPILOG = """files, of one deterministic episode that nobody pushes:
+  .xml  the robot's model, which needs no other file, with a keyframe for each control step: time, qpos and qvel at
+        its beginning and the ctrl, in [-1, 1], that is held from there on. In stock MuJoCo, as many steps as the
+        task's control step has lead from each keyframe to the next, to the last bit, on the machine that wrote it.
+        For that, about one control step in two hundred has its controls moved by 1e-12 or a few times that. Start
+        each control step from its keyframe: the controls alone, one after the other, balance nothing for long.
+  .npz  the same for every control step, whatever --every, with torque (ctrl times gear) [N m], power [W], forces and
+        contacts of the feet, sensors, and names; numpy.load reads it.
+  .csv  the same as a table for plotting, with units in its header.
+  .png  joint angles, torques, power and foot contacts over time, with --plot.
+"""
+
+
+@command
+def main(argv: Sequence[str]) -> None:
+  """The command."""
+  arguments = parse(argv)
+  files = outputs(arguments.out, arguments.policy, plot=arguments.plot)
+  from mjx_humanoid.media.render import writable
+  from mjx_humanoid.playback.find import load
+
+  for path in files.values():
+    if path.exists() and not path.is_dir() and not arguments.force:
+      raise UserError(f'{path} exists already; choose another place with --out, or overwrite it with --force.')
+    writable(path)
+  if arguments.plot:
+    from mjx_humanoid.media.plots import check_matplotlib
+
+    check_matplotlib()
+  trajectory, contents = make(load(arguments.policy), arguments)
+  write({files[kind]: content for kind, content in contents.items()})
+  print(summary(trajectory, arguments))
+  print(f'wrote {", ".join(map(str, files.values()))}')
+  print(f'next: python -m mujoco.viewer --mjcf={shlex.quote(str(files[".xml"]))}   (left: Simulation, Key, Load key)')
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+  """The arguments, checked. Raises UserError."""
+  arguments = parser('trajectory', __doc__ or '')
+  arguments.epilog = EPILOG
+  arguments.add_argument('policy', help='a run folder, a policy file or the name of a ready policy')
+  arguments.add_argument(
+    '--out', help='a folder, or where the files go without their endings; by default <name>_trajectory here'
+  )
+  arguments.add_argument('--seconds', type=float, default=10.0, help='of the episode (%(default)s)')
+  arguments.add_argument('--every', type=int, default=1, help='control steps between keyframes (%(default)s)')
+  arguments.add_argument('--seed', type=int, default=0, help='of the start state and of commands (%(default)s)')
+  arguments.add_argument(
+    '--command', type=float, nargs=3, metavar=('FORWARD', 'LEFT', 'TURN'), help='wanted velocity, m/s and rad/s'
+  )
+  arguments.add_argument('--plot', action='store_true', help='a picture too, .png')
+  arguments.add_argument('--force', action='store_true', help='overwrite files that exist')
+  parsed = arguments.parse_args(argv)
+  if parsed.seed < 0:
+    raise UserError(f'--seed={parsed.seed} is out of range: 0 or more.')
+  if parsed.command and not all(abs(x) <= 10 for x in parsed.command):
+    raise UserError(f'--command {parsed.command} is out of range: -10 to 10 m/s and rad/s.')
+  for name, (low, high) in LIMITS.items():
+    if not low <= getattr(parsed, name) <= high:
+      raise UserError(f'--{name}={getattr(parsed, name)} is out of range: {low} to {high}.')
+  return parsed
+
+
+def outputs(out: str | None, policy: str, *, plot: bool) -> dict[str, Path]:
+  """Where each file goes, by its ending."""
+  of = Path(policy).resolve()
+  name = f'{of.name if of.is_dir() else of.stem}_trajectory'
+  base = Path(name if out is None else out)
+  if out is not None and (base.is_dir() or out.endswith(('/', os.sep))):
+    base = base / name
+  elif base.suffix in KINDS:
+    base = base.with_suffix('')
+  return {kind: base.with_name(base.name + kind) for kind in KINDS if plot or kind != '.png'}
+
+
+def make(policy: Policy, arguments: argparse.Namespace) -> tuple[Trajectory, dict[str, bytes]]:
+  """Plays the episode. Returns it, and the contents of its files by their endings."""
+  import numpy as np
+  from rich.console import Console
+
+  from mjx_humanoid.media.keyframes import own_scene, with_keyframes
+  from mjx_humanoid.media.trajectories import to_csv, to_npz, trace
+
+  changes = {'commands': 'fixed', 'command': tuple(arguments.command)} if arguments.command else {}
+  with Console().status(f'{arguments.seconds:g} s of {policy.name}'):
+    scene, text = own_scene(policy, changes)
+    trajectory = trace(scene, policy, arguments.seconds, np.random.default_rng(arguments.seed))
+    contents = {
+      '.xml': with_keyframes(text, trajectory, arguments.every).encode(),
+      '.npz': to_npz(trajectory),
+      '.csv': to_csv(trajectory).encode(),
+    }
+    if arguments.plot:
+      from mjx_humanoid.media.plots import plot
+
+      contents['.png'] = plot(trajectory, policy.name)
+  return trajectory, contents
+
+
+def write(contents: Mapping[Path, bytes]) -> None:
+  """Writes all files, each whole. Raises UserError where one cannot be written, and then leaves none half done."""
+  partials = {path: path.with_name(f'.{path.name}.partial') for path in contents}
+  try:
+    for path, content in contents.items():
+      path.parent.mkdir(parents=True, exist_ok=True)
+      partials[path].write_bytes(content)
+    for path, partial in partials.items():
+      partial.replace(path)
+  except OSError as error:
+    for partial in partials.values():
+      partial.unlink(missing_ok=True)
+    raise UserError(f'the trajectory cannot be written to {path}: {error.strerror or error}.') from error
+
+
+def summary(trajectory: Trajectory, arguments: argparse.Namespace) -> str:
+  """What was recorded, in a line."""
+  steps, every = len(trajectory.time), arguments.every
+  wanted = max(1, round(arguments.seconds / trajectory.body.control_step)) + 1
+  short = '' if steps == wanted else '; there it diverged, and the rest is left out'
+  keys = f'{len(range(0, steps, every))} keyframes'
+  return f'{steps} control steps up to {trajectory.time[-1]:.3f} s, {keys}{short}'
+
+
+make_callable(__name__)
+
+if __name__ == '__main__':
+  main()
