@@ -3,8 +3,8 @@
   python benchmarks/time_to_skill.py --skill=stand --seeds=0,1,2,3,4
 
 Each seed is one run of the command as a user would type it, with its defaults, one after the other,
-in a folder that is deleted afterwards. The card is made by the evaluate command, from other starts
-than those that training judged itself by.
+in a folder that is deleted afterwards (--keep=FOLDER keeps it). The card is made by the evaluate command, from
+other starts than those that training judged itself by.
 """
 
 from __future__ import annotations
@@ -30,11 +30,14 @@ def main() -> None:
   parser.add_argument('--seeds', default='0,1,2,3,4')
   parser.add_argument('--cold', action='store_true', help='start each run with an empty compilation cache')
   parser.add_argument('--episodes', type=int, default=100)
+  parser.add_argument('--keep', type=Path, help='keep the run folders here, as <seed>/<skill>')
   arguments, overrides = parser.parse_known_args()
   runs = []
   for seed in map(int, arguments.seeds.split(',')):
-    with tempfile.TemporaryDirectory() as folder:
-      run = one(arguments.skill, seed, arguments.episodes, Path(folder), overrides, cold=arguments.cold)
+    with tempfile.TemporaryDirectory() as temporary:
+      folder = arguments.keep / str(seed) if arguments.keep else Path(temporary)
+      folder.mkdir(parents=True, exist_ok=True)
+      run = one(arguments.skill, seed, arguments.episodes, folder, overrides, cold=arguments.cold)
     runs.append(run)
     print(
       f'seed {seed}: policy after {run["seconds_to_policy"]:.1f} s, first update after'

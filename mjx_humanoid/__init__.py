@@ -12,6 +12,8 @@ mh.trajectory(policy)         # one episode as arrays
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid import _environment
@@ -27,13 +29,12 @@ _environment.prepare()
 
 
 def __getattr__(name: str) -> Any:
-  """The functions of `api`, imported when they are first asked for, so that commands start fast."""
-  if name == 'UserError':
-    from mjx_humanoid.errors import UserError
+  """The functions of `api`, imported when they are first asked for, so that commands start fast.
 
-    return UserError
-  if name in __all__:
-    from mjx_humanoid import api
-
-    return getattr(api, name)
-  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+  Where a command has the same name its module is given, which can be called like the function.
+  """
+  if name not in __all__:
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+  if importlib.util.find_spec(f'{__name__}.{name}'):
+    return importlib.import_module(f'{__name__}.{name}')
+  return getattr(importlib.import_module(f'{__name__}.{"errors" if name == "UserError" else "api"}'), name)

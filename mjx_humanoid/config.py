@@ -83,6 +83,9 @@ class NetworkConfig:
     True, 'left and right are treated alike, exactly: what is learned on one side holds on the other'
   )
   initial_std: float = setting(0.4, 'standard deviation of the first actions', above=0)
+  final_std: float = setting(
+    0.0, 'the same at the end, falling geometrically in between, whatever pays at the moment (0 = it is learned)', low=0
+  )
 
 
 @dataclass(frozen=True)

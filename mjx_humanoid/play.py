@@ -119,7 +119,11 @@ def make_stages(policies: list[Policy | None], arguments: argparse.Namespace) ->
 
   rng = np.random.default_rng(arguments.seed)
   sampling = rng if arguments.stochastic else None
-  ready = iter(make_stages([policy for policy in policies if policy], changes_of(arguments), sampling))
+  given = [policy for policy in policies if policy]
+  changes = changes_of(arguments)
+  if arguments.compare:  # from one start, whatever each was trained from
+    changes |= {'start': given[0].task.start, 'start_strength': given[0].task.start_strength}
+  ready = iter(make_stages(given, changes, sampling))
   stages = [next(ready) if policy else None for policy in policies]
   template = next(stage for stage in stages if stage)
   return [stage if stage and not arguments.random else random_stage(stage or template, rng) for stage in stages]
@@ -141,8 +145,9 @@ def shoot(stages: list[Stage], arguments: argparse.Namespace, *, software: bool)
   lanes = [[stage] for stage in stages] if arguments.compare else [stages]
   films = []
   for lane in lanes:
-    rng = np.random.default_rng(arguments.seed)  # the same start for all that are compared
-    episodes = [play_chain(lane, rng, arguments.seconds) for _ in range(arguments.episodes)]
+    # A generator for each episode: the same start for all that are compared, however many steps came before.
+    generators = [np.random.default_rng([arguments.seed, i]) for i in range(arguments.episodes)]
+    episodes = [play_chain(lane, rng, arguments.seconds) for rng in generators]
     films.append(film(episodes, look, progress, label=len(stages) > 1))
   return side_by_side(films)
 

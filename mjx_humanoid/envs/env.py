@@ -106,10 +106,10 @@ class Env:
     """
     row_key, age_key, context_key, delay_key, noise_key = jax.random.split(key, 5)
     count, task = self.num_envs, self.task
-    level = jnp.full(count, 1.0 if self.curriculum is none else LOWEST)
+    level = jnp.full(count, 1.0 if self.curriculum is none else LOWEST, jnp.float32)
     start = self._draw(bank, level, row_key)
     ages = jax.random.randint(age_key, (count,), 0, task.episode_steps)
-    context = self._fresh(start, context_key, level)._replace(step=ages)
+    context = task.guide.timed(self._fresh(start, context_key, level)._replace(step=ages))
     state = EnvState(
       context=context,
       obs=self._observe(start.view, context, noise_key),
@@ -205,7 +205,8 @@ class Env:
       position_key, velocity_key = jax.random.split(key)
       angles = noise * jax.random.normal(position_key, view.qpos[:, 7:].shape)
       rates = noise * VELOCITY_NOISE * jax.random.normal(velocity_key, view.qvel.shape)
-      view = view._replace(qpos=view.qpos.at[:, 7:].add(angles), qvel=view.qvel + rates)
+      qpos = jnp.asarray(view.qpos).at[:, 7:].add(angles)
+      view = view._replace(qpos=qpos, qvel=view.qvel + rates)
     return jax.vmap(lambda v, c: self.task.observe(v, self.task.body, c))(view, context)
 
 

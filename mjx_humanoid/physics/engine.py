@@ -131,12 +131,14 @@ def view_states(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> Vi
 def settle(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
   """What becomes of limp robots, motors off, at qpos [N, nq] and qvel [N, nv] after some seconds.
 
-  One that diverges, because it was put into the floor, is replaced by another.
+  One that diverges, because it was put into the floor, is replaced by another. Raises UserError where all do.
   """
   from mjx_humanoid.physics.native import NativeEngine
 
   engine = NativeEngine(model, len(qpos), max(1, round(seconds / model.opt.timestep)))
   _, view = engine.step(engine.init(qpos, qvel), np.zeros((len(qpos), model.nu)))
   good = np.flatnonzero(np.isfinite(view.qpos).all(axis=1) & (np.abs(view.qvel).max(axis=1) < MAX_SETTLED))
+  if not len(good):
+    raise UserError(f'physics diverged in all {len(qpos)} start states that were to come to rest.')
   rows = np.where(np.isin(np.arange(len(qpos)), good), np.arange(len(qpos)), good[0])
   return view.qpos[rows].astype(np.float64), view.qvel[rows].astype(np.float64)

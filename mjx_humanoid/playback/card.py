@@ -52,6 +52,11 @@ def judge(
   return summary, paths
 
 
+def pushed(force: float) -> dict[str, Any]:
+  """Settings of a task in which somebody pushes with this force [N] for 0.2 s, every 4 s."""
+  return {'pushes': 'force', 'push_force': (force, force), 'push_duration': 0.2, 'push_interval': 4.0}
+
+
 def judge_policy(policy: Policy, scene: Scene, episodes: int, seed: int) -> dict[str, Any]:
   """The card of a policy's deterministic actions."""
   return judge(scene, policy, episodes, seed)[0]

@@ -27,6 +27,7 @@ class Card:
 
 CARDS: Registry[Card] = Registry('report card')
 STANDING = {'start': 'standing', 'start_strength': 1.0, 'termination': 'fallen', 'pushes': 'none', 'randomization': {}}
+STAYING = {**STANDING, 'commands': 'fixed', 'command': (0.0, 0.0, 0.0)}  # also for those who could walk away
 
 
 def _card(name: str, card: Card) -> None:
@@ -95,7 +96,7 @@ def follows(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
 
 _card(
   'stand',
-  Card('20 s on its feet, mean height within 5 cm of standing, drift below 0.5 m', 20.0, stands, STANDING, upright),
+  Card('20 s on its feet, mean height within 5 cm of standing, drift below 0.5 m', 20.0, stands, STAYING, upright),
 )
 _card(
   'stand_robust',
@@ -104,7 +105,7 @@ _card(
     20.0,
     stands,
     {
-      **STANDING,
+      **STAYING,
       'pushes': 'force',
       'push_force': (150.0, 150.0),
       'push_duration': 0.2,
@@ -120,7 +121,7 @@ _card(
     'on both knees within 3 s, upright, nothing else but feet on the floor, held to 20 s',
     20.0,
     kneels,
-    {**STANDING, 'termination': 'collapsed'},
+    {**STAYING, 'termination': 'collapsed'},
     kneeling,
   ),
 )
@@ -140,7 +141,7 @@ _card(
     'from any lying pose to standing height within 5 s, kept to 12 s',
     12.0,
     gets_up,
-    {**STANDING, 'start': 'fallen', 'termination': 'never'},
+    {**STAYING, 'start': 'fallen', 'termination': 'never'},
     upright,
   ),
 )

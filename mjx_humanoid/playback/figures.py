@@ -17,19 +17,21 @@ Figures = dict[str, np.ndarray]
 
 GRAVITY = 9.81  # m/s^2
 STRIDE = 1.0  # s, that velocities and headings are averaged over: within a stride both sway
+GOING = 0.1  # m/s, below which a robot stays where it is
 SETTLING = 2.0  # s, after which a gait counts as steady
 
 
 def measure(paths: Trajectories, body: Body) -> Figures:
   """The figures of each episode, [N] each."""
   alive = ~np.logical_or.accumulate(paths.terminated, axis=1)
-  return {
-    **_survival(paths, body, alive),
-    **_posture(paths, body, alive),
-    **_motion(paths, body, alive),
-    **_gait(paths, body, alive),
-    **_economy(paths, body, alive),
-  }
+  with np.errstate(over='ignore', invalid='ignore'):  # of worlds that have diverged, and so ended
+    return {
+      **_survival(paths, body, alive),
+      **_posture(paths, body, alive),
+      **_motion(paths, body, alive),
+      **_gait(paths, body, alive),
+      **_economy(paths, body, alive),
+    }
 
 
 def _survival(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
@@ -56,15 +58,16 @@ def _motion(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
   velocity = body.sensor(views, 'com_vel')[..., :2]
   along = resolve_along(velocity, contexts.heading)
   aside = resolve_along(path, heading_of(paths.start.qpos)[:, None])[..., 1]
-  off = resolve_along(contexts.heading, heading_of(views.qpos))
-  astray = np.degrees(np.arctan2(off[..., 1], off[..., 0]))
   steps = round(STRIDE / body.control_step)
+  # Directions are averaged as vectors: the mean of 179 and -179 degrees is 180, not 0.
+  off = smoothed(resolve_along(contexts.heading, heading_of(views.qpos)), steps)
+  astray = np.degrees(np.arctan2(off[..., 1], off[..., 0]))
   error = smoothed(along - contexts.command[..., :2], steps)
   turning = smoothed(body.sensor(views, 'torso_angvel')[..., 2] - contexts.command[..., 2], steps)
   return {
     'drift': most(np.linalg.norm(path, axis=-1), alive),
     'sideways': most(np.abs(aside), alive),
-    'heading_error': most(np.abs(smoothed(astray, steps)), alive),
+    'heading_error': most(np.abs(astray), alive),
     'speed': mean(np.linalg.norm(velocity, axis=-1), alive),
     'forward_speed': mean(along[..., 0], after(alive, SETTLING, body)),
     'velocity_error': mean(np.linalg.norm(error, axis=-1), alive),
@@ -91,8 +94,8 @@ def _economy(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
   return {
     'mean_torque': mean(torque.mean(axis=-1), alive),
     'mean_power': power,
-    # Mechanical, of the motors, per weight and distance; of a robot that stays where it is it says nothing.
-    'cost_of_transport': power / (body.total_mass * GRAVITY * np.maximum(speed, 1e-2)),
+    # Mechanical, of the motors, per weight and distance; 0 for a robot that stays where it is.
+    'cost_of_transport': np.where(speed > GOING, power / (body.total_mass * GRAVITY * np.maximum(speed, GOING)), 0.0),
   }
 
 

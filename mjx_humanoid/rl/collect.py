@@ -88,11 +88,12 @@ class HostCollector:
       The carry, and transitions and metrics as one entry a step, for `stack` inside the update.
     """
     engine, state, physics = self._env.engine, carry.env, carry.physics
-    key, state, choice = self._first(learner, state, carry.key)
+    # The state after the last step is carried on as it was before it acted: the next batch acts first thing.
+    key, acted, choice = self._first(learner, state, carry.key)
     transitions, metrics = [], []
     for _ in range(self._algorithm.unroll_length):
       physics, view = engine.step(physics, *jax.tree.map(np.asarray, choice[1]))
-      key, state, out, transition, choice = self._between(learner, state, bank, view, choice, key)
+      key, state, acted, out, transition, choice = self._between(learner, acted, bank, view, choice, key)
       physics = engine.write(physics, np.asarray(out[0]), out[1], out[2])
       transitions.append(transition)
       metrics.append(out[3])
@@ -106,13 +107,13 @@ class HostCollector:
 
   def _advance_and_act(
     self, learner: Any, state: Any, bank: Any, view: Any, choice: Choice, key: Key
-  ) -> tuple[Key, Any, tuple[Array, Array, Array, Metrics], Transition, Choice]:
+  ) -> tuple[Key, Any, Any, tuple[Array, Array, Array, Metrics], Transition, Choice]:
     key, env_key = jax.random.split(key)
     before = state.obs
     state, out = self._env.advance(state, bank, view, env_key)
     transition = Transition(before, choice[0], out.reward, out.terminated, out.truncated, out.next_obs, choice[2])
-    key, state, choice = self._act(learner, state, key)
-    return key, state, (out.reset, out.qpos, out.qvel, out.metrics), transition, choice
+    key, acted, choice = self._act(learner, state, key)
+    return key, state, acted, (out.reset, out.qpos, out.qvel, out.metrics), transition, choice
 
 
 def stack(transitions: list[Transition], metrics: list[Metrics]) -> tuple[Transition, Metrics]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
@@ -112,13 +114,14 @@ class PPO:
     last_epoch = jax.tree.map(lambda x: x[-minibatches:].mean(), metrics)
     averaged = jax.tree.map(jnp.mean, metrics)
     averaged |= {'skipped': metrics['skipped'].sum(), 'kl': last_epoch['kl'], 'learning_rate': rate, **value_metrics}
+    timesteps = learner.timesteps + size
     learner = Learner(
-      params=params,
+      params=self._explore(params, timesteps),
       opt_state=opt_state,
       # Statistics move after the update, so that it sees what the actions were chosen by.
       normalizer=self._observe_all(learner.normalizer, batch.obs),
       learning_rate=self._adapted(rate, last_epoch['kl']),
-      timesteps=learner.timesteps + size,
+      timesteps=timesteps,
     )
     return learner, averaged
 
@@ -126,6 +129,7 @@ class PPO:
     """The clipped objective, the value loss and the entropy bonus of one minibatch [N]."""
     hyper = self.hyper
     mean, log_std = self._policy(params, batch.obs)
+    log_std = jax.lax.stop_gradient(log_std) if self.network.final_std else log_std
     value = self._value(params, batch.obs)
     advantage = batch.advantage
     if hyper.normalize_advantages:
@@ -170,6 +174,8 @@ class PPO:
         f'config.init_from: that policy has layers {given} for {actor.kernels[0].shape[0]} observations, this training'
         f' {wanted} for {self.observation_size}; set config.network.policy_layers={given} and the same observations.'
       )
+    if not self.hyper.normalize_observations and (np.any(actor.mean) or np.any(np.asarray(actor.std) != 1)):
+      raise UserError('config.init_from: set config.ppo.normalize_observations=True, as that policy is.')
     if (actor.mirror is None) != (self.mirror is None):
       raise UserError(f'config.init_from: set config.network.symmetric={actor.mirror is not None}, as that policy is.')
     for layer, kernel, bias in zip(own, actor.kernels, actor.biases, strict=True):
@@ -195,6 +201,15 @@ class PPO:
       return learner.learning_rate
     progress = jnp.clip(learner.timesteps / self.total_timesteps, 0.0, 1.0)
     return self.hyper.learning_rate * (1 - (1 - LINEAR_END) * progress)
+
+  def _explore(self, params: Any, timesteps: Array) -> Any:
+    """The parameters, with the noise of the actions as it is scheduled; untouched where it is learned."""
+    first, last = self.network.initial_std, self.network.final_std
+    if not last:
+      return params
+    progress = jnp.clip(timesteps / self.total_timesteps, 0.0, 1.0)
+    log_std = (1 - progress) * math.log(first) + progress * math.log(last)
+    return params | {'log_std': jnp.full_like(params['log_std'], log_std)}
 
   def _adapted(self, rate: Array, kl: Array) -> Array:
     if self.hyper.lr_schedule != 'adaptive':

@@ -21,9 +21,9 @@ Arrays = dict[str, np.ndarray]
 
 
 def flatten(tree: Any) -> Arrays:
-  """Every array of a tree by its path."""
+  """Every array of a tree by its path, but those without elements, which Orbax does not store."""
   leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
-  return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+  return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves if np.size(leaf)}
 
 
 def unflatten(template: Any, arrays: Arrays, source: Path) -> Any:
@@ -32,8 +32,9 @@ def unflatten(template: Any, arrays: Arrays, source: Path) -> Any:
   Raises:
     UserError: names or shapes differ, so the arrays are of another task, network or algorithm.
   """
-  leaves, structure = jax.tree_util.tree_flatten_with_path(template)
-  shapes = {jax.tree_util.keystr(path): np.shape(leaf) for path, leaf in leaves}
+  paths, structure = jax.tree_util.tree_flatten_with_path(template)
+  leaves = {jax.tree_util.keystr(path): leaf for path, leaf in paths}
+  shapes = {name: np.shape(leaf) for name, leaf in leaves.items() if np.size(leaf)}
   found = {name: array.shape for name, array in arrays.items()}
   if different := sorted(n for n in shapes.keys() | found.keys() if shapes.get(n) != found.get(n)):
     name = different[0]
@@ -41,7 +42,7 @@ def unflatten(template: Any, arrays: Arrays, source: Path) -> Any:
       f'the checkpoint {source} is of another task, network or algorithm: {name} is'
       f' {found.get(name, "absent")} there and {shapes.get(name, "absent")} here.'
     )
-  return jax.tree_util.tree_unflatten(structure, [arrays[name] for name in shapes])
+  return jax.tree_util.tree_unflatten(structure, [arrays.get(name, leaf) for name, leaf in leaves.items()])
 
 
 @dataclass

@@ -6,7 +6,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -32,6 +32,7 @@ REPORT_FILE = 'report.json'
 CARD_SEED = 20_000  # starts of report cards differ from those of any training seed below this
 
 OnVideo = Callable[[Policy, int], None]  # called with the policy and the environment step
+OnMetrics = Callable[[int, Mapping[str, float]], None]  # called with the environment step and what was measured
 
 
 class StopRequest:
@@ -67,6 +68,7 @@ class Loop:
   folder: Path
   on_video: OnVideo | None = None
   started: float = field(default_factory=time.time)  # of the process, for the report
+  on_metrics: OnMetrics | None = None
 
   def __post_init__(self) -> None:
     config = self.setup.config
@@ -143,6 +145,8 @@ class Loop:
     if values.get('skipped'):
       progress.say(f'{values["skipped"]:.0f} minibatches gave no finite gradient at step {done:,}; they were left out.')
     progress.update(done, values)
+    if self.on_metrics:
+      self.on_metrics(done, values)
 
   def _judge(self, policy: Policy, done: int) -> dict[str, Any]:
     config = self.setup.config

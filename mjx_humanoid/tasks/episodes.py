@@ -24,7 +24,7 @@ JOINT_VELOCITY_NOISE = 0.1  # rad/s
 OFF_BALANCE = 0.85  # of standing height
 COLLAPSED = 0.3
 
-# Fallen states: rotations of a robot that lies prone, supine, on its left and on its right side.
+# Fallen states: rotations of a robot that lies prone, supine, on its right and on its left side.
 HALF = 0.5**0.5
 LYING = np.array([[HALF, 0, HALF, 0], [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [HALF, -HALF, 0, 0]])
 DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
@@ -115,8 +115,9 @@ def make_start(name: str) -> StartFn:
   try:
     with np.load(name, allow_pickle=False) as file:
       poses = np.asarray(file['qpos'], np.float64)
-  except (OSError, ValueError, KeyError, BadZipFile) as error:
-    raise UserError(f'{name} is not a pose file, an .npz with an array qpos [K, nq]: {error}') from None
+  except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile) as error:
+    detail = str(error).split('. ')[0].split('\n')[0]
+    raise UserError(f'{name} is not a pose file, an .npz with an array qpos [K, nq]: {detail}') from None
 
   def from_file(
     body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn

@@ -60,7 +60,7 @@ class Guide:
     step = xp.zeros(qpos.shape[:-1], dtype=xp.int32)
     last = xp.zeros((*qpos.shape[:-1], action_size), dtype=xp.float32)
     command = self._draw(uniform, level)
-    return self._timed(Context(step, last, command, heading_of(qpos), qpos[..., :2], step * 0.0, step * 0.0))
+    return self.timed(Context(step, last, command, heading_of(qpos), qpos[..., :2], step * 0.0, step * 0.0))
 
   def advance(self, context: Context, last_action: Array, uniform: Array, level: Array | float = 1.0) -> Context:
     """The context one control step later; a new command where one is due."""
@@ -71,19 +71,20 @@ class Guide:
     ahead = turn(context.heading, context.command[..., 2:] * self.control_step)
     place = context.place + rotate(context.command[..., :2], context.heading) * self.control_step
     following = context._replace(step=step, last_action=last_action, command=command, heading=ahead, place=place)
-    return self._timed(following)
+    return self.timed(following)
 
-  def _draw(self, uniform: Array, level: Array | float) -> Array:
-    xp = uniform.__array_namespace__()
-    return self.draw(self.config, uniform) * xp.asarray(level)[..., None]
-
-  def _timed(self, context: Context) -> Context:
+  def timed(self, context: Context) -> Context:
+    """The context with the clock of its step, and the gait that its command asks for."""
     xp = context.command.__array_namespace__()
     strides = context.step * xp.asarray(self.config.gait_frequency * self.control_step, dtype=xp.float32)
     moving = xp.abs(context.command).max(axis=-1) > MOVING
     duty = self.config.gait_duty if self.config.gait_frequency else 1.0
     duty = xp.where(moving, xp.asarray(duty, dtype=xp.float32), xp.asarray(1.0, dtype=xp.float32))
     return context._replace(phase=strides % 1.0, duty=duty)
+
+  def _draw(self, uniform: Array, level: Array | float) -> Array:
+    xp = uniform.__array_namespace__()
+    return self.draw(self.config, uniform) * xp.asarray(level)[..., None]
 
 
 def make_guide(config: TaskConfig, control_step: float) -> Guide:

@@ -36,9 +36,15 @@ def by_kick(force: Array, seconds: float, mass: float, first: Array) -> tuple[Ar
   return None, force * first[..., None] * (seconds / mass)
 
 
+@PUSHES.register('lift')
+def by_lift(force: Array, seconds: float, mass: float, first: Array) -> tuple[Array | None, Array | None]:
+  """A helping hand: a steady upward pull on the torso that fades as the curriculum rises, and is gone at its end."""
+  return force, None
+
+
 @dataclass(frozen=True, eq=False)
 class Pusher:
-  """Pushes of one task. The last push_duration of every push_interval is a push."""
+  """Pushes of one task. The last push_duration of every push_interval is a push; a lift lasts."""
 
   config: TaskConfig
   control_step: float  # s
@@ -70,6 +76,9 @@ class Pusher:
     """
     xp = uniform.__array_namespace__()
     low, high = self.config.push_force
+    if self.apply is by_lift:
+      pull = (1 - strength) * high + uniform[..., 0] * 0
+      return xp.stack([0 * pull, 0 * pull, pull], axis=-1).astype(xp.float32)
     size = (low + (high - low) * uniform[..., 0]) * strength
     angle = 2 * math.pi * uniform[..., 1]
     new = xp.stack([size * xp.cos(angle), size * xp.sin(angle), 0 * size], axis=-1)

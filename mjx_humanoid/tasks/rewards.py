@@ -103,11 +103,11 @@ def balance(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def velocity(view: View, body: Body, context: Context) -> Array:
-  """Centre of mass moving as commanded, forward and sideways: half for about 0.25 m/s, half for the way there."""
+  """Centre of mass moving as commanded, forward and sideways: half for about 0.2 m/s, half for the way there."""
   error = heading_velocity(view, body, context) - context.command[:2]
   # The linear half reaches from standing to the command, so that the first steps on the way pay already.
   distance = jnp.linalg.norm(error) / (0.3 + jnp.linalg.norm(context.command[:2]))
-  return 0.5 * gaussian(error, 0.25) + 0.5 * jnp.maximum(1.0 - distance, 0.0)
+  return 0.5 * gaussian(error, 0.2) + 0.5 * jnp.maximum(1.0 - distance, 0.0)
 
 
 @TERMS.register()
@@ -253,7 +253,7 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
       'height': 0.05,
       'arms': 0.1,
       'slip': -0.05,
-      'energy': -0.1,
+      'energy': -0.15,
       'action_rate': -0.02,
     },
   ),
@@ -267,6 +267,21 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
       'arms': 0.1,
       'slip': -0.02,
       'energy': -0.03,
+      'action_rate': -0.02,
+    },
+  ),
+  'follow': (
+    'Follow commands on foot: forward, sideways and turning; stand still where none is given.',
+    {
+      'velocity': 0.5,
+      'turning': 0.05,
+      'heading': 0.15,
+      'gait': 0.15,
+      'clearance': 0.05,
+      'upright': 0.05,
+      'arms': 0.1,
+      'slip': -0.05,
+      'energy': -0.05,
       'action_rate': -0.02,
     },
   ),

@@ -1,0 +1,66 @@
+"""Writes a policy as ONNX, safetensors or npz: python -m mjx_humanoid.export <run, policy or name> --format=onnx
+
+onnx         an ONNX graph with everything in it, and the robot's model beside it as .xml: any ONNX runtime plays it
+safetensors  the portable policy file: the one format that this package itself loads
+npz          the same numbers for numpy.load, with a description as JSON under the name 'metadata'
+
+ONNX and npz files are for elsewhere: play, evaluate and train take safetensors only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mjx_humanoid._modules import make_callable
+from mjx_humanoid.config_file import parser
+from mjx_humanoid.errors import command
+
+if TYPE_CHECKING:
+  import argparse
+
+FORMATS = ('onnx', 'safetensors', 'npz')
+NEXT = {
+  'onnx': 'python examples/play_onnx.py {out}   # of the repository; needs mujoco, numpy and onnxruntime alone',
+  'safetensors': 'python -m mjx_humanoid.play {out}',
+  'npz': "numpy.load('{out}') has the arrays; this package plays .safetensors only",
+}
+
+
+@command
+def main(argv: Sequence[str]) -> None:
+  """The command."""
+  arguments = parse(argv)
+  from mjx_humanoid.playback.find import load
+  from mjx_humanoid.playback.formats import export
+
+  policy = load(arguments.policy)
+  out = Path(arguments.out) if arguments.out else default_path(arguments.policy, arguments.format)
+  files, tried = export(policy, arguments.format, out, force=arguments.force)
+  print(f'wrote {" and ".join(map(str, files))}')
+  if tried:
+    print(tried)
+  print(f'next: {NEXT[arguments.format].format(out=out)}')
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+  """The arguments. Raises UserError."""
+  arguments = parser('export', __doc__ or '')
+  arguments.add_argument('policy', help='a run folder, a policy file or the name of a ready policy')
+  arguments.add_argument('--format', choices=FORMATS, default='onnx', help='of the file (%(default)s)')
+  arguments.add_argument('--out', help='the file; by default named after the policy, in the current folder')
+  arguments.add_argument('--force', action='store_true', help='replace files that exist')
+  return arguments.parse_args(argv)
+
+
+def default_path(reference: str, kind: str) -> Path:
+  """A file in the current folder that is named after the run or the policy."""
+  path = Path(reference).resolve()
+  return Path(f'{path.name if path.is_dir() else path.stem}.{kind}')
+
+
+make_callable(__name__)
+
+if __name__ == '__main__':
+  main()

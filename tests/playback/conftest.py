@@ -1,0 +1,25 @@
+"""What tests of exported policies share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def policy(make_policy):
+  """Small and random, for the default task."""
+  return make_policy()
+
+
+@pytest.fixture
+def observations():
+  """observations(policy, n) -> like those of training, some elements so far out that they are clipped."""
+
+  def draw(policy, n):
+    rng = np.random.default_rng(5)
+    deviations = rng.normal(size=(n, policy.observation_size))
+    deviations[rng.random(deviations.shape) < 0.05] *= 20
+    return (policy.mean + policy.std * deviations).astype(np.float32)
+
+  return draw

@@ -1,0 +1,215 @@
+"""Protects the export command and the example that plays its file without this package."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import pytest
+
+from mjx_humanoid.config import resolve
+from mjx_humanoid.config_file import config_names, load_config
+from mjx_humanoid.export import FORMATS, NEXT, main
+from mjx_humanoid.physics.engine import view_states
+from mjx_humanoid.playback import formats
+from mjx_humanoid.playback.find import READY
+from mjx_humanoid.playback.policy import Policy, load_policy
+from mjx_humanoid.playback.rollout import make_scene
+from mjx_humanoid.tasks.guide import DRAWS
+
+EXAMPLE = Path(__file__).resolve().parent.parent / 'examples' / 'play_onnx.py'
+BLOCKED = ('jax', 'jaxlib', 'flax', 'brax', 'optax', 'mjx_humanoid')
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+  """A run with a policy, as far as this command cares; its name has a dot."""
+  folder = tmp_path / 'runs' / 'v1.2'
+  folder.mkdir(parents=True)
+  shutil.copy(READY / 'stand.safetensors', folder / 'policy.safetensors')
+  return folder
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+  """An empty folder to work in."""
+  (tmp_path / 'here').mkdir()
+  monkeypatch.chdir(tmp_path / 'here')
+  return tmp_path / 'here'
+
+
+def names(folder):
+  return sorted(path.name for path in folder.iterdir())
+
+
+def test_onnx_and_the_model_beside_it(here, capsys):
+  pytest.importorskip('onnx')
+  pytest.importorskip('onnxruntime')
+  main(['stand'])
+  assert names(here) == ['stand.onnx', 'stand.xml']
+  out = capsys.readouterr().out.splitlines()
+  assert out[0] == 'wrote stand.onnx and stand.xml'
+  assert out[1].startswith('tried in onnxruntime on 256 observations: no action differs by more than ')
+  assert out[2].startswith('next: python examples/play_onnx.py stand.onnx')
+
+
+def test_npz(here, run_folder, capsys):
+  main([str(run_folder), '--format=npz'])
+  assert names(here) == ['v1.2.npz']
+  with np.load(here / 'v1.2.npz', allow_pickle=False) as file:
+    assert json.loads(str(file['metadata']))['robot'] == 'humanoid'
+  assert "next: numpy.load('v1.2.npz')" in capsys.readouterr().out
+
+
+def test_safetensors_of_a_policy_file(here, run_folder, capsys):
+  main([str(run_folder / 'policy.safetensors'), '--format=safetensors', '--out=new/mine.safetensors'])
+  loaded, original = load_policy(here / 'new' / 'mine.safetensors'), load_policy(run_folder / 'policy.safetensors')
+  assert (loaded.task, loaded.info) == (original.task, original.info)
+  np.testing.assert_array_equal(loaded.kernels[0], original.kernels[0])
+  assert capsys.readouterr().out.splitlines() == [
+    'wrote new/mine.safetensors',
+    'next: python -m mjx_humanoid.play new/mine.safetensors',
+  ]
+
+
+def test_the_formats_offered_are_those_there_are():
+  assert FORMATS == tuple(formats.FORMATS) == tuple(NEXT)
+
+
+def test_help_says_that_only_safetensors_are_played(capsys):
+  with pytest.raises(SystemExit):
+    main(['--help'])
+  assert 'play, evaluate and train take safetensors only' in capsys.readouterr().out
+
+
+MISTAKES = {
+  'no policy': ([], 'policy'),
+  'unknown format': (['stand', '--format=onxx'], "choose from 'onnx', 'safetensors', 'npz'"),
+  'unknown policy': (['stnad'], "Did you mean 'stand'?"),
+  'a file that does not exist': (['none.safetensors'], 'there is no policy file or run'),
+  'a folder that is no run': (['EMPTY'], 'holds no policy.safetensors'),
+  'a file that is no policy': (['README'], 'is not a readable policy file'),
+  'another suffix': (['stand', '--out=stand.pt'], 'is written as .onnx'),
+  'an unknown option': (['stand', '--opset=9'], '--opset'),
+}
+
+
+@pytest.mark.parametrize('case', MISTAKES)
+def test_a_mistake_is_one_line_and_no_file(case, here, tmp_path, user_error):
+  (tmp_path / 'empty').mkdir()
+  (tmp_path / 'README').write_text('not a policy')
+  arguments, words = MISTAKES[case]
+  places = {'EMPTY': tmp_path / 'empty', 'README': tmp_path / 'README'}
+  assert words in user_error(main, [places.get(a, a) for a in arguments])
+  assert names(here) == []
+
+
+def test_nothing_is_overwritten_without_force(here, user_error):
+  (here / 'stand.npz').write_text('precious')
+  message = user_error(main, ['stand', '--format=npz'])
+  assert message == 'stand.npz exists already: give another --out=..., or --force (in Python force=True) to replace it.'
+  assert (here / 'stand.npz').read_text() == 'precious'
+  main(['stand', '--format=npz', '--force'])
+  assert names(here) == ['stand.npz']
+  assert (here / 'stand.npz').stat().st_size > 10_000
+
+
+def test_without_onnx_it_is_one_line(here, user_error, monkeypatch):
+  monkeypatch.setitem(sys.modules, 'onnx', None)
+  message = user_error(main, ['stand'])
+  assert message == "ONNX export needs the extra onnx: pip install 'mjx_humanoid[onnx]'"
+  assert names(here) == []
+
+
+# The example
+
+
+@pytest.fixture
+def example():
+  """The example as a module."""
+  pytest.importorskip('onnxruntime')
+  spec = importlib.util.spec_from_file_location('play_onnx', EXAMPLE)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+def test_the_example_plays_the_ready_policy_without_this_package_or_jax(here, tmp_path, run_python):
+  pytest.importorskip('onnx')
+  pytest.importorskip('onnxruntime')
+  main(['stand'])
+  for name in BLOCKED:
+    (tmp_path / 'blocked' / name).mkdir(parents=True)
+    (tmp_path / 'blocked' / name / '__init__.py').write_text(f'raise ImportError("{name} was imported")\n')
+  environment = {**os.environ, 'PYTHONPATH': str(tmp_path / 'blocked')}
+  for name in BLOCKED:
+    assert f'{name} was imported' in run_python('-c', f'import {name}', env=environment).stderr
+  result = run_python(EXAMPLE, 'stand.onnx', '--seconds=2', env=environment)
+  assert result.returncode == 0, result.stderr
+  found = re.search(r'after 2\.0 s the torso is ([\d.]+) m high and ([\d.]+) m from the start', result.stdout)
+  height, distance = map(float, found.groups())
+  assert height == pytest.approx(1.282, abs=0.05)
+  assert distance < 0.5
+
+
+def test_the_example_imports_numpy_mujoco_and_onnxruntime_alone():
+  imported = set(re.findall(r'^\s*(?:import|from) ([a-z_]+)', EXAMPLE.read_text(), re.MULTILINE))
+  assert imported - sys.stdlib_module_names == {'mujoco', 'numpy', 'onnxruntime'}
+
+
+def task_of(config):
+  """Of a ready config, with a command that moves and turns."""
+  task = resolve(load_config(config)).task
+  return dataclasses.replace(task, commands='fixed', command=(0.8, -0.3, 0.5))
+
+
+@pytest.mark.parametrize('config', config_names())
+def test_the_example_sees_what_the_package_shows(config, example):
+  """In random states, over a few control steps of every ready config."""
+  task = task_of(config)
+  scene, rng = make_scene(task), np.random.default_rng(0)
+  about = {'observations': task.observations, 'task': vars(task), 'control_step': scene.body.control_step}
+  data = mujoco.MjData(scene.model)
+  zeros = np.zeros((1, DRAWS))
+  context = scene.guide.start(scene.model.qpos0[None].astype(np.float32), scene.body.nu, zeros)
+  heading, place = 1 + 0j, 0j
+  for step in range(20):
+    data.qpos[:], data.qvel[:] = rng.normal(size=scene.model.nq), rng.normal(size=scene.model.nv)
+    data.qpos[3:7] /= np.linalg.norm(data.qpos[3:7])
+    shown = scene.observe(view_states(scene.model, data.qpos[None], data.qvel[None]), scene.body, context)[0]
+    seen = example.observe(data, about, step, np.array(task.command), heading, place)
+    np.testing.assert_allclose(seen, shown, atol=1e-5)
+    context = scene.guide.advance(context, np.zeros((1, scene.body.nu), np.float32), zeros)
+    heading, place = example.moved(heading, place, task.command, scene.body.control_step)
+
+
+@pytest.mark.parametrize('config', config_names())
+def test_the_example_plays_a_policy_of_every_ready_config(config, example, here, monkeypatch, capsys):
+  pytest.importorskip('onnx')
+  task = task_of(config)
+  scene = make_scene(task)
+  sizes = {'joint_positions': 25, 'joint_velocities': 27, 'heading_error': 2, 'place_error': 2, 'gait_phase': 2}
+  size = sum({**sizes, 'command': 3}[name] for name in task.observations)
+  policy = Policy(
+    kernels=(np.full((size, scene.body.nu), 0.01, np.float32),),
+    biases=(np.zeros(scene.body.nu, np.float32),),
+    log_std=np.zeros(scene.body.nu, np.float32),
+    mean=np.zeros(size, np.float32),
+    std=np.ones(size, np.float32),
+    activation='elu',
+    task=task,
+    info={'name': config},
+  )
+  formats.export(policy, 'onnx', here / 'p.onnx')
+  monkeypatch.setattr(sys, 'argv', ['play_onnx.py', 'p.onnx', '--seconds=0.1', '--command', '1', '0', '0.5'])
+  example.main()
+  height = float(re.search(r'the torso is ([\d.]+) m high', capsys.readouterr().out).group(1))
+  assert (height < 0.3) == (task.start == 'fallen')
