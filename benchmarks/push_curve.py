@@ -21,7 +21,7 @@ def main() -> None:
   parser.add_argument('policies', nargs='+', help='runs, policy files or ready policies')
   parser.add_argument('--episodes', type=int, default=100)
   arguments = parser.parse_args()
-  from mjx_humanoid.playback.card import judge
+  from mjx_humanoid.playback.card import judge, pushed
   from mjx_humanoid.playback.find import load
   from mjx_humanoid.playback.rollout import make_scene
 
@@ -32,8 +32,7 @@ def main() -> None:
     scene = make_scene(dataclasses.replace(policy.task, card=card))
     curve = []
     for force in FORCES:
-      push = {'pushes': 'force', 'push_force': (force, force), 'push_duration': 0.2, 'push_interval': 4.0}
-      summary, _ = judge(scene, policy, arguments.episodes, 4321, **push)
+      summary, _ = judge(scene, policy, arguments.episodes, 4321, **pushed(force))
       curve.append({'force': force, 'survival_rate': summary['survival_rate'], 'success_rate': summary['success_rate']})
       print(f'{policy.name} {force:4d} N: {summary["survival_rate"]:.0%} survive, {summary["success_rate"]:.0%} pass')
     curves[policy.name] = curve

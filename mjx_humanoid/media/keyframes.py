@@ -10,27 +10,11 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid.media.trajectories import Trajectory
-from mjx_humanoid.physics.model import CONVERGED, build_spec
+from mjx_humanoid.physics.model import self_contained_xml
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Scene, change_task, check_fit, make_scene
-from mjx_humanoid.types import Robot
 
 END = '</mujoco>'
-
-
-def model_text(robot: Robot) -> str:
-  """The completed model with playback's converged solver and without keyframes, as MJCF.
-
-  As it was written, that is before the compiler turns lengths and angles into numbers that no six digits hold:
-  the model that the text compiles to is then the same to the last bit.
-  """
-  spec = build_spec(robot)
-  spec.option.iterations, spec.option.ls_iterations = CONVERGED
-  for key in list(spec.keys):
-    spec.delete(key)
-  spec.compiler.savecompiled = spec.compiler.savecanonical = False
-  spec.compile()
-  return str(spec.to_xml())
 
 
 def own_scene(policy: Policy, changes: Mapping[str, Any]) -> tuple[Scene, str]:
@@ -44,7 +28,7 @@ def own_scene(policy: Policy, changes: Mapping[str, Any]) -> tuple[Scene, str]:
   """
   scene = make_scene(policy.task)
   check_fit(policy, scene)
-  text = model_text(scene.body.robot)
+  text = self_contained_xml(scene.body.robot, keyframes=False)
   scene = change_task(scene, {'pushes': 'none', 'randomization': {}, **changes})
   return dataclasses.replace(scene, model=mujoco.MjModel.from_xml_string(text)), text
 

@@ -51,6 +51,32 @@ def build_model(robot: Robot, *, converged: bool = False) -> mujoco.MjModel:
   return model
 
 
+def self_contained_xml(robot: Robot, *, keyframes: bool = True) -> str:
+  """The completed model with a converged solver, as one MJCF text that needs no other file.
+
+  As it was written, and not as the compiler turns it into numbers that no six digits hold: what the text compiles to
+  is the model of report cards to the last bit.
+
+  Args:
+    keyframes: keep those of the robot's own file.
+
+  Raises:
+    UserError: the model refers to other files.
+  """
+  spec = build_spec(robot)
+  spec.option.iterations, spec.option.ls_iterations = CONVERGED
+  for key in [] if keyframes else list(spec.keys):
+    spec.delete(key)
+  spec.compiler.savecompiled = spec.compiler.savecanonical = False
+  spec.compile()
+  text = str(spec.to_xml())
+  try:
+    mujoco.MjModel.from_xml_string(text)
+  except ValueError as error:
+    raise UserError(f'the model of {robot.name} cannot be written as one file: {str(error).splitlines()[0]}') from None
+  return text
+
+
 def _moving_bodies(spec: mujoco.MjSpec) -> list[mujoco.MjsBody]:
   return [body for body in spec.bodies if body.name != 'world']
 

@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import mujoco
 import numpy as np
 
 from mjx_humanoid.errors import UserError, unknown
 from mjx_humanoid.physics.engine import view_states
-from mjx_humanoid.physics.model import CONVERGED, build_spec
+from mjx_humanoid.physics.model import self_contained_xml
 from mjx_humanoid.playback import onnx_graph
 from mjx_humanoid.playback.policy import CLIP, Policy, save_policy
 from mjx_humanoid.playback.rollout import Scene, check_fit, make_scene
@@ -102,27 +101,6 @@ def arrays(policy: Policy) -> dict[str, np.ndarray]:
   return {name: np.asarray(x, np.int64 if name.endswith('_sources') else np.float32) for name, x in found.items()}
 
 
-def model_xml(robot: str) -> str:
-  """The robot's completed model with a converged solver, as one MJCF text that needs no other file.
-
-  As it was written, and not as the compiler turns it into numbers that no six digits hold: what the text compiles to
-  is the model of report cards to the last bit.
-
-  Raises:
-    UserError: the model refers to other files.
-  """
-  spec = build_spec(robots()[robot])
-  spec.option.iterations, spec.option.ls_iterations = CONVERGED
-  spec.compiler.savecompiled = spec.compiler.savecanonical = False
-  spec.compile()
-  text: str = spec.to_xml()
-  try:
-    mujoco.MjModel.from_xml_string(text)
-  except ValueError as error:
-    raise UserError(f'the model of {robot} cannot be written as one file: {str(error).splitlines()[0]}') from None
-  return text
-
-
 def _export_onnx(policy: Policy, files: Sequence[Path]) -> str:
   content = onnx_graph.to_onnx(policy, describe(policy, make_scene(policy.task)))
   difference = onnx_graph.largest_difference(content, policy)
@@ -131,7 +109,7 @@ def _export_onnx(policy: Policy, files: Sequence[Path]) -> str:
       f'the ONNX graph of {policy.name} differs from the policy by up to {difference:.1e} in an action, more than'
       f' {TOLERANCE:.0e}; nothing was written.'
     )
-  write(dict(zip(files, (content, model_xml(policy.task.robot).encode()), strict=True)))
+  write(dict(zip(files, (content, self_contained_xml(robots()[policy.task.robot]).encode()), strict=True)))
   if difference is None:
     return 'the graph is well formed; it could not be tried, because onnxruntime is not installed'
   return f'tried in onnxruntime on {onnx_graph.TRIED} observations: no action differs by more than {difference:.1e}'

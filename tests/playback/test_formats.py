@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.playback import formats
+from mjx_humanoid.physics import model as physics_model
+from mjx_humanoid.physics.model import build_model, self_contained_xml
 from mjx_humanoid.playback.find import load
-from mjx_humanoid.playback.formats import describe, export, model_xml
+from mjx_humanoid.playback.formats import describe, export
 from mjx_humanoid.playback.policy import load_policy
 from mjx_humanoid.playback.rollout import make_scene
 from mjx_humanoid.robots import robots
@@ -24,7 +24,7 @@ from mjx_humanoid.robots import robots
 @pytest.fixture
 def written(tmp_path):
   """The model beside a graph, read from its file alone."""
-  (tmp_path / 'alone.xml').write_text(model_xml('humanoid'))
+  (tmp_path / 'alone.xml').write_text(self_contained_xml(robots()['humanoid']))
   return mujoco.MjModel.from_xml_path(str(tmp_path / 'alone.xml'))
 
 
@@ -63,9 +63,9 @@ def test_a_model_in_several_files_is_refused(monkeypatch):
     def to_xml(self):
       return '<mujoco><asset><mesh file="elsewhere.stl"/></asset></mujoco>'
 
-  monkeypatch.setattr(formats, 'build_spec', lambda robot: InTwoFiles())
+  monkeypatch.setattr(physics_model, 'build_spec', lambda robot: InTwoFiles())
   with pytest.raises(UserError, match='the model of humanoid cannot be written as one file'):
-    model_xml('humanoid')
+    self_contained_xml(robots()['humanoid'])
 
 
 def test_a_policy_of_another_robot_is_refused(policy):
