@@ -239,21 +239,21 @@ def trajectory(
 
 
 def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> None:
-  from mjx_humanoid.media import keyframes, trajectories
+  from mjx_humanoid.media import keyframes, plots, trajectories
+  from mjx_humanoid.media.render import writable
+  from mjx_humanoid.playback.formats import check_free, write
 
-  if path.suffix == '.png':
-    from mjx_humanoid.media.plots import plot
-
-    path.write_bytes(plot(traced, title))
-    return
-  makers = {
+  makers: dict[str, Callable[[], bytes]] = {
     '.xml': lambda: keyframes.with_keyframes(text, traced).encode(),
     '.npz': lambda: trajectories.to_npz(traced),
     '.csv': lambda: trajectories.to_csv(traced).encode(),
+    '.png': lambda: plots.plot(traced, title),
   }
   if path.suffix not in makers:
-    raise UserError(f'{path}: a trajectory is written as {", ".join([*makers, ".png"])}.')
-  path.write_bytes(makers[path.suffix]())
+    raise UserError(f'{path}: a trajectory is written as {", ".join(makers)}.')
+  check_free([path], force=False)
+  writable(path)
+  write({path: makers[path.suffix]()})
 
 
 def _policy(policy: PolicyLike) -> Policy:

@@ -27,7 +27,7 @@ class LivePlot:
     self.names = tuple(names)
     self.steps: list[int] = []
     self.values: dict[str, list[float]] = defaultdict(list)
-    self._refresh, self._drawn = refresh, 0.0
+    self._refresh, self._drawn = refresh, float('-inf')
 
   def __call__(self, step: int, metrics: Mapping[str, float]) -> None:
     """Takes the metrics of an update, and draws where it is time."""

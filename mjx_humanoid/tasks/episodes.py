@@ -30,7 +30,11 @@ LYING = np.array([[HALF, 0, HALF, 0], [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [
 DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
 LIE_HEIGHT = 0.25  # m, where one that lies already is
 SETTLE_SECONDS = 1.5
-SETTLED = frozenset({'fallen'})  # starts that need physics
+LYING_DEPTH = 0.5  # share of the way from standing to lying; from there on all have fallen
+LET_GO_SECONDS = 0.8  # of a limp fall up to there
+LET_GO = 16  # moments of the fall that are told apart
+FALLING_STRENGTH = 3.0  # of what perturbs a robot that is let go, over that of standing
+SETTLED = frozenset({'fallen', 'falling'})  # starts that need physics
 
 
 @TERMINATIONS.register()
@@ -102,6 +106,24 @@ def lying(
   qpos[:, 7:] = (1 - share) * qpos[:, 7:] + share * bent
   qpos, _ = settle(qpos, np.zeros((n, body.nv)), SETTLE_SECONDS)
   return qpos, velocity_noise(body, rng, strength)
+
+
+@STARTS.register()
+def falling(
+  body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
+) -> tuple[np.ndarray, np.ndarray]:
+  """Anywhere on the way down, the further the stronger: let go from standing a moment ago, or fallen long since."""
+  depth = rng.uniform(0, strength)
+  qpos, qvel = lying(body, rng, strength, settle)
+  upright = standing(body, rng, FALLING_STRENGTH * strength, settle)
+  moments = np.linspace(0, 1, LET_GO, endpoint=False)
+  for moment in moments:
+    rows = np.flatnonzero((depth >= moment * LYING_DEPTH) & (depth < (moment + 1 / LET_GO) * LYING_DEPTH))
+    if len(rows):
+      qpos[rows], qvel[rows] = upright[0][rows], upright[1][rows]
+      if moment:
+        qpos[rows], qvel[rows] = settle(qpos[rows], qvel[rows], moment * LET_GO_SECONDS)
+  return qpos, qvel
 
 
 def make_start(name: str) -> StartFn:

@@ -54,7 +54,7 @@ class Guide:
     """The context of episodes that begin at qpos [B, nq], from uniform numbers [B, DRAWS] in [0, 1).
 
     Args:
-      level: [B] a factor on the command.
+      level: [B] of the curriculum: commands lie that far on the way from config.task.command to what is drawn.
     """
     xp = qpos.__array_namespace__()
     step = xp.zeros(qpos.shape[:-1], dtype=xp.int32)
@@ -84,7 +84,8 @@ class Guide:
 
   def _draw(self, uniform: Array, level: Array | float) -> Array:
     xp = uniform.__array_namespace__()
-    return self.draw(self.config, uniform) * xp.asarray(level)[..., None]
+    first, share = xp.asarray(self.config.command, dtype=xp.float32), xp.asarray(level)[..., None]
+    return (1 - share) * first + share * self.draw(self.config, uniform)
 
 
 def make_guide(config: TaskConfig, control_step: float) -> Guide:

@@ -306,10 +306,9 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
     'Get up from the floor and stand.',
     {
       'rise': 0.4,
-      'height': 0.2,
-      'upright': 0.1,
-      'balance': 0.1,
-      'poise': 0.2,
+      'height': 0.25,
+      'upright': 0.05,
+      'poise': 0.3,
       'energy': -0.02,
       'action_rate': -0.02,
     },

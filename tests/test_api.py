@@ -1,0 +1,159 @@
+"""Protects the package as a library: the commands as functions, with Python's own values and errors that help."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import mujoco
+import numpy as np
+import pytest
+
+import mjx_humanoid as mh
+from mjx_humanoid.config import default_config
+from mjx_humanoid.playback.policy import Policy
+
+SMALL = {
+  'num_envs': 16,
+  'engine': 'native',
+  'total_timesteps': 128,
+  'evaluation_episodes': 2,
+  'network': {'policy_layers': (8,), 'value_layers': (8,)},
+  'ppo': {'unroll_length': 4, 'batch_size': 32},
+  'task': {'episode_length': 0.2},
+}
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  seen, folder = [], str(tmp_path_factory.mktemp('api'))
+  return mh.train('stand', run_dir=folder, on_metrics=lambda *x: seen.append(x), **SMALL), seen
+
+
+def test_importing_the_package_is_light():
+  heavy = '*(name for name in ("jax", "mujoco", "numpy") if name in sys.modules)'
+  code = f'import sys, mjx_humanoid as mh; print(mh.__all__, {heavy})'
+  out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
+  assert out.strip().endswith(']')
+
+
+def test_everything_announced_is_there():
+  assert all(getattr(mh, name) is not None for name in mh.__all__)
+  with pytest.raises(AttributeError, match="no attribute 'nope'"):
+    _ = mh.nope
+
+
+@pytest.mark.parametrize('name', ['train', 'evaluate', 'export', 'trajectory'])
+def test_a_command_is_module_and_function_in_whatever_order(name):
+  code = (
+    f'import mjx_humanoid as mh; first = mh.{name}; import mjx_humanoid.{name} as module;'
+    f'from mjx_humanoid import {name} as third;'
+    f'print(first is module is third, callable(mh.{name}), module.main.__name__)'
+  )
+  out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
+  assert out.split() == ['True', 'True', 'main']
+
+
+def test_a_training_leaves_what_the_command_leaves(run):
+  trained, _ = run
+  assert trained.folder.name == 'stand'
+  config = json.loads((trained.folder / 'config.json').read_text())
+  assert (config['num_envs'], config['ppo']['batch_size'], config['ppo']['gamma']) == (16, 32, 0.96)  # 0.96: its file's
+  assert trained.report['episodes'] == 2
+  assert trained.policy.info['timesteps'] == 128
+  assert [m['timesteps'] for m in trained.metrics] == [64, 128]
+
+
+def test_metrics_are_told_as_they_come(run):
+  trained, seen = run
+  assert [step for step, _ in seen] == [64, 128]
+  assert seen[1][1]['episode_return'] == trained.metrics[1]['episode_return']
+
+
+def test_a_second_training_gets_a_folder_of_its_own(run):
+  trained, _ = run
+  again = mh.train('stand', run_dir=str(trained.folder.parent), **{**SMALL, 'total_timesteps': 64})
+  assert again.folder.name == 'stand-2'
+  assert again.policy.name == 'stand-2'
+  with pytest.raises(mh.UserError, match='exists; choose another name'):
+    mh.train('stand', name='stand', run_dir=str(trained.folder.parent), **SMALL)
+
+
+@pytest.mark.parametrize(
+  ('config', 'settings', 'message'),
+  [
+    ('stnad', {}, "no config file 'stnad'"),
+    ('stand', {'total_timestep': 1}, "unknown key in config 'total_timestep'. Did you mean 'total_timesteps'"),
+    ('stand', {'ppo': {'gama': 1}}, "unknown key in config.ppo 'gama'"),
+    ('stand', {'seed': -1}, 'config.seed=-1 is out of range'),
+    ('stand', {'ppo': 3}, 'config.ppo is a section of settings'),
+  ],
+)
+def test_mistakes_are_told_and_nothing_is_written(config, settings, message, tmp_path):
+  with pytest.raises(mh.UserError, match=message):
+    mh.train(config, **{'run_dir': str(tmp_path / 'runs'), **settings})
+  assert not (tmp_path / 'runs').exists()
+
+
+def test_a_config_that_was_given_is_not_changed():
+  config = default_config()
+  before = config.to_dict()
+  with pytest.raises(mh.UserError):
+    mh.train(config, seed=-1)
+  assert config.to_dict() == before
+
+
+def test_a_policy_is_a_function():
+  policy = mh.load('stand')
+  assert isinstance(policy, Policy)
+  controls = policy(np.zeros((3, policy.observation_size)))
+  assert controls.shape == (3, 21)
+  assert np.abs(controls).max() <= 1
+  with pytest.raises(mh.UserError, match='takes observations of 52 elements'):
+    policy(np.zeros(51))
+
+
+def test_evaluate_is_the_card_of_the_command(tmp_path, capsys):
+  import mjx_humanoid.evaluate as command
+
+  command.main(['stand', '--episodes=3', f'--json={tmp_path / "card.json"}'])
+  card = json.loads((tmp_path / 'card.json').read_text())
+  assert mh.evaluate('stand', episodes=3)['mean_height'] == card['mean_height']
+  assert mh.evaluate(mh.load('stand'), episodes=3, push=400)['survival_rate'] < card['survival_rate']
+  with pytest.raises(mh.UserError, match="unknown engine 'warp'"):
+    mh.evaluate('stand', engine='warp')
+
+
+def test_render_returns_frames_and_writes_a_video(opengl, tmp_path, run):
+  small = {'seconds': 0.2, 'width': 64, 'height': 48}
+  frames = mh.render('stand', path=tmp_path / 'stand.mp4', **small)
+  assert (frames.shape, frames.dtype) == ((6, 48, 64, 3), np.uint8)
+  assert (tmp_path / 'stand.mp4').stat().st_size > 500
+  assert mh.render('stand', run[0], compare=True, **small).shape == (6, 48, 128, 3)
+  assert mh.render('stand', mh.load('stand'), **small).shape == (12, 48, 64, 3)
+  with pytest.raises(mh.UserError, match='render needs a policy'):
+    mh.render()
+
+
+def test_export_goes_by_the_ending(tmp_path):
+  files = mh.export('stand', tmp_path / 'stand.npz')
+  assert files == [tmp_path / 'stand.npz']
+  with pytest.raises(mh.UserError, match='exists'):
+    mh.export('stand', tmp_path / 'stand.npz')
+  with pytest.raises(mh.UserError, match='onnx'):
+    mh.export('stand', tmp_path / 'stand.pt')
+
+
+def test_a_trajectory_is_arrays_and_files(tmp_path):
+  path = mh.trajectory('stand', seconds=0.1, path=tmp_path / 'stand.xml')
+  model = mujoco.MjModel.from_xml_path(str(tmp_path / 'stand.xml'))
+  np.testing.assert_array_equal(model.key_qpos, path.qpos)
+  np.testing.assert_allclose(path.torque, path.ctrl * model.actuator_gear[:, 0])
+  for name in ('stand.csv', 'stand.npz', 'stand.png'):
+    mh.trajectory('stand', seconds=0.1, path=tmp_path / name)
+    assert (tmp_path / name).stat().st_size > 1000
+  with pytest.raises(mh.UserError, match=r'written as \.xml, \.npz, \.csv, \.png'):
+    mh.trajectory('stand', seconds=0.1, path=tmp_path / 'stand.pdf')
+  with pytest.raises(mh.UserError, match='exists'):
+    mh.trajectory('stand', seconds=0.1, path=tmp_path / 'stand.csv')
