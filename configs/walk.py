@@ -18,6 +18,5 @@ def get_config() -> ConfigDict:
   config.task.episode_length = 5.0
   config.task.start_strength = 2.0
   config.task.frame_skip = 4  # 50 decisions a second
-  config.network.final_std = 0.12
-  config.total_timesteps = 2_000_000
+  config.total_timesteps = 2_500_000
   return config

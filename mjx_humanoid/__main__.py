@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 @command
 def main(argv: Sequence[str]) -> None:
-  """Prints commands, configs, policies, robots, rewards, observations, ends, starts, cards and engines."""
+  """Prints commands, configs, policies and, for each setting that is a name, the names that there are."""
   if argv and argv[0] not in ('-h', '--help', 'list'):
     raise UserError(
       f'unknown command {argv[0]!r}; write python -m mjx_humanoid.<command>, one of {", ".join(commands())}.'
@@ -23,16 +23,20 @@ def main(argv: Sequence[str]) -> None:
   section('commands', {name: line for name, line in commands().items()})
   section('configs, for train --config=<name>', configs())
   if argv[:1] == ['-h'] or argv[:1] == ['--help']:
-    print('\npython -m mjx_humanoid, without --help, also lists robots, rewards, observations and engines')
+    print('\npython -m mjx_humanoid, without --help, also lists robots, rewards, observations and all else by name')
     return
   from mjx_humanoid.physics.engine import ENGINES
+  from mjx_humanoid.physics.randomize import OF_THE_ENV, RANDOMIZATIONS
   from mjx_humanoid.playback.cards import CARDS
   from mjx_humanoid.playback.find import describe_ready
   from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards
+  from mjx_humanoid.tasks.curricula import CURRICULA
   from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
+  from mjx_humanoid.tasks.guide import COMMANDS
   from mjx_humanoid.tasks.observations import OBSERVATIONS
+  from mjx_humanoid.tasks.pushes import PUSHES
 
   section('ready policies, for play, evaluate and view', describe_ready())
   section('robots, config.task.robot', robots().describe())
@@ -41,6 +45,10 @@ def main(argv: Sequence[str]) -> None:
   section('observations, config.task.observations', OBSERVATIONS.describe())
   section('terminations, config.task.termination', TERMINATIONS.describe())
   section('starts, config.task.start', STARTS.describe())
+  section('kinds of commands, config.task.commands', COMMANDS.describe())
+  section('kinds of pushes, config.task.pushes', PUSHES.describe())
+  section('randomizations, config.task.randomization', RANDOMIZATIONS.describe() | OF_THE_ENV)
+  section('curricula, config.curriculum', CURRICULA.describe())
   section('report cards, config.task.card', CARDS.describe())
   section('engines, config.engine', ENGINES)
   section('algorithms, config.algorithm', algorithms())

@@ -53,8 +53,10 @@ def poise(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def kneeling_height(view: View, body: Body, context: Context) -> Array:
-  """Torso as high as on upright thighs, shins on the floor, within about 0.15 m."""
-  return gaussian(body.sensor(view, 'torso_pos')[2] - body.robot.kneeling_height, 0.15)
+  """Torso as high as on upright thighs, shins on the floor: half for about 0.1 m, half for the way there."""
+  error = jnp.abs(body.sensor(view, 'torso_pos')[2] - body.robot.kneeling_height)
+  way = body.robot.standing_height - body.robot.kneeling_height
+  return 0.5 * gaussian(error, 0.1) + 0.5 * jnp.maximum(1.0 - error / way, 0.0)
 
 
 @TERMS.register()
@@ -64,9 +66,10 @@ def shins_down(view: View, body: Body, context: Context) -> Array:
 
 
 @TERMS.register()
-def feet_down(view: View, body: Body, context: Context) -> Array:
-  """Share of the feet that touch the floor."""
-  return jnp.stack([touching(view, body, foot) > 0 for foot in body.robot.feet]).mean()
+def lower_legs_down(view: View, body: Body, context: Context) -> Array:
+  """Share of the legs whose shin and foot both touch the floor."""
+  pairs = zip(body.robot.shins, body.robot.feet, strict=True)
+  return jnp.stack([jnp.minimum(touching(view, body, s), touching(view, body, f)) > 0 for s, f in pairs]).mean()
 
 
 @TERMS.register()
@@ -253,7 +256,7 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
       'height': 0.05,
       'arms': 0.1,
       'slip': -0.05,
-      'energy': -0.15,
+      'energy': -0.1,
       'action_rate': -0.02,
     },
   ),
@@ -288,16 +291,16 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
   'kneel': (
     'Kneel on both shins, upright and quiet.',
     {
-      'alive': 0.05,
-      'kneeling_height': 0.2,
-      'shins_down': 0.25,
-      'feet_down': 0.1,
-      'upright': 0.15,
-      'velocity': 0.1,
-      'quiet': 0.1,
+      
+      'kneeling_height': 0.35,
+      'shins_down': 0.2,
+      'lower_legs_down': 0.15,
+      'upright': 0.1,
+      'velocity': 0.05,
+      'quiet': 0.05,
       'arms': 0.1,
       'stray_contacts': -0.1,
-      'sinking': -0.5,
+      'sinking': -0.1,
       'energy': -0.1,
       'action_rate': -0.02,
     },

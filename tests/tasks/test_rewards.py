@@ -10,7 +10,11 @@ from mjx_humanoid.errors import UserError
 from mjx_humanoid.tasks import rewards
 from mjx_humanoid.tasks.rewards import SKILLS, TERMS, heading_velocity, make_reward, torque, weighted
 
-COSTS = ('energy', 'effort', 'action_rate')
+COSTS = ('energy', 'effort', 'action_rate', 'slip', 'sinking', 'stray_contacts')
+
+
+HALF = math.sqrt(0.5)
+VELOCITY_SCALE = 0.2  # m/s, of the Gaussian half of the term 'velocity'
 
 
 @pytest.fixture
@@ -61,34 +65,212 @@ def test_balance_upside_down_is_a_number(value, make_view):
 
 
 @pytest.mark.parametrize(
-  ('forward', 'moving', 'expected'),
+  ('heading', 'moving', 'expected'),
   [
-    ([1, 0, 0], [0.5, 0.2, 9], [0.5, 0.2]),
-    ([0, 1, 0], [0.5, 0.2, 9], [0.2, -0.5]),  # facing +y, +x is to the right
-    ([-1, 0, 0], [0.5, 0.2, 9], [-0.5, -0.2]),
-    ([0.6, 0, -0.8], [0.5, 0.2, 9], [0.5, 0.2]),  # looking down does not slow it
+    ([1, 0], [0.5, 0.2, 9], [0.5, 0.2]),
+    ([0, 1], [0.5, 0.2, 9], [0.2, -0.5]),  # where +y is ahead, +x is to the right
+    ([-1, 0], [0.5, 0.2, 9], [-0.5, -0.2]),
+    ([0.6, 0.8], [0.6, 0.8, 9], [1, 0]),
   ],
 )
-def test_heading_velocity(body, make_view, forward, moving, expected):
-  found = heading_velocity(make_view(torso_forward=forward, com_vel=moving), body)
+def test_heading_velocity(body, make_view, make_context, heading, moving, expected):
+  found = heading_velocity(make_view(com_vel=moving), body, make_context(heading=heading))
   np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_heading_velocity_of_a_torso_that_looks_straight_down_is_finite(body, make_view):
-  assert np.isfinite(heading_velocity(make_view(torso_forward=[0, 0, -1], com_vel=[1, 1, 0]), body)).all()
+def test_heading_velocity_refers_to_the_wanted_heading_wherever_the_torso_looks(body, make_view, make_context):
+  view = make_view(qpos=[0, 0, 1.28, 0, 0, 0, 1, *[0] * 21], torso_forward=[-1, 0, 0], com_vel=[1, 0, 0])
+  np.testing.assert_allclose(heading_velocity(view, body, make_context()), [1, 0], atol=1e-6)
 
 
 def test_velocity_is_judged_against_the_command(value, make_view):
-  # Facing +y and moving at +y 1 m/s is 1 m/s ahead. Commanded (0.82, 0.24): off by (0.18, -0.24), length 0.3.
-  view = make_view(torso_forward=[0, 1, 0], com_vel=[0, 1, 0])
-  assert value('velocity', view, command=(0.82, 0.24, 5)) == exp(-1)
-  assert value('velocity', view, command=(1, 0, 5)) == exp(0)
+  # Heading +y and moving at +y 1 m/s is 1 m/s ahead. Commanded (0.82, 0.24), a speed of 0.854400: off by
+  # (0.18, -0.24), length 0.3. Half of exp(-(0.3 / 0.2)^2), and half of 1 - 0.3 / (0.3 + 0.854400).
+  view = make_view(com_vel=[0, 1, 0])
+  expected = 0.5 * math.exp(-((0.3 / VELOCITY_SCALE) ** 2)) + 0.5 * (1 - 0.3 / 1.1544)
+  assert value('velocity', view, heading=(0, 1), command=(0.82, 0.24, 5)) == pytest.approx(expected, rel=1e-4)
+  assert value('velocity', view, heading=(0, 1), command=(1, 0, 5)) == pytest.approx(1, abs=1e-6)
+
+
+def test_velocity_pays_for_the_first_steps_on_the_way(value, make_view):
+  # Commanded 1.2 m/s; its linear half reaches zero only beyond standing: 1 - 1.2 / 1.5 = 0.2, and 1 - 1.6 / 1.5 < 0.
+  def at(speed):
+    return value('velocity', make_view(com_vel=[speed, 0, 0]), command=(1.2, 0, 0))
+
+  assert at(0.0) == pytest.approx(0.5 * 0.2, abs=1e-4)
+  assert at(0.3) == pytest.approx(0.5 * 0.4, abs=1e-4)
+  assert at(-0.4) == pytest.approx(0, abs=1e-4)
 
 
 def test_turning_is_judged_against_the_command(value, make_view):
   view = make_view(torso_angvel=[7, 7, 1.0])
   assert value('turning', view, command=(9, 9, 0.5)) == exp(-1)
   assert value('turning', view, command=(9, 9, 1.0)) == 1.0
+
+
+def test_heading_is_the_chord_between_wanted_and_real(value, make_view):
+  # Facing +y; wanted 2 asin(0.15) = 0.301 rad to the left of it: a chord of 0.3, the scale.
+  view = make_view(qpos=[3, 4, 1.2, HALF, 0, 0, HALF, *[0] * 21])
+  angle = math.pi / 2 + 2 * math.asin(0.15)
+  assert value('heading', view, heading=(math.cos(angle), math.sin(angle))) == exp(-1)
+  assert value('heading', view, heading=(0, 1)) == exp(0)
+  assert value('heading', view, heading=(0, -1)) == exp(-((2 / 0.3) ** 2))
+
+
+def test_place_is_the_way_to_it_on_the_floor(value, make_view):
+  # (0.18, 0.24) is 0.3 m, the scale; height does not count.
+  view = make_view(qpos=[1, 2, 0.1, 1, *[0] * 24])
+  assert value('place', view, place=(1.18, 2.24)) == exp(-1)
+  assert value('place', view, place=(1, 2)) == 1.0
+
+
+# Gait: feet that touch the floor and swing by the clock
+
+
+def feet(left, right):
+  """Normal forces on the feet in N."""
+  return {'foot_left_touch': left, 'foot_right_touch': right}
+
+
+@pytest.mark.parametrize(
+  ('phase', 'duty', 'left', 'right', 'expected'),
+  [
+    (0.1, 0.6, 0, 300, 1.0),  # the left foot swings while the phase is below 1 - 0.6
+    (0.1, 0.6, 300, 300, 0.5),
+    (0.1, 0.6, 300, 0, 0.0),
+    (0.1, 0.6, 0, 0, 0.5),
+    (0.45, 0.6, 300, 300, 1.0),  # both stand until half a stride
+    (0.45, 0.6, 0, 300, 0.5),
+    (0.55, 0.6, 300, 0, 1.0),  # then the right one swings
+    (0.95, 0.6, 300, 300, 1.0),
+    (0.1, 0.35, 0, 0, 1.0),  # running: 0.65 of a stride in the air, so that at 0.1 and 0.6 both are
+    (0.1, 0.35, 0, 300, 0.5),
+    (0.1, 1.0, 300, 300, 1.0),  # no gait: both stand at any phase
+    (0.1, 1.0, 0, 300, 0.5),
+    (0.1, 0.6, 0, 1e-3, 1.0),  # any force is a touch
+  ],
+)
+def test_gait(value, make_view, phase, duty, left, right, expected):
+  assert value('gait', make_view(**feet(left, right)), phase=phase, duty=duty) == expected
+
+
+@pytest.mark.parametrize(
+  ('phase', 'left', 'expected'),
+  [
+    # In the middle of a swing, at half of 1 - 0.6, a foot should be 0.1 m up: its frame at 0.127 m.
+    (0.2, 0.127, 1.0),
+    (0.2, 0.077, (math.exp(-1) + 1) / 2),  # 0.05 m too low
+    (0.2, 0.027, (math.exp(-4) + 1) / 2),
+    (0.2, 0.5, 1.0),  # too high costs nothing
+    (0.1, 0.077, 1.0),  # a quarter: sin(45 degrees)^2 = 1/2 of it
+    (0.1, 0.027, (math.exp(-1) + 1) / 2),
+    (0.0, 0.027, 1.0),  # lifting off
+    (0.45, 0.027, 1.0),  # standing
+  ],
+)
+def test_clearance(value, make_view, phase, left, expected):
+  view = make_view(foot_left_pos=[0, 0, left], foot_right_pos=[0, 0, 0.027])
+  assert value('clearance', view, phase=phase, duty=0.6) == pytest.approx(expected, rel=1e-4)
+
+
+def test_clearance_of_the_right_foot_comes_half_a_stride_later(value, make_view):
+  view = make_view(foot_left_pos=[0, 0, 0.027], foot_right_pos=[0, 0, 0.077])
+  assert value('clearance', view, phase=0.7, duty=0.6) == pytest.approx((1 + math.exp(-1)) / 2, rel=1e-4)
+  assert value('clearance', view, phase=0.7, duty=1.0) == 1.0
+
+
+def test_slip_is_the_squared_speed_of_feet_on_the_floor(value, make_view):
+  # Left: 0.3^2 + 0.4^2 = 0.25, upwards does not count. Right: 1 m/s, but in the air.
+  moving = {'foot_left_linvel': [0.3, -0.4, 9], 'foot_right_linvel': [1, 0, 0]}
+  assert value('slip', make_view(**moving, **feet(300, 0))) == pytest.approx(0.25)
+  assert value('slip', make_view(**moving, **feet(300, 1))) == pytest.approx(1.25)
+  assert value('slip', make_view(**moving, **feet(0, 0))) == 0.0
+
+
+def test_slip_is_limited(value, make_view):
+  fast = {'foot_left_linvel': [30, 0, 0], 'foot_right_linvel': [0, 1, 0]}
+  assert value('slip', make_view(**fast, **feet(1, 1))) == pytest.approx(4 + 1)
+
+
+def test_level_feet_count_the_horizontal_part_of_the_sole_axis(value, make_view):
+  # |(0.252, 0.336)| = 0.42, the scale
+  view = make_view(foot_left_up=[0.252, 0.336, 0.9], foot_right_up=[0, 0, 1])
+  assert value('level_feet', view) == pytest.approx((math.exp(-1) + 1) / 2, rel=1e-4)
+
+
+# Kneeling and getting up
+
+
+@pytest.mark.parametrize(
+  ('z', 'exponent', 'way'), [(0.91, 0, 1), (0.81, -1, 0.73118), (1.282, -13.8384, 0), (0.4, -26, 0)]
+)
+def test_kneeling_height(value, make_view, z, exponent, way):
+  """0.1 m off it: exp(-1), and 1 - 0.1 / 0.372 of the way from standing height, 1.282 m, to 0.91 m is gone."""
+  expected = 0.5 * np.exp(exponent) + 0.5 * way
+  assert value('kneeling_height', make_view(torso_pos=[9, 9, z])) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(('left', 'right', 'expected'), [(0, 0, 0), (50, 0, 0.5), (0, 50, 0.5), (50, 1, 1)])
+def test_share_of_shins_that_are_down(value, make_view, left, right, expected):
+  view = make_view(shin_left_touch=left, shin_right_touch=right, foot_left_touch=9, pelvis_touch=200)
+  assert value('shins_down', view) == expected
+
+
+@pytest.mark.parametrize(
+  ('shins', 'feet', 'expected'), [((9, 9), (1, 1), 1), ((9, 9), (0, 1), 0.5), ((9, 0), (0, 9), 0), ((0, 0), (9, 9), 0)]
+)
+def test_a_lower_leg_is_down_with_shin_and_foot(value, make_view, shins, feet, expected):
+  readings = zip(('shin_left', 'shin_right', 'foot_left', 'foot_right'), (*shins, *feet), strict=True)
+  assert value('lower_legs_down', make_view(**{f'{name}_touch': force for name, force in readings})) == expected
+
+
+@pytest.mark.parametrize(
+  ('vertical', 'expected'),
+  [(-1.5, 1.0), (-0.9, 0.16), (-0.5, 0), (-0.1, 0), (0, 0), (4, 0), (-50, 9)],  # at most (3 m/s)^2
+)
+def test_sinking(value, make_view, vertical, expected):
+  assert value('sinking', make_view(torso_linvel=[7, -7, vertical])) == pytest.approx(expected, abs=1e-6)
+
+
+def test_stray_contacts_are_all_but_feet_and_shins(value, make_view, body):
+  carrying = {f'{part}_{side}_touch': 100 for part in ('foot', 'shin') for side in ('left', 'right')}
+  assert value('stray_contacts', make_view(**carrying)) == 0.0
+  assert value('stray_contacts', make_view(**carrying, hand_left_touch=1, pelvis_touch=300)) == 2.0
+  everything = {f'{name}_touch': 1 for name in body.touch_names}
+  assert value('stray_contacts', make_view(**everything)) == 16 - 4
+
+
+@pytest.mark.parametrize(('z', 'expected'), [(1.282, 1), (0.641, 0.5), (0.1282, 0.1), (2.0, 1), (-0.5, 0)])
+def test_rise(value, make_view, z, expected):
+  assert value('rise', make_view(torso_pos=[9, 9, z])) == pytest.approx(expected, rel=1e-5)
+
+
+def test_poise_is_height_times_posture_times_velocity(value, make_view, body):
+  # 0.15 m too low: e^-1. Joints off by 0.5 rad: e^-1. Moving at 0.15 m/s: half of exp(-(0.15 / 0.2)^2), and half of
+  # 1 - 0.15 / 0.3.
+  qpos = body.default_qpos.copy()
+  qpos[7:] += 0.5
+  moving = {'torso_pos': [0, 0, 1.132], 'com_vel': [0, 0.15, 0]}
+  expected = math.exp(-2) * (0.5 * math.exp(-((0.15 / VELOCITY_SCALE) ** 2)) + 0.25)
+  assert value('poise', make_view(qpos=qpos, **moving)) == pytest.approx(expected, rel=1e-4)
+  assert value('poise', make_view(torso_pos=[0, 0, 1.282])) == pytest.approx(1, rel=1e-5)
+
+
+def test_arms_are_judged_against_the_relaxed_pose_and_legs_are_not(value, make_view, body):
+  assert value('arms', make_view(qpos=body.relaxed_qpos)) == exp(0)
+  off = body.relaxed_qpos.copy()
+  for name in body.joint_names:
+    leg = any(part in name for part in ('hip', 'knee', 'ankle'))
+    off[7 + body.joint_index(name)] += 2.0 if leg else 0.5
+  assert value('arms', make_view(qpos=off)) == exp(-1)
+
+
+def test_calm_arms_is_the_root_mean_square_of_arms_and_trunk(value, make_view, body):
+  qvel = np.full(body.nv, 50.0)
+  for name in body.joint_names:
+    if any(part in name for part in ('abdomen', 'shoulder', 'elbow')):
+      qvel[6 + body.joint_index(name)] = -2.0
+  assert value('calm_arms', make_view(qvel=qvel)) == exp(-1)
 
 
 def test_posture_is_the_root_mean_square_of_the_joints(value, make_view, body):
@@ -136,7 +318,7 @@ def test_action_rate_is_the_mean_square_change_of_the_control(value, make_view, 
 
 @pytest.mark.parametrize('name', list(TERMS))
 def test_every_term_is_a_finite_scalar_in_any_pose(name, body, tumbling_view, make_context):
-  found = TERMS[name](tumbling_view, body, make_context())
+  found = TERMS[name](tumbling_view, body, make_context(command=(1, 0, 0), phase=0.1, duty=0.6))
   assert found.shape == ()
   assert np.isfinite(found)
   assert found >= 0
