@@ -14,6 +14,7 @@ from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model, quiet
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
+from mjx_humanoid.tasks.guide import heading_of
 from mjx_humanoid.tasks.observations import observe_all
 from mjx_humanoid.types import Context, View
 
@@ -36,7 +37,7 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     self.substeps = config.frame_skip or robot.frame_skip
     self.limit = round(config.episode_length / self.body.control_step)
     self.rng = np.random.default_rng(seed)
-    self.last_action = np.zeros(self.body.nu, np.float32)
+    self.last_action, self.heading = np.zeros(self.body.nu, np.float32), np.array([1.0, 0.0])
     size = self._observe(self._view()).shape[0]
     self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float32)
     self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self.body.nu,), np.float32)
@@ -45,11 +46,13 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     self, *, seed: int | None = None, options: dict[str, Any] | None = None
   ) -> tuple[np.ndarray, dict[str, Any]]:
     super().reset(seed=seed)
-    qpos, qvel = STARTS[self.config.start](self.body, self.rng, 1, self.config.start_strength)
+    strength = np.full(1, self.config.start_strength)
+    qpos, qvel = STARTS[self.config.start](self.body, self.rng, strength, lambda qpos, qvel, seconds: (qpos, qvel))
     mujoco.mj_resetData(self.model, self.data)
     self.data.qpos[:], self.data.qvel[:] = qpos[0], qvel[0]
     mujoco.mj_forward(self.model, self.data)
     self.steps, self.last_action = 0, np.zeros(self.body.nu, np.float32)
+    self.heading = heading_of(self.data.qpos)
     return self._observe(self._view()), {}
 
   def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -68,15 +71,16 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     feet = (sensor('foot_left_pos') + sensor('foot_right_pos')) / 2
     com, com_vel, up = sensor('com_pos'), sensor('com_vel'), sensor('torso_up')
     lead = math.sqrt(max(com[2] - feet[2], 0.1) / 9.81)
-    forward = sensor('torso_forward')[:2] / (math.hypot(*sensor('torso_forward')[:2]) + 1e-6)
-    heading = np.array([com_vel[:2] @ forward, forward[0] * com_vel[1] - forward[1] * com_vel[0]])
+    ahead, command = self.heading, np.asarray(self.config.command[:2])
+    error = np.array([com_vel[:2] @ ahead, ahead[0] * com_vel[1] - ahead[1] * com_vel[0]]) - command
+    distance = math.hypot(*error) / (0.3 + math.hypot(*command))
     offset = view.qpos[7:] - body.default_qpos[7:]
     values = {
       'alive': 1.0,
       'height': gaussian(sensor('torso_pos')[2] - body.robot.standing_height, 0.15),
       'upright': gaussian(up[:2], 0.42),
       'balance': gaussian((com + lead * com_vel - feet)[:2], 0.25),
-      'velocity': gaussian(heading - np.asarray(self.config.command[:2]), 0.3),
+      'velocity': 0.5 * gaussian(error, 0.2) + 0.5 * max(1 - distance, 0),
       'posture': gaussian(math.sqrt(float(np.dot(offset, offset)) / len(offset) + 1e-8), 0.5),
       'energy': float(np.sum(np.abs(view.ctrl * body.torque_limit * view.qvel[body.actuator_dofs]))) / 1000,
       'action_rate': float(np.mean((view.ctrl - last_action) ** 2)),
@@ -91,7 +95,9 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     )
 
   def _context(self) -> Context:
-    return Context(np.int32(0), self.last_action, np.asarray(self.config.command, np.float32))
+    command = np.asarray(self.config.command, np.float32)
+    nothing = np.zeros(2, np.float32)
+    return Context(np.int32(0), self.last_action, command, self.heading, nothing, np.float32(0), np.float32(1))
 
   def _observe(self, view: View) -> np.ndarray:
     return self.observer(view, self.body, self._context())

@@ -16,7 +16,7 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from mjx_humanoid import _environment
+from mjx_humanoid import _environment, _gymnasium
 
 if TYPE_CHECKING:
   from mjx_humanoid.api import Run, evaluate, export, load, render, show, train, trajectory
@@ -26,6 +26,7 @@ __version__ = '0.1.0'
 __all__ = ['Run', 'UserError', 'evaluate', 'export', 'load', 'render', 'show', 'train', 'trajectory']
 
 _environment.prepare()
+_gymnasium.register_when_imported()
 
 
 def __getattr__(name: str) -> Any:

@@ -104,15 +104,16 @@ def make_policy(scene):
 
 
 def random_policy(scene, **changes):
-  import mujoco
   import numpy as np
 
+  from mjx_humanoid.physics.engine import view_states
   from mjx_humanoid.playback.policy import Policy
-  from mjx_humanoid.playback.rollout import view_of
+  from mjx_humanoid.tasks.guide import DRAWS
 
   rng = np.random.default_rng(7)
-  view = view_of([mujoco.MjData(scene.model)])
-  size, actions = scene.observe(view, scene.body, scene.context(1, 0, view.ctrl)).shape[-1], scene.body.nu
+  view = view_states(scene.model, scene.model.qpos0[None], np.zeros((1, scene.model.nv)))
+  context = scene.guide.start(view.qpos, scene.body.nu, np.zeros((1, DRAWS)))
+  size, actions = scene.observe(view, scene.body, context).shape[-1], scene.body.nu
 
   def normal(*shape):
     return rng.normal(size=shape).astype(np.float32)

@@ -67,18 +67,40 @@ def test_adding_a_key_to_a_config_is_refused_at_once():
     default_config().ppo.gama = 0.9
 
 
+@pytest.mark.parametrize('section', ['weights', 'randomization'])
+def test_sections_of_numbers_by_name_take_any_name(section):
+  """Which of them exist is told when the task is made of them."""
+  one, other = default_config(), default_config()
+  one.task[section].anything = 0.25
+  other.task[section] = {'first': 0.5}
+  other.task[section].second = 1
+  assert getattr(resolve(one).task, section) == {'anything': 0.25}
+  assert getattr(resolve(other).task, section) == {'first': 0.5, 'second': 1.0}
+  assert resolve(default_config()) == Config()
+
+
+@pytest.mark.parametrize('section', ['task', 'network', 'ppo'])
+def test_no_other_section_takes_new_names(section):
+  with pytest.raises((AttributeError, KeyError)):
+    default_config()[section].anything = 0.25
+  with pytest.raises((AttributeError, KeyError)):
+    default_config()[section]['anything'] = 0.25
+
+
 def test_default_configs_share_nothing():
   one = default_config()
   one.task.weights = {'height': 1.0}
+  one.task.randomization.mass = 0.1
   one.ppo.gamma = 0.1
   assert resolve(default_config()) == Config()
 
 
 def test_resolving_changes_nothing():
-  values = {'num_envs': 256.0, 'task': {'weights': {'height': 1}, 'command': [1, 0, 0]}}
+  values = {'num_envs': 256.0, 'task': {'weights': {'height': 1}, 'randomization': {'mass': 0}, 'command': [1, 0, 0]}}
   copy = json.loads(json.dumps(values))
   resolved = resolve(values)
   resolved.task.weights['height'] = 5.0
+  resolved.task.randomization['mass'] = 0.5
   assert values == copy
 
 
@@ -88,7 +110,8 @@ def test_frozen_inside():
 
 
 def test_json_and_back_is_exact():
-  config = resolve({'ppo': {'learning_rate': 3e-4}, 'task': {'weights': {'height': 0.1}, 'command': [0.3, 0.0, -1.0]}})
+  task = {'weights': {'height': 0.1}, 'command': [0.3, 0.0, -1.0], 'push_force': [0, 9], 'randomization': {'mass': 0.1}}
+  config = resolve({'ppo': {'learning_rate': 3e-4}, 'task': task, 'init_from': 'stand'})
   assert resolve(json.loads(json.dumps(to_dict(config)))) == config
 
 
@@ -144,6 +167,14 @@ def test_a_section_is_not_a_value(value):
     ('task.weights', [1], 'a dictionary of numbers'),
     ('task.weights', {'height': 'much'}, 'a number'),
     ('task.weights', {3: 1.0}, 'a word'),
+    ('task.commands', 1, 'a word'),
+    ('task.command_low', [1, 2], '3 of float values'),
+    ('task.push_force', 150, '2 of float values'),
+    ('task.push_force', [1, 2, 3], '2 of float values'),
+    ('task.randomization', 0.1, 'a dictionary of numbers'),
+    ('task.randomization', {'mass': True}, 'a number'),
+    ('init_from', None, 'a word'),
+    ('curriculum', ['linear'], 'a word'),
   ],
 )
 def test_wrong_types_are_refused_by_the_name_of_the_right_one(name, value, kind):
@@ -182,6 +213,19 @@ def test_wrong_types_are_refused_by_the_name_of_the_right_one(name, value, kind)
     ('task.command', [0, INF, 0], 'finite'),
     ('task.weights', {'height': NAN}, 'finite'),
     ('task.weights', {'height': -INF}, 'finite'),
+    ('task.command_high', [0, NAN, 0], 'finite'),
+    ('task.command_interval', 0, 'more than 0'),
+    ('task.command_rest', 1.1, 'at most 1'),
+    ('task.command_rest', -0.1, 'at least 0'),
+    ('task.gait_frequency', -1, 'at least 0'),
+    ('task.gait_duty', 0, 'more than 0'),
+    ('task.gait_duty', 1.1, 'at most 1'),
+    ('task.push_force', [-1, 5], 'at least 0'),
+    ('task.push_force', [0, INF], 'at least 0'),
+    ('task.push_duration', 0, 'more than 0'),
+    ('task.push_interval', 0, 'more than 0'),
+    ('task.randomization', {'mass': -0.1}, 'at least 0'),
+    ('task.randomization', {'mass': NAN}, 'at least 0'),
   ],
 )
 def test_values_out_of_range_are_refused_with_the_range(name, value, bound):
@@ -197,6 +241,11 @@ def test_values_out_of_range_are_refused_with_the_range(name, value, bound):
     ('ppo.gamma', 1),
     ('ppo.entropy_coef', 0),
     ('task.start_strength', 0),
+    ('task.command_rest', 0),
+    ('task.command_rest', 1),
+    ('task.gait_frequency', 0),
+    ('task.gait_duty', 1),
+    ('task.push_force', [0, 0]),
     ('task.frame_skip', 100),
     ('framerate', 240),
     ('network.policy_layers', []),
@@ -259,8 +308,16 @@ def test_a_section_is_restored_with_the_same_checks():
     restore(TaskConfig, {'length': 5}, 'task')
 
 
-def test_a_restored_section_comes_with_its_weights():
+def test_a_restored_section_comes_with_its_numbers_by_name():
   assert restore(TaskConfig, {'weights': {'height': 2}}, 'task').weights == {'height': 2.0}
+  assert restore(TaskConfig, {'randomization': {'mass': 0}}, 'task').randomization == {'mass': 0.0}
+
+
+def test_sections_that_were_not_given_share_nothing():
+  """Each has dictionaries of its own: a policy that changed one would change all."""
+  first, second = TaskConfig(), TaskConfig()
+  assert first.weights is not second.weights
+  assert first.randomization is not second.randomization
 
 
 def test_engines_of_the_settings_are_those_of_physics():

@@ -42,6 +42,49 @@ def test_every_ready_config_loads_and_resolves():
     assert resolve(config_file.load_config(name)).name == name
 
 
+@pytest.mark.parametrize('name', config_file.config_names())
+def test_a_ready_config_names_what_exists(name, scene):
+  """All that a training looks up by name, short of making its worlds."""
+  from mjx_humanoid.physics import randomize
+  from mjx_humanoid.playback.cards import CARDS
+  from mjx_humanoid.playback.find import find_policy
+  from mjx_humanoid.rl.algorithm import algorithms
+  from mjx_humanoid.robots import robots
+  from mjx_humanoid.run.setup import mirror_of
+  from mjx_humanoid.tasks.curricula import CURRICULA
+  from mjx_humanoid.tasks.task import make_task
+
+  config = resolve(config_file.load_config(name))
+  assert robots()[config.task.robot] is scene.body.robot
+  task = make_task(config.task, scene.body)  # reward, weights, observations, start, end, commands and pushes
+  randomize.check({k: v for k, v in config.task.randomization.items() if k not in randomize.OF_THE_ENV})
+  assert config.task.card in CARDS
+  assert config.curriculum in CURRICULA
+  assert config.algorithm in algorithms()
+  if config.network.symmetric:
+    mirror_of(task)
+  if config.init_from:
+    find_policy(config.init_from)
+
+
+@pytest.mark.parametrize('name', config_file.config_names())
+def test_a_ready_config_is_the_same_at_every_call_whatever_became_of_the_last(name):
+  first = config_file.load_config(name)
+  expected = resolve(first)
+  first.task.weights.anything = 1.0
+  first.task.randomization.anything = 1.0
+  first.ppo.gamma = 0.123
+  assert resolve(config_file.load_config(name)) == expected
+  assert resolve(default_config()) == Config()
+
+
+@pytest.mark.parametrize('name', config_file.config_names())
+def test_a_ready_config_says_what_it_teaches(name):
+  import ast
+
+  assert ast.get_docstring(ast.parse(config_file.find_config(name).read_text()))
+
+
 @pytest.mark.parametrize('name', ['stand', 'stand.py', 'configs/stand.py'])
 def test_a_ready_config_is_found_from_any_folder(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
@@ -166,6 +209,9 @@ def test_unknown_settings_are_refused_with_the_closest(argument, match):
     ('--config.task.command=1,2', '3 of float values'),
     ('--config.task.weights=3', 'a dictionary of numbers'),
     ('--config.task.weights.height=tall', 'a number'),
+    ('--config.task.randomization=0.1', 'a dictionary of numbers'),
+    ('--config.task.randomization.mass=much', 'a number'),
+    ('--config.task.push_force=150', '2 of float values'),
   ],
 )
 def test_values_of_another_type_are_refused(argument, kind):
@@ -178,6 +224,8 @@ def test_values_of_another_type_are_refused(argument, kind):
     ('--config.num_envs=0', 'at least 1'),
     ('--config.ppo.gamma=1e999', 'out of range'),
     ('--config.engine=gpu', 'Choices: auto'),
+    ('--config.task.randomization.mass=-0.1', 'at least 0'),
+    ('--config.task.gait_duty=2', 'at most 1'),
   ],
 )
 def test_ranges_and_choices_hold_for_overrides(argument, match):
@@ -202,6 +250,12 @@ def test_ranges_and_choices_hold_for_overrides(argument, match):
     ('--config.task.command=1,0,-0.5', 'task', 'command', (1.0, 0.0, -0.5)),
     ('--config.task.weights={"height": 2}', 'task', 'weights', {'height': 2.0}),
     ('--config.task.weights.height=-2', 'task', 'weights', {'height': -2.0}),
+    ('--config.task.weights.place=0.2', 'task', 'weights', {'place': 0.2}),
+    ('--config.task.randomization.mass=0.1', 'task', 'randomization', {'mass': 0.1}),
+    ('--config.task.randomization={"mass": 0}', 'task', 'randomization', {'mass': 0.0}),
+    ('--config.task.push_force=0,150', 'task', 'push_force', (0.0, 150.0)),
+    ('--config.task.command_low=(-1, 0, 0)', 'task', 'command_low', (-1.0, 0.0, 0.0)),
+    ('--config.init_from=runs/mine', None, 'init_from', 'runs/mine'),
     ('--config.task.start_strength=0', 'task', 'start_strength', 0.0),
   ],
 )
@@ -222,6 +276,20 @@ def test_overrides_join_the_weights_of_the_file():
   config = default_config()
   config.task.weights = {'height': 1.0, 'upright': 3.0}
   assert override('--config.task.weights.height=2', config=config).task.weights == {'height': 2.0, 'upright': 3.0}
+
+
+def test_overrides_join_the_randomization_of_the_file():
+  config = default_config()
+  config.task.randomization = {'mass': 0.1, 'friction': 0.2}
+  expected = {'mass': 0.3, 'friction': 0.2, 'motor_strength': 0.1}
+  changes = ['--config.task.randomization.mass=0.3', '--config.task.randomization.motor_strength=0.1']
+  assert override(*changes, config=config).task.randomization == expected
+  assert resolve(config).task.randomization == {'mass': 0.1, 'friction': 0.2}
+
+
+@pytest.mark.parametrize('name', ['weights.a.b', 'weight.a', 'randomisation.mass', 'command.x', 'push_force.low'])
+def test_only_numbers_by_name_can_be_set_one_by_one(name):
+  refuse(f'--config.task.{name}=1', match=f"unknown setting 'config.task.{name}'")
 
 
 def test_a_config_that_leaves_sections_out_can_still_be_overridden():
@@ -273,7 +341,7 @@ def test_help_lists_every_setting_with_its_default():
   text = config_file.settings_help()
   for name in schema.settings():
     assert f'--{name}=' in text
-  assert '--config.num_envs=256' in text
+  assert f'--config.num_envs={Config().num_envs}\n' in text
   assert '%%' not in text
 
 

@@ -7,10 +7,14 @@ import json
 
 import numpy as np
 import pytest
+from made_up import at_rest
 
 from mjx_humanoid import evaluate
+from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.playback.cards import CARDS
+from mjx_humanoid.playback.figures import measure
 from mjx_humanoid.playback.policy import load_policy, save_policy
-from mjx_humanoid.playback.rollout import rollout
+from mjx_humanoid.playback.rollout import change_task, rollout
 
 
 def test_the_card_of_a_run_lies_in_its_folder_and_on_the_screen(run_copy, capsys):
@@ -46,6 +50,20 @@ def test_the_return_counts_every_step_up_to_the_fall(scene, make_policy):
   assert evaluate.returns(alone, paths)['return'] == pytest.approx(first_end.mean())
 
 
+def test_the_return_is_by_the_contexts_that_the_policy_acted_in(scene, monkeypatch):
+  """Each step by the command of that step, of the policy's own reward."""
+  asked = []
+  monkeypatch.setattr('mjx_humanoid.tasks.scoring.score', lambda *given: asked.append(given) or (np.ones(2), {}))
+  qpos, qvel = scene.starts(np.random.default_rng(0), 2, 1.0)
+  commanded = change_task(scene, {'commands': 'sampled', 'command_interval': 0.05, 'command_rest': 0.0})
+  paths = rollout(commanded, lambda obs: np.zeros((2, 21)), qpos, qvel, 6)
+  assert evaluate.returns(commanded, paths) == {'return': 1, 'return_by_term': {}}
+  task, body, views, contexts, terminated = asked[0]
+  assert (task, body, views, terminated) == (commanded.task, scene.body, paths.views, paths.terminated)
+  assert contexts is paths.contexts
+  assert len(np.unique(contexts.command[..., 0])) == 6
+
+
 def only_alive():
   from mjx_humanoid.tasks.rewards import SKILLS
 
@@ -69,6 +87,104 @@ def test_a_card_without_returns_can_be_shown_and_written(tmp_path, make_policy, 
   assert json.loads((tmp_path / 'c.json').read_text())['return'] is None
 
 
+# Other cards, pushes and engines
+
+
+@pytest.fixture
+def judged(monkeypatch):
+  """The scene, the player and the changes that a card was asked for with; nothing is played."""
+  asked = {}
+
+  def judge(scene, policy, episodes, seed, player, **changes):
+    asked.update(scene=scene, player=player, changes=changes)
+    figures = {'passed': True, 'episodes': episodes, 'success_rate': 1.0, 'criteria': 'made up', 'worst': {}}
+    return figures, None
+
+  monkeypatch.setattr('mjx_humanoid.playback.card.judge', judge)
+  monkeypatch.setattr(evaluate, 'returns', lambda scene, paths: {'return': None, 'return_by_term': {}})
+  return asked
+
+
+def written(folder):
+  return json.loads((folder / 'card.json').read_text())
+
+
+def test_without_more_words_nothing_is_changed_and_c_mujoco_plays(run_copy, judged):
+  evaluate.main([str(run_copy)])
+  assert judged['player'] is rollout
+  assert judged['changes'] == {}
+  assert judged['scene'].task == load_policy(run_copy / 'policy.safetensors').task
+  assert written(run_copy)['engine'] == 'native'
+  assert 'push' not in written(run_copy)
+
+
+@pytest.mark.parametrize('force', ['150', '0', '87.5'])
+def test_a_push_of_this_force_every_four_seconds(run_copy, judged, force):
+  evaluate.main([str(run_copy), f'--push={force}'])
+  size = float(force)
+  expected = {'pushes': 'force', 'push_force': (size, size), 'push_duration': 0.2, 'push_interval': 4.0}
+  assert judged['changes'] == expected
+  assert written(run_copy)['push'] == size
+
+
+def test_another_card_judges_the_same_policy(run_copy, judged):
+  evaluate.main([str(run_copy), '--card=kneel'])
+  assert judged['scene'].task == dataclasses.replace(load_policy(run_copy / 'policy.safetensors').task, card='kneel')
+
+
+def test_mjx_plays_where_it_is_asked_for(run_copy, judged):
+  from mjx_humanoid.run.mjx_rollout import mjx_rollout
+
+  evaluate.main([str(run_copy), '--engine=mjx'])
+  assert judged['player'] is mjx_rollout
+  assert written(run_copy)['engine'] == 'mjx'
+
+
+def test_a_push_can_be_seen_in_the_card(tmp_path, make_policy, scene):
+  """Limp robots fall at once: one that is pushed from 3.8 s on lies still no longer."""
+  limp = make_policy(kernels=(np.zeros((52, 21), np.float32),), biases=(np.zeros(21, np.float32),))
+  task = dataclasses.replace(scene.task, card='getup')
+  save_policy(dataclasses.replace(limp, task=task), tmp_path / 'p.safetensors')
+  quiet, pushed = (evaluate.evaluate(str(tmp_path / 'p.safetensors'), 1, 0, push=push) for push in (None, 600.0))
+  assert pushed['speed'] > 2 * quiet['speed']
+  assert pushed['drift'] > quiet['drift'] + 0.1
+  assert (quiet['standing'], pushed['push']) == (0, 600)
+
+
+@pytest.mark.parametrize('name', list(CARDS))
+def test_every_card_can_be_had_of_any_policy_and_shown(tmp_path, make_policy, name, monkeypatch, capsys):
+  """Two control steps of each, with the units of its figures."""
+  short = dataclasses.replace(CARDS[name], seconds=0.05)
+  monkeypatch.setattr('mjx_humanoid.playback.card.CARDS', {name: short})
+  monkeypatch.setattr(evaluate, 'returns', lambda scene, paths: {'return': None, 'return_by_term': {}})
+  save_policy(make_policy(task=TaskConfig(card=name)), tmp_path / 'p.safetensors')
+  evaluate.main([str(tmp_path / 'p.safetensors'), '--episodes=2', f'--json={tmp_path / "c.json"}'])
+  card = json.loads((tmp_path / 'c.json').read_text())
+  out = capsys.readouterr().out
+  for figure in card['worst']:
+    unit = f' [{evaluate.UNITS[figure]}]' if figure in evaluate.UNITS else ''
+    assert f'{figure.replace("_", " ")}{unit} ' in out
+
+
+def test_every_unit_is_that_of_a_figure(scene):
+  paths = at_rest(scene.body)
+  figures = measure(paths, scene.body)
+  for card in CARDS:
+    CARDS[card].judge(figures, paths, scene.body)
+  assert set(evaluate.UNITS) <= set(figures)
+
+
+@pytest.mark.slow
+def test_mjx_judges_like_c_mujoco(run_copy):
+  """Robots that fall do so at about the same time; the solver of training is not that of report cards."""
+  native, mjx = (evaluate.evaluate(str(run_copy), 4, 0, engine=engine) for engine in ('native', 'mjx'))
+  assert mjx['engine'] == 'mjx'
+  assert native['survival_rate'] == mjx['survival_rate'] == 0
+  assert mjx['survival_seconds'] == pytest.approx(native['survival_seconds'], rel=0.1)
+  assert mjx['mean_height'] == pytest.approx(native['mean_height'], rel=0.02)
+  assert set(mjx) == set(native)
+
+
 MISTAKES = {
   'no policy': ([], 'policy'),
   'unknown policy': (['nobody'], "unknown run, policy file or ready policy 'nobody'"),
@@ -77,6 +193,13 @@ MISTAKES = {
   'a negative seed': (['RUN', '--seed=-1'], 'out of range: 0 or more'),
   'an unknown card': (['RUN', '--card=stnd'], "unknown report card 'stnd'. Did you mean 'stand'?"),
   'a card that cannot be written': (['RUN', '--episodes=1', '--json=/no/such/folder/c.json'], 'cannot be written'),
+  'a push that pulls': (['RUN', '--push=-1'], '--push=-1.0 is out of range: 0 to 10000 N'),
+  'a push too hard': (['RUN', '--push=1e5'], 'is out of range: 0 to 10000 N'),
+  'a push that is no number': (['RUN', '--push=nan'], '--push=nan is out of range'),
+  'a push in words': (['RUN', '--push=hard'], 'invalid float value'),
+  'an unknown engine': (['RUN', '--engine=mjxx'], "'mjxx'. Did you mean 'mjx'? Choices: mjx, native."),
+  'an engine that does not judge': (['RUN', '--engine=mjx-warp'], 'Choices: mjx, native.'),
+  'no engine': (['RUN', '--engine='], 'Choices: mjx, native.'),
 }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
 
 from mjx_humanoid import __main__ as listing
+from mjx_humanoid.config import settings
+from mjx_humanoid.config_file import config_names
 
 HELP = """
 import importlib, sys
@@ -42,34 +45,59 @@ def test_configs_are_listed_with_their_first_lines():
 
 def test_the_listing_names_everything_that_can_be_chosen(capsys):
   from mjx_humanoid.physics.engine import ENGINES
-  from mjx_humanoid.playback.card import CARDS
+  from mjx_humanoid.physics.randomize import OF_THE_ENV, RANDOMIZATIONS
+  from mjx_humanoid.playback.cards import CARDS
+  from mjx_humanoid.playback.find import ready_policies
+  from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards
+  from mjx_humanoid.tasks.curricula import CURRICULA
   from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
+  from mjx_humanoid.tasks.guide import COMMANDS
   from mjx_humanoid.tasks.observations import OBSERVATIONS
+  from mjx_humanoid.tasks.pushes import PUSHES
 
   listing.main([])
-  words = set(capsys.readouterr().out.split())
-  for names in (
-    robots(),
-    rewards.describe(),
-    rewards.describe_terms(),
-    OBSERVATIONS,
-    TERMINATIONS,
-    STARTS,
-    CARDS,
-    ENGINES,
-  ):
-    assert set(names) <= words
+  listed = sections(capsys.readouterr().out)
+  expected = {
+    'commands': listing.commands(),
+    'configs': config_names(),
+    'ready policies': ready_policies(),
+    'robots': robots(),
+    'rewards': rewards.describe(),
+    'reward terms': rewards.describe_terms(),
+    'observations': OBSERVATIONS,
+    'terminations': TERMINATIONS,
+    'starts': STARTS,
+    'kinds of commands': COMMANDS,
+    'kinds of pushes': PUSHES,
+    'randomizations': [*RANDOMIZATIONS, *OF_THE_ENV],
+    'curricula': CURRICULA,
+    'report cards': CARDS,
+    'engines': ENGINES,
+    'algorithms': algorithms(),
+  }
+  assert listed == {title: list(names) for title, names in expected.items()}
 
 
-def test_algorithms_are_listed_too(capsys):
-  from mjx_humanoid.rl.algorithm import algorithms
+def sections(text):
+  """The names under each title of the listing, in order."""
+  found = {}
+  for block in text.split('\n\n')[1:]:
+    title, *lines = block.strip('\n').split('\n')
+    found[title.partition(',')[0]] = [line.split()[0] for line in lines]
+  return found
 
+
+def test_the_settings_that_the_listing_names_exist(capsys):
   listing.main([])
-  out = capsys.readouterr().out
-  assert 'config.algorithm' in out
-  assert set(algorithms()) <= set(out.split())
+  named = set(re.findall(r'config\.[a-z_.]+', ' '.join(titles(capsys.readouterr().out))))
+  assert {'config.task.reward', 'config.task.commands', 'config.curriculum'} <= named
+  assert named <= set(settings())
+
+
+def titles(text):
+  return [line for line in text.splitlines() if line and not line.startswith('  ')]
 
 
 def test_every_line_of_the_listing_has_a_description(capsys):

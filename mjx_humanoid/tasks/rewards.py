@@ -291,7 +291,6 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
   'kneel': (
     'Kneel on both shins, upright and quiet.',
     {
-      
       'kneeling_height': 0.35,
       'shins_down': 0.2,
       'lower_legs_down': 0.15,

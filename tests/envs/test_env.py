@@ -1,5 +1,6 @@
 """What follows from a control step: rewards, ends, resets and what is remembered, in worlds made by hand."""
 
+import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -8,14 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.envs.env import EPISODE_METRICS, Bank, Env
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.engine import view_states
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.native import NativeEngine
 from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.curricula import CURRICULA
 from mjx_humanoid.tasks.episodes import STARTS
-from mjx_humanoid.tasks.task import Task
+from mjx_humanoid.tasks.observations import observe_all
+from mjx_humanoid.tasks.task import make_task
 from mjx_humanoid.types import View
 
 WORLDS, LIMIT, COMMAND = 4, 10, (0.5, -1.0, 2.0)
@@ -39,18 +43,31 @@ def reward(view, body, context):
 
 
 def observe(view, body, context):
-  """Height, time, last first control, age, command: everything that must be right, in the open."""
+  """Height, time, latest first control, age, command: everything that must be right, in the open."""
   return jnp.stack([view.qpos[2], view.time, context.last_action[0], context.step * 1.0, context.command[2]])
+
+
+def too_low(view, body, context):
+  return view.qpos[2] < 1.0
 
 
 @pytest.fixture(scope='module')
 def make_env(model, body):
-  def make(engine=None, num_envs=WORLDS, limit=LIMIT, reward=reward):
-    terminate = lambda view, body, context: view.qpos[2] < 1.0  # noqa: E731
-    task = Task(body, reward, observe, terminate, STARTS['standing'], 1.0, COMMAND, limit)
-    return Env(task, engine or SimpleNamespace(traceable=False), model, num_envs)
+  """An environment of this file's own reward, observation and end; settings are those of the task."""
+
+  def make(engine=None, num_envs=WORLDS, limit=LIMIT, curriculum='none', lifetime=1.0, own=None, **settings):
+    task = make_task(TaskConfig(**{'command': COMMAND, **settings}), body)
+    parts = {'reward': reward, 'observe': observe, 'terminate': too_low, 'episode_steps': limit, **(own or {})}
+    task = dataclasses.replace(task, **parts)
+    engine = engine or SimpleNamespace(traceable=False)
+    return Env(task, engine, model, num_envs, CURRICULA[curriculum], lifetime)
 
   return make
+
+
+def compiled(env):
+  """Its three functions; of many worlds, one program is made faster than each of its operations."""
+  return SimpleNamespace(begin=jax.jit(env.begin), act=jax.jit(env.act), advance=jax.jit(env.advance))
 
 
 @pytest.fixture(scope='module')
@@ -73,6 +90,7 @@ def worlds(body, model, heights, controls=0.0, time=0.5):
 def bank(body, model):
   """Three rows, told apart by their heights 5, 6 and 7."""
   view = worlds(body, model, [5, 6, 7], time=0.0)
+  view.qpos[:, 0] = [50, 60, 70]
   return Bank(view.qpos, np.arange(3)[:, None] * np.ones((3, body.nv), np.float32), view)
 
 
@@ -118,7 +136,7 @@ def test_sizes(env, body):
 
 def test_a_bank_holds_fresh_starts_and_their_views(env, model):
   bank = env.make_bank(np.random.default_rng(3), 7)
-  qpos, qvel = STARTS['standing'](env.task.body, np.random.default_rng(3), 7, 1.0)
+  qpos, qvel = STARTS['standing'](env.task.body, np.random.default_rng(3), np.ones(7), None)
   np.testing.assert_allclose(bank.qpos, qpos, atol=1e-6)
   np.testing.assert_allclose(bank.qvel, qvel, atol=1e-6)
   assert bank.qpos.dtype == bank.qvel.dtype == np.float32
@@ -139,7 +157,7 @@ def test_worlds_begin_at_rows_of_the_bank(env, bank):
 
 def test_all_rows_and_all_ages_are_used_at_the_beginning(make_env, bank):
   """So that the time limits of all worlds do not fall together."""
-  state, qpos, _ = make_env(num_envs=600).begin(KEY, bank)
+  state, qpos, _ = compiled(make_env(num_envs=600)).begin(KEY, bank)
   assert set(np.asarray(qpos[:, 2]).tolist()) == {5, 6, 7}
   ages = np.bincount(state.context.step, minlength=LIMIT)
   assert len(ages) == LIMIT  # none at or beyond the limit
@@ -148,7 +166,7 @@ def test_all_rows_and_all_ages_are_used_at_the_beginning(make_env, bank):
 
 
 def test_another_key_begins_otherwise(make_env, bank):
-  env = make_env(num_envs=50)
+  env = compiled(make_env(num_envs=50))
   a, b = env.begin(KEY, bank)[0], env.begin(jax.random.PRNGKey(1), bank)[0]
   assert not np.array_equal(a.context.step, b.context.step)
   assert np.array_equal(a.context.step, env.begin(KEY, bank)[0].context.step)
@@ -171,10 +189,10 @@ def test_a_world_that_goes_on_remembers_its_action_and_age(advance):
   assert not out.reset.any()
 
 
-def test_the_observation_is_of_the_new_view_with_the_action_before(advance):
-  # height, time, last action, age, command
+def test_the_observation_is_of_the_new_view_with_the_context_that_follows(advance):
+  # height, time, the control that led here, age, command
   state, out = advance([2, 1.5, 3, 2], 0.5)
-  np.testing.assert_allclose(out.next_obs, [[z, 0.5, 0.25, 4, 2] for z in (2, 1.5, 3, 2)])
+  np.testing.assert_allclose(out.next_obs, [[z, 0.5, 0.5, 4, 2] for z in (2, 1.5, 3, 2)])
   np.testing.assert_array_equal(state.obs, out.next_obs)
 
 
@@ -226,7 +244,7 @@ def test_an_episode_has_as_many_steps_as_its_limit(env, bank, body, model):
 def test_next_obs_is_the_true_one_where_the_world_starts_anew(advance):
   """The value after a time limit is that of where the episode was, not of where the next begins."""
   state, out = advance([0.5, 3, 2, 2], 0.5, ages=[3, 9, 3, 3])
-  np.testing.assert_allclose(out.next_obs[:2], [[0.5, 0.5, 0.25, 4, 2], [3, 0.5, 0.25, 10, 2]])
+  np.testing.assert_allclose(out.next_obs[:2], [[0.5, 0.5, 0.5, 4, 2], [3, 0.5, 0.5, 10, 2]])
   assert (state.obs[:2, 0] >= 5).all()
 
 
@@ -245,7 +263,7 @@ def test_a_world_that_starts_anew_takes_a_row_of_the_bank_and_forgets(advance):
 
 
 def test_rows_are_drawn_anew_for_every_world_and_key(make_env, bank, body, model):
-  env = make_env(num_envs=300)
+  env = compiled(make_env(num_envs=300))
   state, _, _ = env.begin(KEY, bank)
   fallen = worlds(body, model, [0.5] * 300)
   first = np.asarray(env.advance(state, bank, fallen, KEY)[1].qpos[:, 2])
@@ -270,6 +288,7 @@ def test_metrics_are_sums_over_the_batch(advance):
       'episode_length': 4 + 10,
       'steps': 4,
       'diverged': 0,
+      'level': 4,
       'term/height': 7,
       'term/change': 1,
     }
@@ -280,7 +299,7 @@ def test_metrics_are_sums_over_the_batch(advance):
 def test_metrics_of_a_step_without_ends_count_only_steps_and_terms(advance):
   _, out = advance()
   found = {name: float(value) for name, value in out.metrics.items()}
-  assert [found[name] for name in EPISODE_METRICS] == [0, 0, 0, 4, 0]
+  assert [found[name] for name in EPISODE_METRICS] == [0, 0, 0, 4, 0, 4]
 
 
 # Worlds that diverge
@@ -336,7 +355,7 @@ def test_a_reward_that_is_not_finite_counts_as_diverged(make_env, bank, body, mo
     bad = jnp.where(view.qpos[2] > 2.5, value, 1.0)
     return bad, {'bad': bad}
 
-  env = make_env(reward=broken)
+  env = make_env(own={'reward': broken})
   state, _, _ = env.begin(KEY, bank)
   state = state._replace(context=state.context._replace(step=jnp.zeros(WORLDS, jnp.int32)))
   _, out = env.advance(state, bank, worlds(body, model, [2, 3, 2, 3]), KEY)
@@ -346,16 +365,289 @@ def test_a_reward_that_is_not_finite_counts_as_diverged(make_env, bank, body, mo
   assert float(out.metrics['term/bad']) == 2
 
 
-def test_an_observation_that_is_not_finite_does_not_reach_the_policy(model, body, bank):
+def test_an_observation_that_is_not_finite_does_not_reach_the_policy(make_env, model, body, bank):
   """A world whose physics is sound but whose observation is not must not poison the normaliser."""
   broken = lambda view, body, context: jnp.log(view.qpos[2:3] - 1.5)  # noqa: E731
-  task = Task(body, reward, broken, lambda v, b, c: v.qpos[2] < 0, STARTS['standing'], 1.0, COMMAND, LIMIT)
-  env = Env(task, SimpleNamespace(traceable=False), model, WORLDS)
+  env = make_env(own={'observe': broken, 'terminate': lambda v, b, c: v.qpos[2] < 0})
   state, _, _ = env.begin(KEY, bank)
   state, out = env.advance(state, bank, worlds(body, model, [2, 1, 2, 2]), KEY)
   assert np.isfinite(out.next_obs).all()
   assert np.isfinite(state.obs).all()
   assert float(out.metrics['diverged']) == 1
+
+
+# What guides the worlds
+
+
+def test_worlds_begin_where_their_row_stands_and_faces(env, bank):
+  state, qpos, _ = env.begin(KEY, bank)
+  np.testing.assert_array_equal(state.context.place[:, 0], 10 * qpos[:, 2])
+  np.testing.assert_array_equal(state.context.heading, np.tile([1, 0], (WORLDS, 1)))
+
+
+def test_a_world_that_starts_anew_is_guided_from_its_new_row(advance):
+  state, out = advance([0.5, 0.5, 2, 2])
+  np.testing.assert_array_equal(state.context.place[:2, 0], 10 * out.qpos[:2, 2])
+  # The others were led on by (0.5, -1) m/s for 25 ms, and turned by 2 rad/s.
+  np.testing.assert_allclose(state.context.heading[2:], np.tile([np.cos(0.05), np.sin(0.05)], (2, 1)), rtol=1e-6)
+  np.testing.assert_allclose(state.context.place[2:, 1], -0.025, rtol=1e-5)
+
+
+def test_the_clock_of_the_gait_goes_with_the_age(make_env, bank, model, body):
+  """At 2 strides per second, a step of 25 ms is 0.05 of one; also in worlds that begin in the middle."""
+  env = compiled(make_env(gait_frequency=2.0, num_envs=50, limit=100))
+  state, _, _ = env.begin(KEY, bank)
+  assert len(np.unique(state.context.step)) > 20
+  np.testing.assert_allclose(state.context.phase, 0.05 * state.context.step % 1, atol=1e-5)
+  state, _ = env.advance(state, bank, worlds(body, model, [2.0] * 50), KEY)
+  np.testing.assert_allclose(state.context.phase, 0.05 * state.context.step % 1, atol=1e-5)
+  np.testing.assert_allclose(state.context.duty, 0.6)
+
+
+def test_rewards_are_judged_by_the_context_that_the_action_was_chosen_in(make_env, bank, model, body):
+  """And observations made of the one that follows: here with a new command after every step."""
+
+  def told(view, body, context):
+    return context.command[0], {}
+
+  def seen(view, body, context):
+    return context.command[:1]
+
+  env = make_env(own={'reward': told, 'observe': seen}, commands='sampled', command_interval=0.025, limit=1000)
+  state, _, _ = env.begin(KEY, bank)
+  view, orders = worlds(body, model, [2.0] * WORLDS), []
+  for i in range(3):
+    following, out = env.advance(state, bank, view, jax.random.PRNGKey(i))
+    np.testing.assert_array_equal(out.reward, state.context.command[:, 0])
+    np.testing.assert_array_equal(out.next_obs[:, 0], following.context.command[:, 0])
+    state = following
+    orders.append(np.asarray(state.context.command[:, 0]))
+  assert len(np.unique(orders)) > 8  # another one for every world and step
+
+
+# Actions that arrive late
+
+DELAY = 3
+
+
+@pytest.fixture(scope='module')
+def late(make_env):
+  return make_env(randomization={'action_delay': float(DELAY)}, limit=1000)
+
+
+def numbered(env, i):
+  """Controls whose first element tells the step at which they were sent."""
+  return jnp.zeros((env.num_envs, env.action_size)).at[:, 0].set(0.01 * i)
+
+
+def test_a_world_applies_the_action_of_as_many_steps_ago_as_it_is_late(late, bank, model, body):
+  state, _, _ = late.begin(KEY, bank)
+  state = state._replace(delay=jnp.arange(WORLDS))  # 0, 1, 2 and 3 steps
+  applied = []
+  for i in range(1, 7):
+    state, inputs = late.act(state, numbered(late, i))
+    applied.append(np.asarray(inputs.ctrl[:, 0]))
+    view = worlds(body, model, [2.0] * WORLDS)._replace(ctrl=np.asarray(inputs.ctrl))
+    state, _ = late.advance(state, bank, view, KEY)
+    np.testing.assert_array_equal(state.context.last_action, inputs.ctrl)
+  # Nothing has been sent before the first step.
+  expected = [[max(i - late, 0) * 0.01 for late in range(4)] for i in range(1, 7)]
+  np.testing.assert_allclose(applied, expected, rtol=1e-6)
+
+
+def test_a_world_that_starts_anew_forgets_what_was_sent(late, bank, model, body):
+  state, _, _ = late.begin(KEY, bank)
+  state = state._replace(delay=jnp.full(WORLDS, 2))
+  applied = []
+  for i in range(1, 7):
+    state, inputs = late.act(state, numbered(late, i))
+    applied.append(np.asarray(inputs.ctrl[:, 0]))
+    heights = [0.5 if i == 3 else 2.0, 2.0, 2.0, 2.0]  # world 0 falls in the third step
+    state, out = late.advance(state, bank, worlds(body, model, heights), KEY)
+    assert out.reset.tolist() == [i == 3, False, False, False]
+    assert state.delay.tolist() == [2] * WORLDS
+  np.testing.assert_allclose(np.stack(applied)[:, 0], [0, 0, 0.01, 0, 0, 0.04], rtol=1e-6)
+  np.testing.assert_allclose(np.stack(applied)[:, 1], [0, 0, 0.01, 0.02, 0.03, 0.04], rtol=1e-6)
+
+
+def test_all_delays_up_to_the_greatest_appear(make_env, bank):
+  env = compiled(make_env(randomization={'action_delay': float(DELAY)}, num_envs=400))
+  delays = np.bincount(env.begin(KEY, bank)[0].delay)
+  # 400 worlds over 0, 1, 2, 3: 100 each, standard deviation sqrt(400 x 1/4 x 3/4) = 8.7
+  assert len(delays) == DELAY + 1
+  assert abs(delays - 100).max() < 5 * 8.7
+
+
+def test_without_delay_and_pushes_only_the_control_acts(env, begun):
+  ctrl = numbered(env, 7)
+  state, inputs = env.act(begun, ctrl)
+  assert inputs.ctrl is ctrl
+  assert (inputs.force, inputs.kick) == (None, None)
+  assert state is begun
+
+
+# Pushes
+
+# In the last 50 ms, which are 2 steps, of every 200 ms, which are 8.
+PUSHED = {'push_interval': 0.2, 'push_duration': 0.05, 'push_force': (100.0, 200.0)}
+
+
+def push(env, bank, view, steps):
+  """Inputs of so many steps of worlds that all begin at age 0."""
+  state, _, _ = env.begin(KEY, bank)
+  state = state._replace(context=state.context._replace(step=jnp.zeros(env.num_envs, jnp.int32)))
+  ctrl, inputs = numbered(env, 1), []
+  act, advance = jax.jit(env.act), jax.jit(env.advance)
+  for i in range(steps):
+    state, acting = act(state, ctrl)
+    inputs.append(jax.tree.map(np.asarray, acting))
+    state, _ = advance(state, bank, view(i), jax.random.PRNGKey(i))
+  return inputs
+
+
+def test_forces_act_in_the_steps_of_a_push_and_are_each_worlds_own(make_env, bank, model, body):
+  standing = worlds(body, model, [2.0] * WORLDS)
+  env = make_env(pushes='force', limit=1000, **PUSHED)
+  forces = np.stack([acting.force for acting in push(env, bank, lambda i: standing, 17)])
+  size = np.linalg.norm(forces, axis=2)
+  assert np.flatnonzero(size.any(axis=1)).tolist() == [6, 7, 14, 15]
+  assert (size[[6, 7, 14, 15]] >= 100).all()
+  assert (size <= 200.001).all()
+  np.testing.assert_array_equal(forces[6], forces[7])
+  assert len(np.unique(size[[6, 14]])) == 2 * WORLDS
+
+
+def test_kicks_come_once_a_push_with_the_same_impulse(make_env, bank, model, body):
+  standing = worlds(body, model, [2.0] * WORLDS)
+  force, kick = (
+    push(make_env(pushes=name, limit=1000, **PUSHED), bank, lambda i: standing, 17) for name in ('force', 'kick')
+  )
+  kicks, forces = np.stack([acting.kick for acting in kick]), np.stack([acting.force for acting in force])
+  assert np.flatnonzero(kicks.any(axis=(1, 2))).tolist() == [6, 14]
+  np.testing.assert_allclose(kicks[6] * body.total_mass, forces[6:8].sum(axis=0) * 0.025, rtol=1e-5)
+  assert kick[6].force is None
+
+
+def test_a_world_that_starts_anew_is_not_pushed_until_its_own_time(make_env, bank, model, body):
+  """World 0 falls in the middle of its push, at the end of the seventh step; its next one begins 6 steps later."""
+  env = make_env(pushes='force', limit=1000, **PUSHED)
+  inputs = push(env, bank, lambda i: worlds(body, model, [0.5 if i == 6 else 2.0, 2.0, 2.0, 2.0]), 16)
+  pushed = np.stack([acting.force for acting in inputs]).any(axis=2)
+  assert np.flatnonzero(pushed[:, 0]).tolist() == [6, 13, 14]
+  assert np.flatnonzero(pushed[:, 1]).tolist() == [6, 7, 14, 15]
+
+
+# Noise of the sensors
+
+
+def test_noise_is_seen_and_nothing_else(make_env, model, body):
+  """Reward, ends, rows and context stay what they are; joints seen have the standard deviation asked for."""
+  names = ('joint_positions', 'joint_velocities')
+  own = {'observe': observe_all(names)}
+  count, noise = 500, 0.02
+  bank = make_env(own=own).make_bank(np.random.default_rng(0), 3)
+  seen = {}
+  for strength in (0.0, noise):
+    env = make_env(own=own, num_envs=count, randomization={'sensor_noise': strength})
+    state, qpos, _ = compiled(env).begin(KEY, bank)
+    view = worlds(body, model, [0.5, *[2.0] * (count - 1)])
+    state, out = compiled(env).advance(state, bank, view, jax.random.PRNGKey(5))
+    seen[strength] = (state, out, qpos)
+  (clean_state, clean, clean_qpos), (state, out, qpos) = seen[0.0], seen[noise]
+  assert env.observation_size == 4 + 21 + 6 + 21
+  for a, b in (
+    (clean_qpos, qpos),
+    (clean_state.context, state.context),
+    (clean._replace(next_obs=0), out._replace(next_obs=0)),
+  ):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+  error = np.asarray(out.next_obs - clean.next_obs)
+  np.testing.assert_allclose(error[:, :4], 0, atol=1e-6)  # height and the vertical
+  # 500 worlds x 21 joints: the standard error of a standard deviation is 1 / sqrt(2 x 10500) = 0.7 %.
+  assert error[:, 4:25].std() == pytest.approx(noise, rel=0.03)
+  assert error[:, 25:].std() == pytest.approx(10 * noise, rel=0.03)  # velocities: ten times that, per second
+  assert abs(error[:, 4:25].mean()) < 5 * noise / np.sqrt(10_500)
+  assert len(np.unique(error[:, 4:25])) > 10_000  # another one for every joint and world
+  begun = np.asarray(state.obs - clean_state.obs)[0]  # of the world that starts anew
+  assert 0.3 * noise < begun[4:25].std() < 3 * noise
+
+
+def test_noise_changes_from_step_to_step(make_env, bank, model, body):
+  env = make_env(own={'observe': observe_all(['joint_positions'])}, randomization={'sensor_noise': 0.02})
+  state, _, _ = env.begin(KEY, bank)
+  view = worlds(body, model, [2.0] * WORLDS)
+  first, second = (env.advance(state, bank, view, jax.random.PRNGKey(i))[1].next_obs for i in range(2))
+  assert np.abs(first - second)[:, 4:].min() > 0
+
+
+# Curricula
+
+
+@pytest.mark.parametrize(('curriculum', 'strengths'), [('none', [2, 2, 2, 2]), ('linear', [0.5, 1, 1.5, 2])])
+def test_banks_grow_harder_row_by_row_under_a_curriculum(make_env, curriculum, strengths):
+  asked = []
+
+  def start(body, rng, strength, settle):
+    asked.append(strength)
+    return STARTS['standing'](body, rng, strength, settle)
+
+  make_env(own={'start': start}, start_strength=2.0, curriculum=curriculum).make_bank(np.random.default_rng(0), 4)
+  np.testing.assert_allclose(asked, [strengths])
+
+
+@pytest.fixture(scope='module')
+def long_bank(body, model):
+  """Fifty rows of heights 2.00, 2.01, ..."""
+  view = worlds(body, model, 2 + 0.01 * np.arange(50), time=0.0)
+  return Bank(view.qpos, np.zeros((50, body.nv), np.float32), view)
+
+
+def row(qpos):
+  return np.round(100 * (np.asarray(qpos)[:, 2] - 2)).astype(int)
+
+
+def test_worlds_draw_among_the_first_rows_where_their_level_is_low(make_env, long_bank, model, body):
+  env = compiled(make_env(num_envs=600, curriculum='survival', limit=100))
+  state, qpos, _ = env.begin(KEY, long_bank)
+  np.testing.assert_allclose(state.level, 0.1)
+  assert set(row(qpos)) == set(range(5))  # a tenth of 50
+  level = jnp.repeat(jnp.array([0.3, 0.6, 1.0]), 200)
+  state = state._replace(level=level)
+  # All fall, which first makes it easier by 0.1: levels 0.2, 0.5, 0.9; so that 10, 25 and 45 rows are drawn from.
+  state, out = env.advance(state, long_bank, worlds(body, model, [0.5] * 600), KEY)
+  np.testing.assert_allclose(state.level, np.repeat([0.2, 0.5, 0.9], 200), rtol=1e-6)
+  for i, count in enumerate((10, 25, 45)):
+    rows = row(out.qpos[200 * i : 200 * (i + 1)])
+    assert rows.min() == 0
+    assert 0.8 * count < rows.max() + 1 <= count
+  assert float(out.metrics['level']) == pytest.approx(200 * (0.2 + 0.5 + 0.9), rel=1e-5)
+
+
+def test_without_a_curriculum_all_rows_are_drawn_from(make_env, long_bank):
+  state, qpos, _ = compiled(make_env(num_envs=600)).begin(KEY, long_bank)
+  assert set(row(qpos)) == set(range(50))
+  np.testing.assert_array_equal(state.level, 1)
+
+
+def test_the_level_is_a_factor_on_commands_and_pushes(make_env, bank, model, body):
+  ranges = {'command': (0.0, 0.0, 0.0), 'command_low': COMMAND, 'command_high': COMMAND, 'command_rest': 0.0}
+  ranges |= {**PUSHED, 'push_force': (100.0, 100.0)}
+  env = make_env(commands='sampled', pushes='force', curriculum='survival', limit=100, **ranges)
+  state, _, _ = env.begin(KEY, bank)
+  np.testing.assert_allclose(state.context.command, 0.1 * np.tile(COMMAND, (WORLDS, 1)), rtol=1e-6)
+  level = jnp.array([0.2, 0.4, 0.6, 0.8])
+  state = state._replace(level=level, context=state.context._replace(step=jnp.full(WORLDS, 5, jnp.int32)))
+  state, _ = env.advance(state, bank, worlds(body, model, [2.0] * WORLDS), KEY)
+  np.testing.assert_allclose(np.linalg.norm(state.push, axis=1), 100 * level, rtol=1e-5)
+  state, _ = env.advance(state, bank, worlds(body, model, [0.5] * WORLDS), KEY)
+  np.testing.assert_allclose(state.context.command, np.outer(level - 0.1, COMMAND), rtol=1e-5)
+
+
+def test_linear_curricula_know_the_length_of_the_training(make_env, bank, model, body):
+  env = make_env(curriculum='linear', lifetime=90.0)
+  state, _, _ = env.begin(KEY, bank)
+  state, _ = env.advance(state, bank, worlds(body, model, [2.0] * WORLDS), KEY)
+  np.testing.assert_allclose(state.level, 0.1 + 2 * 0.9 / 90, rtol=1e-5)
 
 
 # With physics

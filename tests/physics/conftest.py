@@ -8,6 +8,7 @@ from mjx_humanoid._environment import COMPILER_OPTIONS
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.physics.randomize import RANDOMIZATIONS, randomized_fields
 from mjx_humanoid.robots import robots
 
 MJX_WORLDS, MJX_SUBSTEPS = 16, 5
@@ -43,6 +44,32 @@ def mjx_engine(converged_model):
 def mjx_step(mjx_engine):
   """Its step, compiled once for all tests."""
   return jax.jit(mjx_engine.step, compiler_options=COMPILER_OPTIONS)
+
+
+@pytest.fixture(scope='session')
+def varied_fields(converged_model):
+  """Fields of 16 worlds in which everything varies that can."""
+  rng = np.random.default_rng(2)
+  return randomized_fields(converged_model, dict.fromkeys(RANDOMIZATIONS, 0.2), rng, MJX_WORLDS)
+
+
+@pytest.fixture(scope='session')
+def varied_engine(converged_model, varied_fields):
+  """MJX with a converged solver, for 16 worlds that differ."""
+  return MjxEngine(converged_model, MJX_SUBSTEPS, impl='jax', num_envs=MJX_WORLDS, fields=varied_fields)
+
+
+@pytest.fixture(scope='session')
+def varied_step(varied_engine):
+  """Its step under pushes (state, ctrl, force, kick), compiled once for all tests."""
+  return jax.jit(varied_engine.step, compiler_options=COMPILER_OPTIONS)
+
+
+@pytest.fixture(scope='session')
+def pushes():
+  """Forces in N and kicks in m/s [16, 3], another one for each world."""
+  rng = np.random.default_rng(3)
+  return tuple((scale * rng.normal(size=(MJX_WORLDS, 3))).astype(np.float32) for scale in (80, 0.4))
 
 
 @pytest.fixture(scope='session')

@@ -25,6 +25,31 @@ def test_standing_pose_is_the_files_own(body, model):
   assert body.default_qpos == pytest.approx([0, 0, 1.282, 1, *[0] * 24])
 
 
+def test_the_relaxed_pose_differs_in_the_joints_of_the_datasheet_only(body, robot, model):
+  """Found by MuJoCo itself, which knows joints by name."""
+  data = mujoco.MjData(model)
+  for name, angle in robot.relaxed:
+    data.joint(name).qpos[0] = angle
+  np.testing.assert_allclose(body.relaxed_qpos, data.qpos, atol=1e-6)
+  assert (body.relaxed_qpos != body.default_qpos).sum() == len(robot.relaxed) == 6
+  assert body.relaxed_qpos[7 + body.joint_index('elbow_left')] == pytest.approx(-1.2)
+
+
+def test_keyframes_are_those_of_the_file_by_name(body, model):
+  assert list(body.keyframes) == [model.key(i).name for i in range(model.nkey)]
+  assert 'squat' in body.keyframes
+  for name, qpos in body.keyframes.items():
+    np.testing.assert_allclose(qpos, model.key(name).qpos, atol=1e-6)
+    assert qpos.dtype == np.float32
+
+
+def test_upper_joints_are_all_but_those_of_the_legs(body):
+  names = [body.joint_names[i] for i in body.upper_joints]
+  expected = ['abdomen_z', 'abdomen_y', 'abdomen_x']
+  expected += [f'{joint}_{side}' for side in ('left', 'right') for joint in ('shoulder1', 'shoulder2', 'elbow')]
+  assert sorted(names) == sorted(expected)
+
+
 def test_total_mass_is_the_sum_over_bodies(body, model):
   assert body.total_mass == pytest.approx(model.body_mass.sum())
   assert body.total_mass == pytest.approx(40.844, abs=1e-3)

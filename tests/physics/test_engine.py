@@ -9,7 +9,7 @@ import pytest
 
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics import engine as room
-from mjx_humanoid.physics.engine import ENGINES, choose, make_engine, view_states
+from mjx_humanoid.physics.engine import ENGINES, choose, make_engine, settle, view_states
 from mjx_humanoid.physics.native import NativeEngine
 
 
@@ -80,6 +80,50 @@ def test_native_is_made_with_its_threads(model):
 def test_mjx_is_made_traceable(model):
   engine = make_engine('mjx', model, 3, 5)
   assert (engine.name, engine.traceable) == ('mjx', True)
+
+
+def test_fields_reach_the_worlds_of_either_engine(model):
+  """In free fall: what motors of double strength do at once is more than what the file's own do."""
+  gear = np.stack([model.actuator_gear, 2 * model.actuator_gear])
+  native = make_engine('native', model, 2, 1, num_threads=1, fields={'actuator_gear': gear})
+  qpos = np.tile(model.qpos0, (2, 1))
+  qpos[:, 2] = 3
+  _, view = native.step(native.init(qpos, np.zeros((2, model.nv))), np.full((2, model.nu), 0.1))
+  assert np.abs(view.qvel[1, 6:]).sum() > 1.5 * np.abs(view.qvel[0, 6:]).sum()
+  traced = make_engine('mjx', model, 2, 1, fields={'actuator_gear': gear})
+  np.testing.assert_allclose(traced._model.actuator_gear, gear)
+  assert traced._axes.actuator_gear == 0
+  assert traced._axes.body_mass is None
+
+
+# Limp robots
+
+
+def test_what_becomes_of_limp_robots_is_plain_mujoco_without_control(model, starts):
+  qpos, qvel = starts
+  later = settle(model, qpos, qvel, 0.1)
+  for i in range(len(qpos)):
+    data = mujoco.MjData(model)
+    data.qpos[:], data.qvel[:] = qpos[i], qvel[i]
+    mujoco.mj_step(model, data, 20)
+    np.testing.assert_array_equal(later[0][i], data.qpos.astype(np.float32))
+    np.testing.assert_array_equal(later[1][i], data.qvel.astype(np.float32))
+  assert [x.dtype for x in later] == [np.float64] * 2
+
+
+def test_a_robot_that_cannot_come_to_rest_is_replaced_by_another(model, starts):
+  """One is not a number, one diverges, one flies off faster than anything that lies."""
+  qpos, qvel = (x[:6].astype(np.float64) for x in starts)
+  expected = settle(model, qpos, qvel, 0.1)
+  qpos[1, 9], qvel[2, 8], qvel[4, 0] = np.nan, 1e9, room.MAX_SETTLED + 30
+  later = settle(model, qpos, qvel, 0.1)
+  for a, b in zip(later, expected, strict=True):
+    np.testing.assert_array_equal(a, b[[0, 0, 0, 3, 0, 5]])
+
+
+def test_that_none_comes_to_rest_is_said(model):
+  with pytest.raises(UserError, match='diverged'):
+    settle(model, np.full((2, model.nq), np.nan), np.zeros((2, model.nv)), 0.05)
 
 
 def test_every_engine_describes_itself():

@@ -114,6 +114,64 @@ def test_nan_in_one_world_stays_there_and_can_be_written_away(
   assert same(mjx_step(mended, smooth_controls[4])[1], fresh, bad)
 
 
+# Pushes and worlds that differ: how they compare with C MuJoCo is in test_parity.py
+
+NONE = np.zeros((WORLDS, 3), np.float32)
+AIR = slice(0, 8)  # worlds that touch nothing, see conftest.py
+
+
+@pytest.fixture(scope='module')
+def varied_begin(varied_engine):
+  return jax.jit(varied_engine.init)
+
+
+def test_a_kick_adds_to_the_velocity_and_to_nothing_else(varied_step, varied_begin, starts, smooth_controls, pushes):
+  """Of the whole robot: in the air, physics is the same for all who move evenly."""
+  before = varied_step(varied_begin(*starts), smooth_controls[0], NONE, NONE)[1]
+  after = varied_step(varied_begin(*starts), smooth_controls[0], NONE, pushes[1])[1]
+  qvel = np.asarray(after.qvel - before.qvel)[AIR]
+  np.testing.assert_allclose(qvel[:, :3], pushes[1][AIR], atol=2e-5)
+  np.testing.assert_allclose(qvel[:, 3:], 0, atol=2e-4)  # rad/s, of which joints reach tens
+  moved = np.asarray(after.qpos - before.qpos)[AIR, :3]
+  np.testing.assert_allclose(moved, pushes[1][AIR] * 0.025, atol=2e-6)
+
+
+def test_a_force_ends_with_its_step_and_with_its_episode(
+  varied_engine, varied_step, varied_begin, starts, smooth_controls, pushes
+):
+  """Worlds that start anew and are not pushed go on as if they never had been, bit for bit."""
+  pushed, _ = varied_step(varied_begin(*starts), smooth_controls[0], *pushes)
+  written = varied_engine.write(pushed, jnp.asarray(MASK), *map(jnp.asarray, starts))
+  view = varied_step(written, smooth_controls[1], NONE, NONE)[1]
+  fresh = varied_step(varied_begin(*starts), smooth_controls[1], NONE, NONE)[1]
+  assert same(view, fresh, MASK)
+  assert not same(view, fresh, ~MASK)
+
+
+def test_worlds_that_differ_and_are_pushed_go_on_exactly_from_what_was_packed(
+  varied_engine, varied_step, varied_begin, starts, smooth_controls, pushes
+):
+  state, _ = varied_step(varied_begin(*starts), smooth_controls[0], *pushes)
+  packed = {name: np.asarray(value) for name, value in varied_engine.pack(state).items()}
+  expected = varied_step(state, smooth_controls[1], pushes[0], NONE)[1]
+  assert same(varied_step(varied_engine.unpack(packed), smooth_controls[1], pushes[0], NONE)[1], expected)
+
+
+def test_a_pushed_state_has_the_types_of_a_fresh_one(varied_step, varied_begin, starts, smooth_controls, pushes):
+  first = varied_begin(*starts)
+  after, _ = varied_step(first, smooth_controls[0], *pushes)
+  pairs = zip(jax.tree.leaves(first), jax.tree.leaves(after), strict=True)
+  assert all((a.shape, a.dtype, a.weak_type) == (b.shape, b.dtype, b.weak_type) for a, b in pairs)
+
+
+def test_only_fields_that_vary_have_a_row_for_each_world(varied_engine, varied_fields, converged_model):
+  for name, values in varied_fields.items():
+    np.testing.assert_allclose(getattr(varied_engine._model, name), values, rtol=1e-6)
+    assert getattr(varied_engine._axes, name) == 0
+  np.testing.assert_allclose(varied_engine._model.geom_size, converged_model.geom_size, rtol=1e-6)
+  assert varied_engine._axes.geom_size is None
+
+
 def test_names_of_the_two_implementations(mjx_engine):
   assert (mjx_engine.name, mjx_engine.traceable) == ('mjx', True)
 

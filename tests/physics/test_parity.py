@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.physics.native import NativeEngine
+from mjx_humanoid.physics.randomize import varied_models
 from mjx_humanoid.tasks.episodes import TERMINATIONS
 from mjx_humanoid.tasks.observations import OBSERVATIONS
 from mjx_humanoid.tasks.rewards import TERMS
@@ -99,10 +100,11 @@ def mjx_alone(mjx_step, begin, before, smooth_controls):
   return gather([mjx_step(begin(*at), ctrl)[1] for *at, ctrl in steps])
 
 
-def contact_of_step(model, qpos, qvel, ctrl):
+def contact_of_step(model, qpos, qvel, ctrl, force=0.0):
   """Whether anything touches in a control step, and the steepest capsule that does, as the cosine to the vertical."""
   data, touching, steepest = mujoco.MjData(model), False, 0.0
   data.qpos[:], data.qvel[:], data.ctrl[:] = qpos, qvel, ctrl
+  data.xfrc_applied[1, :3] = force
   for _ in range(SUBSTEPS):
     mujoco.mj_step(model, data)
     geoms = [max(contact.geom) for contact in data.contact]
@@ -165,12 +167,54 @@ def test_every_control_step_in_contact_by_itself(mjx_alone, native_alone, body, 
   assert_same_physics(mjx_alone, native_alone, contacts[0] & ~contacts[1], body)
 
 
+# Worlds that differ, under a force and kicked, in each control step by itself
+
+
+@pytest.fixture(scope='module')
+def native_varied(converged_model, varied_fields, before, smooth_controls, pushes):
+  engine = NativeEngine(converged_model, WORLDS, SUBSTEPS, fields=varied_fields)
+  steps = zip(*before, smooth_controls, strict=True)
+  return gather([engine.step(engine.init(*at), ctrl, *pushes)[1] for *at, ctrl in steps])
+
+
+@pytest.fixture(scope='module')
+def mjx_varied(varied_engine, varied_step, before, smooth_controls, pushes):
+  begin, steps = jax.jit(varied_engine.init), zip(*before, smooth_controls, strict=True)
+  return gather([varied_step(begin(*at), ctrl, *pushes)[1] for *at, ctrl in steps])
+
+
+@pytest.fixture(scope='module')
+def contacts_varied(converged_model, varied_fields, before, smooth_controls, pushes):
+  """[T, B]: whether a step is in contact, and whether steeply."""
+  models, (forces, kicks) = varied_models(converged_model, varied_fields, WORLDS), pushes
+  kicked = before[1].copy()
+  kicked[:, :, :3] += kicks
+  rows = [
+    [contact_of_step(*world) for world in zip(models, *step, forces, strict=True)]
+    for step in zip(before[0], kicked, smooth_controls, strict=True)
+  ]
+  touching, steepest = np.moveaxis(np.array(rows, float), 2, 0)
+  return touching.astype(bool), steepest > STEEP
+
+
+def test_worlds_that_differ_and_are_pushed(mjx_varied, native_varied, native_alone, body, contacts_varied):
+  touching, steep = contacts_varied
+  assert (touching & ~steep).sum() >= 90
+  assert_same_physics(mjx_varied, native_varied, ~steep, body)
+  # All this makes a difference within a single control step, many times as large as the tolerances.
+  changed = np.abs(native_varied.qpos - native_alone.qpos).max(axis=2), np.abs(native_varied.qvel - native_alone.qvel)
+  assert np.median(changed[0]) > 10 * QPOS
+  assert np.median(changed[1].max(axis=2)) > 50 * QVEL
+
+
 def contexts(ctrl, rows):
-  """What the environment would add: each step's age and the action before it, [N, ...]."""
+  """What the environment would add: each step's age, the action before it, and what guides it, [N, ...]."""
+  count = int(rows.sum())
   last = np.concatenate([np.zeros_like(ctrl[:1]), ctrl[:-1]])
   steps = np.broadcast_to(np.arange(1, STEPS + 1, dtype=np.int32)[:, None], (STEPS, WORLDS))
-  command = np.tile(np.array([0.5, 0, 0.2], np.float32), (int(rows.sum()), 1))
-  return Context(steps[rows], last[rows], command)
+  command, heading, place = (np.tile(np.float32(x), (count, 1)) for x in ([0.5, 0, 0.2], [0.8, 0.6], [0.1, -0.2]))
+  phase = (0.02 * steps[rows] % 1).astype(np.float32)
+  return Context(steps[rows], last[rows], command, heading, place, phase, np.full(count, 0.6, np.float32))
 
 
 def rows_of(view, rows):

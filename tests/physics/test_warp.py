@@ -21,7 +21,7 @@ def test_warp_and_c_agree_in_contact_with_a_converged_solver():
   model = build_model(robots()['humanoid'], converged=True)
   body = describe(robots()['humanoid'], model)
   rng = np.random.default_rng(0)
-  qpos, qvel = (x.astype(np.float32) for x in standing(body, rng, WORLDS, 1.0))
+  qpos, qvel = (x.astype(np.float32) for x in standing(body, rng, np.ones(WORLDS), None))
   controls = rng.uniform(-0.3, 0.3, (STEPS, WORLDS, body.nu)).astype(np.float32)
   paths = []
   for name in ('native', 'mjx-warp'):

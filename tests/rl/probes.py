@@ -12,6 +12,7 @@ from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
 from mjx_humanoid.rl.algorithm import Spec
 from mjx_humanoid.rl.collect import Collected, collect_traced
 from mjx_humanoid.rl.ppo import PPO, make
+from mjx_humanoid.types import Inputs
 
 WORLDS = 16
 
@@ -39,7 +40,7 @@ class Outcome(NamedTuple):
 class EchoEngine:
   """Physics that only hands the control on: its view is ctrl [B, A]."""
 
-  def step(self, state, ctrl):
+  def step(self, state, ctrl, force=None, kick=None):
     return state, ctrl
 
   def write(self, state, mask, qpos, qvel):
@@ -58,6 +59,9 @@ class Probe:
   def begin(self):
     age = jnp.zeros(WORLDS, jnp.int32)
     return State(age, self._observe(age, jax.random.PRNGKey(9)))
+
+  def act(self, state, ctrl):
+    return state, Inputs(ctrl)
 
   def advance(self, state, bank, view, key):
     age = state.age + 1

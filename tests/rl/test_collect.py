@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.rl.collect import Collected, HostCollector, collect_traced, stack
+from mjx_humanoid.types import Inputs
 
 STARTS = np.array([[0.0], [0.5], [-4.0]], np.float32)  # of three worlds, whenever they begin anew
 STEPS = 7
@@ -21,6 +22,7 @@ STEPS = 7
 class State(NamedTuple):
   age: Any
   obs: Any
+  sent: Any  # the controls of the step before, where they arrive a step late
 
 
 class Outcome(NamedTuple):
@@ -35,10 +37,11 @@ class Outcome(NamedTuple):
 
 
 class TracedPoint:
-  """The point's physics in JAX."""
+  """The point's physics in JAX. A force moves it too, a kick ten times as far."""
 
-  def step(self, state, ctrl):
-    return state + ctrl, state + ctrl
+  def step(self, state, ctrl, force=None, kick=None):
+    state = state + ctrl + (0 if force is None else force) + (0 if kick is None else 10 * kick)
+    return state, state
 
   def write(self, state, mask, qpos, qvel):
     return jnp.where(mask[:, None], qpos, state)
@@ -47,9 +50,9 @@ class TracedPoint:
 class HostPoint:
   """The point's physics in NumPy, changed in place as the native engine does."""
 
-  def step(self, state, ctrl):
-    assert isinstance(ctrl, np.ndarray)
-    state += ctrl
+  def step(self, state, ctrl, force=None, kick=None):
+    assert all(x is None or isinstance(x, np.ndarray) for x in (ctrl, force, kick))
+    state += ctrl + (0 if force is None else force) + (0 if kick is None else 10 * kick)
     return state, state.copy()
 
   def write(self, state, mask, qpos, qvel):
@@ -62,6 +65,9 @@ class PointEnv:
   def __init__(self, engine):
     self.engine = engine
 
+  def act(self, state, ctrl):
+    return state, Inputs(ctrl)
+
   def advance(self, state, bank, view, key):
     age = state.age + 1
     terminated = view[:, 0] > 1
@@ -70,10 +76,18 @@ class PointEnv:
     obs = jnp.where(reset[:, None], bank, view)
     metrics = {'episodes': reset.sum(), 'steps': jnp.asarray(len(age))}
     out = Outcome(10 * view[:, 0], terminated, truncated, view, reset, bank, bank, metrics)
-    return State(jnp.where(reset, 0, age), obs), out
+    return state._replace(age=jnp.where(reset, 0, age), obs=obs), out
 
 
-class Pusher:
+class LatePointEnv(PointEnv):
+  """Controls arrive one step late; every step is pushed by 0.01 times its age, kicked by 0.001 times that."""
+
+  def act(self, state, ctrl):
+    age = state.age[:, None]
+    return state._replace(sent=ctrl), Inputs(state.sent, 0.01 * age, 0.001 * age)
+
+
+class Acting:
   """Acts without chance: learner * (x + 1), which exceeds what a control may be."""
 
   unroll_length = STEPS
@@ -83,20 +97,23 @@ class Pusher:
 
 
 def start():
-  return State(jnp.zeros(3, jnp.int32), jnp.asarray(STARTS))
+  return State(jnp.zeros(3, jnp.int32), jnp.asarray(STARTS), jnp.zeros((3, 1)))
 
 
-def traced(learner):
+def traced(learner, kind=PointEnv, batches=1):
   carry = Collected(jnp.asarray(STARTS), start(), jax.random.PRNGKey(0))
-  env, algorithm = PointEnv(TracedPoint()), Pusher()
+  env, algorithm = kind(TracedPoint()), Acting()
   collect = jax.jit(lambda learner, carry, bank: collect_traced(env, algorithm, learner, carry, bank))
-  return collect(learner, carry, jnp.asarray(STARTS))
+  for _ in range(batches):
+    carry, batch, metrics = collect(learner, carry, jnp.asarray(STARTS))
+  return carry, batch, metrics
 
 
-def hosted(learner):
-  collector = HostCollector(PointEnv(HostPoint()), Pusher())
+def hosted(learner, kind=PointEnv, batches=1):
+  collector = HostCollector(kind(HostPoint()), Acting())
   carry = Collected(STARTS.copy(), start(), jax.random.PRNGKey(0))
-  carry, transitions, metrics = collector(learner, carry, jnp.asarray(STARTS))
+  for _ in range(batches):
+    carry, transitions, metrics = collector(learner, carry, jnp.asarray(STARTS))
   return carry, *stack(transitions, metrics)
 
 
@@ -149,7 +166,42 @@ def test_the_state_carried_on_is_the_one_after_the_last_step(collect):
   np.testing.assert_allclose(carry.physics, carry.env.obs, atol=1e-6)
 
 
-class Dice(Pusher):
+@pytest.mark.parametrize('collect', [traced, hosted])
+def test_the_environment_decides_what_acts_on_the_physics(collect):
+  """World 2 acts 0.4 (x + 1), clipped to -1, but a step late; pushed by 0.01 and kicked by 10 x 0.001 times its age."""
+  _, batch, _ = collect(0.4, LatePointEnv)
+  found = np.asarray(batch.next_obs[:, 2, 0])
+  np.testing.assert_allclose(found[:3], [-4, -5 + 0.02, -6 + 0.06], atol=1e-5)
+  assert batch.truncated[2, 2]
+  # It begins anew at -4; what it said last, -1, arrives now: the fake does not forget.
+  np.testing.assert_allclose(found[3], -5, atol=1e-5)
+  np.testing.assert_allclose(batch.action[:, 2, 0], 0.4 * (np.asarray(batch.obs[:, 2, 0]) + 1), rtol=1e-5)
+
+
+@pytest.mark.parametrize('kind', [PointEnv, LatePointEnv])
+def test_what_was_sent_is_remembered_from_batch_to_batch_alike(kind):
+  """Deciding twice on the same step would put its control twice into what is on its way."""
+  first, second = traced(0.4, kind, 3), hosted(0.4, kind, 3)
+  for a, b in zip(jax.tree.leaves(first[1]), jax.tree.leaves(second[1]), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-5)
+  for a, b in zip(jax.tree.leaves(first[0].env), jax.tree.leaves(second[0].env), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-5)
+  np.testing.assert_allclose(first[0].physics, second[0].physics, atol=1e-5)
+
+
+@pytest.mark.parametrize('collect', [traced, hosted])
+def test_one_long_batch_is_several_short_ones(collect, monkeypatch):
+  """Nothing may be lost or done twice at the seam."""
+  seen = {}
+  for length, batches in ((12, 1), (4, 3)):
+    monkeypatch.setattr(Acting, 'unroll_length', length)
+    carry, _, _ = collect(0.4, LatePointEnv, batches)
+    seen[batches] = (np.array(carry.physics), *map(np.array, carry.env))
+  for a, b in zip(seen[1], seen[3], strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+class Dice(Acting):
   """Acts by chance alone."""
 
   def act(self, learner, obs, key):

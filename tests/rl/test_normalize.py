@@ -58,6 +58,32 @@ def test_the_portable_policy_clips_where_training_does():
   assert policy.CLIP == normalize.CLIP
 
 
+MEAN, STD = np.array([0.3, -40.0, 0.0], np.float32), np.array([2.0, 0.05, 0.01], np.float32)
+
+
+def test_known_statistics_are_those_that_were_given():
+  normalizer = normalize.known(MEAN, STD)
+  np.testing.assert_allclose(normalizer.mean, MEAN, rtol=1e-5, atol=1e-7)
+  np.testing.assert_allclose(normalizer.std, STD, rtol=1e-4)
+  obs = (MEAN + STD * np.array([[1, -1, 0.5]])).astype(np.float32)
+  np.testing.assert_allclose(normalize.normalize(normalizer, obs), [[1, -1, 0.5]], atol=2e-3)
+
+
+def test_known_statistics_count_as_many_observations():
+  """As many new ones move the mean half of the way, and a thousandth of that by a thousandth."""
+  count = normalize.KNOWN
+  few = normalize.update(normalize.known(MEAN[:1], STD[:1]), np.full((count // 1000, 1), 1.3, np.float32))
+  assert float(few.mean[0]) == pytest.approx(0.3 + 1 / 1001, rel=1e-3)
+  many = normalize.update(normalize.known(MEAN[:1], STD[:1]), np.full((count, 1), 1.3, np.float32))
+  assert float(many.mean[0]) == pytest.approx(0.8, rel=1e-3)
+  # Half at 0.3 with a variance of 4, half at 1.3 with none: 4 / 2 + 0.5^2
+  assert float(many.std[0]) == pytest.approx(np.sqrt(2.25), rel=1e-3)
+
+
+def test_known_statistics_of_an_element_that_never_moved_are_not_below_the_least():
+  assert float(normalize.known(np.zeros(1, np.float32), np.zeros(1, np.float32)).std[0]) == pytest.approx(1e-2)
+
+
 def test_update_does_not_change_what_it_was_given():
   before = normalize.init(1)
   normalize.update(before, np.ones((4, 1), np.float32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import jax
@@ -12,8 +13,9 @@ import pytest
 from probes import Probe, always, learn, mean_actions, never, probe_ppo, unused, values
 
 from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
+from mjx_humanoid.errors import UserError
 from mjx_humanoid.rl import ppo
-from mjx_humanoid.rl.algorithm import Mirror, Spec
+from mjx_humanoid.rl.algorithm import Actor, Mirror, Spec
 from mjx_humanoid.types import Transition
 
 HALF_LOG_2PI = 0.9189385
@@ -27,8 +29,8 @@ LINEAR = {
 }
 
 
-def make(total_timesteps=1000, layers=(), **hyper):
-  network = NetworkConfig(policy_layers=layers, value_layers=layers, symmetric=False)
+def make(total_timesteps=1000, layers=(), initial_std=0.4, **hyper):
+  network = NetworkConfig(policy_layers=layers, value_layers=layers, symmetric=False, initial_std=initial_std)
   config = Config(total_timesteps=total_timesteps, network=network, ppo=PPOConfig(**hyper))
   return ppo.make(config, Spec(observation_size=2, action_size=1, mirror=unused))
 
@@ -161,6 +163,39 @@ def test_adaptive_schedule_keeps_its_bounds(start, shift, bound):
   assert float(after.learning_rate) == pytest.approx(bound)
 
 
+def explore(final_std, rounds):
+  """Learners after each of some updates of 16 of 64 steps, from a standard deviation of 0.4."""
+  network = NetworkConfig(policy_layers=(4,), value_layers=(4,), symmetric=False, initial_std=0.4, final_std=final_std)
+  hyper = PPOConfig(batch_size=8, num_epochs=1, entropy_coef=0.1)
+  algorithm = ppo.make(Config(total_timesteps=64, network=network, ppo=hyper), Spec(2, 1, unused))
+  learner, batch = experience(algorithm)
+  update, history = jax.jit(algorithm.update), []
+  for i in range(rounds):
+    learner, _ = update(learner, batch, jax.random.PRNGKey(i))
+    history.append(learner)
+  return algorithm, history
+
+
+def test_scheduled_noise_of_actions_falls_geometrically_whatever_pays():
+  # From 0.4 to 0.1: halved by half of the way, at 2 of 4 updates; and no further than that.
+  algorithm, history = explore(0.1, 6)
+  found = [math.exp(float(learner.params['log_std'][0])) for learner in history]
+  assert found == pytest.approx([0.4 / 2**0.5, 0.2, 0.2 / 2**0.5, 0.1, 0.1, 0.1], rel=1e-5)
+  assert float(algorithm.actor(history[3]).log_std[0]) == pytest.approx(math.log(0.1), rel=1e-5)
+
+
+def test_noise_that_is_scheduled_has_no_gradient_and_is_learned_otherwise():
+  for final_std, learned in ((0.1, False), (0.0, True)):
+    algorithm, (learner,) = explore(final_std, 1)
+    _, batch = experience(algorithm)
+    rows = ppo.Batch(batch.obs[0], batch.action[0], batch.extras['log_prob'][0], batch.extras['mean'][0],
+                     batch.reward[0], batch.reward[0])  # fmt: skip
+    grads = jax.grad(lambda p, a=algorithm, r=rows: a.loss(p, r, jnp.zeros(1))[0])(learner.params)
+    assert bool(np.any(grads['log_std'] != 0)) == learned
+    assert np.any(grads['mean_head']['kernel'] != 0)
+  assert float(learner.params['log_std'][0]) != pytest.approx(math.log(0.4), abs=1e-6)
+
+
 def test_minibatches_cover_every_row_once_per_epoch_in_a_new_order(monkeypatch):
   seen = []
 
@@ -277,6 +312,140 @@ def test_a_minibatch_without_a_finite_gradient_is_left_out_and_counted():
   assert float(metrics['skipped']) == 1
   assert all(np.isfinite(x).all() for x in jax.tree.leaves((after.params, after.opt_state)))
   assert not np.array_equal(after.params['value_head']['kernel'], learner.params['value_head']['kernel'])
+
+
+# Starting from a policy that is there already
+
+
+def policy(layers=(4, 3), mirror=None, size=2, actions=1):
+  """An actor of random numbers, and the mean action that it gives by its own layers."""
+  rng = np.random.default_rng(3)
+  widths = [size, *layers, actions]
+  kernels = [rng.normal(size=shape).astype(np.float32) for shape in itertools.pairwise(widths)]
+  biases = [rng.normal(size=n).astype(np.float32) for n in widths[1:]]
+  mean, std = rng.normal(size=size).astype(np.float32), np.exp(rng.normal(size=size)).astype(np.float32)
+
+  def acts(obs):
+    x = (obs - mean) / std
+    for i, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
+      x = x @ kernel + bias
+      x = np.where(x > 0, x, np.expm1(np.minimum(x, 0))) if i < len(layers) else x  # elu
+    return x
+
+  return Actor(kernels, biases, np.full(actions, -1.7, np.float32), mean, std, mirror), acts
+
+
+def near(actor, count=50):
+  """Observations as that policy would see them."""
+  rng = np.random.default_rng(8)
+  return (actor.mean + actor.std * rng.normal(size=(count, len(actor.mean)))).astype(np.float32)
+
+
+@pytest.mark.parametrize('layers', [(4, 3), (6,), ()])
+def test_a_learner_that_adopts_a_policy_acts_like_it(layers):
+  algorithm, (actor, acts) = make(layers=layers), policy(layers)
+  fresh = algorithm.init(jax.random.PRNGKey(0))
+  learner = algorithm.adopt(fresh, actor)
+  obs = near(actor)
+  mean = algorithm.act(learner, obs, jax.random.PRNGKey(1))[1]['mean']
+  np.testing.assert_allclose(mean, acts(obs), atol=1e-5)
+  again = algorithm.actor(learner)
+  for name in ('kernels', 'biases', 'mean'):
+    for a, b in zip(getattr(again, name), getattr(actor, name), strict=True):
+      np.testing.assert_allclose(a, b, atol=1e-6)
+  np.testing.assert_allclose(again.std, actor.std, rtol=1e-5)
+
+
+def test_adopting_leaves_exploration_critic_optimiser_and_the_fresh_learner_alone():
+  algorithm, (actor, _) = make(layers=(4, 3), initial_std=0.3), policy()
+  fresh = algorithm.init(jax.random.PRNGKey(0))
+  before = jax.tree.map(np.array, fresh)
+  learner = algorithm.adopt(fresh, actor)
+  np.testing.assert_allclose(learner.params['log_std'], math.log(0.3), rtol=1e-6)
+  jax.tree.map(np.testing.assert_array_equal, jax.tree.map(np.array, fresh), before)
+  for part in ('value', 'value_head'):
+    jax.tree.map(np.testing.assert_array_equal, learner.params[part], fresh.params[part])
+  assert float(learner.timesteps) == 0
+  jax.tree.map(np.testing.assert_array_equal, learner.opt_state, fresh.opt_state)
+
+
+def test_what_was_adopted_survives_learning():
+  """A first batch of other observations moves the statistics by little: else the policy would be lost at once."""
+  algorithm, (actor, acts) = make(layers=(4, 3), batch_size=8, num_epochs=1, learning_rate=1e-9), policy()
+  learner = algorithm.adopt(algorithm.init(jax.random.PRNGKey(0)), actor)
+  _, batch = experience(algorithm)
+  _, extras = algorithm.act(learner, batch.obs, jax.random.PRNGKey(1))
+  after, metrics = jax.jit(algorithm.update)(learner, batch._replace(extras=extras), jax.random.PRNGKey(0))
+  assert float(metrics['skipped']) == 0
+  obs = near(actor)
+  mean = algorithm.act(after, obs, jax.random.PRNGKey(1))[1]['mean']
+  np.testing.assert_allclose(mean, acts(obs), atol=0.01)
+
+
+def test_an_adopted_learner_has_the_types_of_a_fresh_one():
+  """Else the second iteration would compile anew."""
+  algorithm, (actor, _) = make(layers=(4, 3)), policy()
+  fresh = algorithm.init(jax.random.PRNGKey(0))
+  learner = algorithm.adopt(fresh, actor)
+  assert jax.tree.structure(fresh) == jax.tree.structure(learner)
+  pairs = zip(jax.tree.leaves(fresh), jax.tree.leaves(learner), strict=True)
+  assert all((a.shape, a.dtype) == (b.shape, b.dtype) for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+  ('layers', 'given', 'message'),
+  [
+    ((4, 3), (4, 5), r'has layers \(4, 5\) for 2 observations, this training \(4, 3\) for 2'),
+    ((4, 3), (4,), r'has layers \(4,\) for 2 observations'),
+    ((), (4,), r'this training \(\) for 2'),
+  ],
+)
+def test_a_policy_of_other_layers_is_refused(layers, given, message):
+  algorithm = make(layers=layers)
+  with pytest.raises(UserError, match=message) as error:
+    algorithm.adopt(algorithm.init(jax.random.PRNGKey(0)), policy(given)[0])
+  assert f'set config.network.policy_layers={given}' in str(error.value)
+  assert '\n' not in str(error.value)
+
+
+def test_a_policy_of_other_observations_or_motors_is_refused():
+  algorithm = make(layers=(4, 3))
+  fresh = algorithm.init(jax.random.PRNGKey(0))
+  with pytest.raises(UserError, match=r'for 5 observations, this training .* for 2'):
+    algorithm.adopt(fresh, policy(size=5)[0])
+  with pytest.raises(UserError, match=r'config\.init_from'):
+    algorithm.adopt(fresh, policy(actions=2)[0])
+
+
+def test_a_policy_that_scales_what_it_sees_is_refused_by_a_learner_that_does_not():
+  algorithm, (actor, acts) = make(layers=(4, 3), normalize_observations=False), policy()
+  fresh = algorithm.init(jax.random.PRNGKey(0))
+  with pytest.raises(UserError, match=r'set config\.ppo\.normalize_observations=True'):
+    algorithm.adopt(fresh, actor)
+  plain = actor._replace(mean=np.zeros(2, np.float32), std=np.ones(2, np.float32))
+  obs = near(plain)
+  mean = algorithm.act(algorithm.adopt(fresh, plain), obs, jax.random.PRNGKey(1))[1]['mean']
+  np.testing.assert_allclose(mean, acts(obs * actor.std + actor.mean), atol=1e-5)
+
+
+@pytest.mark.parametrize('symmetric', [True, False])
+def test_a_policy_is_symmetric_where_the_learner_is(symmetric):
+  network = NetworkConfig(policy_layers=(4, 3), value_layers=(4,), symmetric=symmetric)
+  algorithm = ppo.make(Config(network=network), Spec(3, 2, lambda: MIRROR))
+  fresh = algorithm.init(jax.random.PRNGKey(0))
+  actor, acts = policy(mirror=MIRROR if symmetric else None, size=3, actions=2)
+  if symmetric:  # which implies statistics that are the same on both sides
+    actor.mean[:], actor.std[:] = [0.3, 0.3, 0], [2, 2, 0.5]
+  obs = near(actor)
+  expected = acts(obs)
+  if symmetric:
+    image = np.stack([obs[:, 1], obs[:, 0], -obs[:, 2]], axis=1)
+    expected = (expected + acts(image)[:, ::-1]) / 2
+  mean = algorithm.act(algorithm.adopt(fresh, actor), obs, jax.random.PRNGKey(1))[1]['mean']
+  np.testing.assert_allclose(mean, expected, atol=1e-5)
+  other = actor._replace(mirror=None if symmetric else MIRROR)
+  with pytest.raises(UserError, match=rf'set config\.network\.symmetric={not symmetric}, as that policy is'):
+    algorithm.adopt(fresh, other)
 
 
 # Two legs and a lean: the mirror exchanges obs 0 and 1, turns obs 2 round, and exchanges the two motors.

@@ -1,5 +1,6 @@
 """Robots: every file is listed, and the datasheet says what the robot's own MJCF file says."""
 
+import math
 import pkgutil
 
 import mujoco
@@ -41,7 +42,33 @@ def test_names_of_the_datasheet_are_those_of_the_file(sheet, stock):
   assert stock.body(sheet.torso).parentid == 0
   assert stock.jnt_type[stock.body(sheet.torso).jntadr[0]] == mujoco.mjtJoint.mjJNT_FREE
   assert stock.geom_type[stock.geom(sheet.floor).id] == mujoco.mjtGeom.mjGEOM_PLANE
-  assert all(stock.body(name).id > 0 for name in (sheet.head, *sheet.feet))
+  assert all(stock.body(name).id > 0 for name in (sheet.head, *sheet.feet, *sheet.shins))
+  assert len(sheet.shins) == len(sheet.feet)
+
+
+def test_joints_of_the_legs_lie_between_the_torso_and_the_feet(sheet, stock):
+  """By the tree of bodies: every joint above a foot has a part of a leg in its name, but for those of the trunk."""
+  names = {stock.joint(i).name for i in range(1, stock.njnt)}
+  legs = {name for name in names if any(part in name for part in sheet.legs)}
+  above = set()
+  for foot in sheet.feet:
+    body = stock.body(foot).id
+    while body and stock.body(body).name != sheet.torso:
+      first, count = stock.body_jntadr[body], stock.body_jntnum[body]
+      above |= {stock.joint(i).name for i in range(first, first + count)}
+      body = stock.body_parentid[body]
+  assert legs <= above
+  assert all('abdomen' in name for name in above - legs)
+
+
+def test_the_relaxed_pose_is_within_the_ranges_and_the_same_on_both_sides(sheet, stock):
+  relaxed = dict(sheet.relaxed)
+  for name, angle in relaxed.items():
+    low, high = stock.joint(name).range
+    assert low <= angle <= high
+    for left, right in sheet.symmetry:
+      assert relaxed[name.replace(left, right) if left in name else name.replace(right, left)] == angle
+  assert not any(part in name for name in relaxed for part in sheet.legs)
 
 
 def test_standing_height_is_that_of_the_files_start_pose_with_the_feet_on_the_floor(sheet, stock):
@@ -54,6 +81,7 @@ def test_standing_height_is_that_of_the_files_start_pose_with_the_feet_on_the_fl
 
 def test_a_fallen_robot_is_lower_than_a_standing_one(sheet):
   assert 0 < sheet.fallen_height < sheet.standing_height
+  assert 0 < sheet.kneeling_height < sheet.standing_height
 
 
 def test_time_step_and_solver_are_the_files_own(sheet, stock):
@@ -88,3 +116,17 @@ def test_the_humanoid_is_as_described():
   mujoco.mj_forward(stock, data)
   assert data.body('head').xpos[2] + stock.geom('head').size[0] == pytest.approx(1.562)
   assert sheet.timestep * sheet.frame_skip == pytest.approx(1 / 40)  # control at 40 Hz
+
+
+def test_the_humanoid_kneels_at_the_height_of_its_upright_thighs():
+  """Knees bent by a right angle, lowered until the shins touch the floor."""
+  sheet = robots()['humanoid']
+  stock = mujoco.MjModel.from_xml_path(str(model_file(sheet)))
+  data = mujoco.MjData(stock)
+  for side in ('left', 'right'):
+    data.joint(f'knee_{side}').qpos[0] = -math.pi / 2
+    data.joint(f'ankle_y_{side}').qpos[0] = math.pi / 4  # toes stretched out of the way
+  mujoco.mj_forward(stock, data)
+  shins = [stock.body(shin).geomadr[0] for shin in sheet.shins]
+  lowest = min(data.geom_xpos[g, 2] - stock.geom_size[g, 0] for g in shins)  # capsules that lie level
+  assert data.qpos[2] - lowest == pytest.approx(sheet.kneeling_height, abs=0.03)

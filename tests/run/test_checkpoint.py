@@ -53,6 +53,26 @@ def test_round_trip_bit_for_bit_with_types(store, saved):
   np.testing.assert_array_equal(restored['learner'].weights, expected['learner'].weights)
 
 
+def test_arrays_without_elements_take_no_room_and_come_back(store):
+  """Such as the queue of controls where none arrive late: Orbax refuses to store them."""
+  empty = np.zeros((16, 0, 21), np.float32)
+  store.save(100, {**tree(), 'sent': empty}, 1.0)
+  _, arrays, path = store.load()
+  assert "['sent']" not in arrays
+  restored = unflatten({**tree(5.0), 'sent': empty}, arrays, path)
+  assert restored['sent'].shape == (16, 0, 21)
+  np.testing.assert_array_equal(restored['physics']['state'], tree()['physics']['state'])
+  with pytest.raises(UserError, match=r"\['sent'\] is absent there and \(16, 2, 21\) here"):
+    unflatten({**tree(), 'sent': np.zeros((16, 2, 21))}, arrays, path)
+
+
+def test_an_array_that_has_elements_there_and_none_here_is_refused(store):
+  store.save(100, {**tree(), 'sent': np.zeros((16, 2, 21))}, 1.0)
+  _, arrays, path = store.load()
+  with pytest.raises(UserError, match=r"\['sent'\] is \(16, 2, 21\) there and absent here"):
+    unflatten({**tree(), 'sent': np.zeros((16, 0, 21))}, arrays, path)
+
+
 def test_the_manifest_names_every_file_with_its_sha256(saved):
   import hashlib
 

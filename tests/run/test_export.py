@@ -8,9 +8,10 @@ import pytest
 
 from mjx_humanoid import __version__
 from mjx_humanoid.config import ACTIVATIONS
+from mjx_humanoid.errors import UserError
 from mjx_humanoid.playback.policy import load_policy, save_policy
 from mjx_humanoid.rl import normalize
-from mjx_humanoid.run.export import to_policy, versions
+from mjx_humanoid.run.export import from_policy, to_policy, versions
 from mjx_humanoid.run.setup import prepare
 
 
@@ -69,6 +70,55 @@ def test_the_policy_says_how_it_was_made(tiny):
   assert info['control_step'] == pytest.approx(0.025)
   assert (len(info['joints']), len(info['actuators'])) == (21, 21)
   assert policy.task == setup.config.task
+
+
+def test_a_policy_says_what_it_started_from(tiny):
+  for source, expected in (('', None), ('stand', 'stand')):
+    setup = prepare(tiny(init_from=source))
+    assert to_policy(setup, trained(setup), 640).info.get('init_from') == expected
+
+
+# From a policy back to what acts in a training
+
+
+@pytest.mark.parametrize('symmetric', [True, False])
+def test_there_and_back_is_exact(tiny, symmetric):
+  config = tiny(network__symmetric=symmetric)
+  setup = prepare(config)
+  policy = to_policy(setup, trained(setup), 64)
+  there, back = setup.algorithm.actor(trained(setup)), from_policy(policy, config)
+  assert jax.tree.structure(there) == jax.tree.structure(back)
+  for a, b in zip(jax.tree.leaves(there), jax.tree.leaves(back), strict=True):
+    np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+  ('changes', 'words'),
+  [
+    ({'task__observations': ('joint_positions',)}, r'sees joint_positions, joint_velocities; this training is of'),
+    ({'task__observations': ('joint_velocities', 'joint_positions')}, 'with joint_velocities, joint_positions'),
+    ({'network__activation': 'tanh'}, r'set config\.network\.activation=elu, as made by hand has it'),
+  ],
+)
+def test_a_policy_that_cannot_go_on_here_is_refused_with_what_would_help(tiny, make_policy, changes, words):
+  with pytest.raises(UserError, match=words) as error:
+    from_policy(make_policy(), tiny(**changes))
+  assert str(error.value).startswith('config.init_from: ')
+  assert '\n' not in str(error.value)
+
+
+def test_a_policy_of_another_robot_is_refused(tiny, make_policy):
+  import dataclasses
+
+  policy = make_policy()
+  other = make_policy(task=dataclasses.replace(policy.task, robot='other'))
+  with pytest.raises(UserError, match=r'is of other and sees .*; this training is of humanoid'):
+    from_policy(other, tiny())
+
+
+def test_the_rest_of_the_task_may_differ(tiny, make_policy):
+  config = tiny(task__reward='walk', task__command=(1.0, 0.0, 0.0), task__frame_skip=4, task__start='fallen')
+  assert from_policy(make_policy(), config).kernels[0].shape == (52, 8)
 
 
 def test_versions_name_this_package_and_those_that_results_depend_on():

@@ -15,9 +15,11 @@ import pytest
 
 from mjx_humanoid import train
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.playback.policy import load_policy
+from mjx_humanoid.playback.find import load
+from mjx_humanoid.playback.policy import load_policy, save_policy
 from mjx_humanoid.run import loop as module
 from mjx_humanoid.run.checkpoint import CheckpointStore, flatten
+from mjx_humanoid.run.export import to_policy
 from mjx_humanoid.run.loop import Loop, StopRequest, due, headline
 from mjx_humanoid.run.setup import prepare
 
@@ -116,6 +118,97 @@ def test_n_and_n_more_iterations_equal_2n_on_mjx(tiny, tmp_path):
   resumed_equals_straight(lambda **more: tiny(**{**few, 'total_timesteps': 32, **more}), tmp_path)
 
 
+# From a policy that is there already
+
+
+def like(policy, **more):
+  """Settings of a training that can go on from a policy."""
+  return {
+    'task__observations': policy.task.observations,
+    'task__frame_skip': policy.task.frame_skip,
+    'network__policy_layers': tuple(kernel.shape[1] for kernel in policy.kernels[:-1]),
+    'network__activation': policy.activation,
+    'network__symmetric': policy.mirror is not None,
+    'total_timesteps': 64,
+    **more,
+  }
+
+
+def test_a_training_that_starts_from_the_ready_policy_acts_like_it(tiny, tmp_path):
+  """On the observations of its own start states, before anything is learned."""
+  ready = load('stand')
+  loop = Loop(prepare(tiny(**like(ready, init_from='stand'))), tmp_path)
+  state = loop.begin()
+  policy, obs = to_policy(loop.setup, state.learner, 0), np.asarray(state.carry.env.obs)
+  np.testing.assert_allclose(policy(obs), ready(obs), atol=2e-3)
+  scratch = Loop(prepare(tiny(**like(ready))), tmp_path).begin()
+  assert np.abs(to_policy(loop.setup, scratch.learner, 0)(obs) - ready(obs)).max() > 0.1
+  assert policy.info['init_from'] == 'stand'
+
+
+def test_a_resumed_run_does_not_load_it_again(tiny, tmp_path, make_policy):
+  """It goes on from its own checkpoint; the policy it began with may be gone by then."""
+  source = tmp_path / 'first.safetensors'
+  save_policy(make_policy(), source)
+  settings = like(make_policy(), init_from=str(source), network__symmetric=False)
+  folder = tmp_path / 'run'
+  folder.mkdir()
+  go(Loop(prepare(tiny(**settings)), folder))
+  learned = store(folder).load()[1]
+  source.unlink()
+  loop = Loop(prepare(tiny(**{**settings, 'total_timesteps': 128})), folder)
+  state = loop.begin(resume=True)
+  assert state.iteration == 1
+  same_arrays(flatten({'learner': state.learner}), {k: v for k, v in learned.items() if k.startswith("['learner']")})
+  assert loop.run(state)['timesteps'] == 128
+
+
+INIT_MISMATCHES = {
+  'other observations': ({'task__observations': ('joint_positions',)}, 'sees joint_positions, joint_velocities'),
+  'other layers': ({'network__policy_layers': (16, 4)}, 'set config.network.policy_layers=(8,)'),
+  'another activation': ({'network__activation': 'relu'}, 'set config.network.activation=elu'),
+  'a symmetric network': ({'network__symmetric': True}, 'set config.network.symmetric=False'),
+  'no normaliser': ({'ppo__normalize_observations': False}, 'set config.ppo.normalize_observations=True'),
+}
+
+
+@pytest.mark.parametrize('case', INIT_MISMATCHES)
+def test_a_policy_that_does_not_fit_is_one_line_and_no_folder(case, tiny_arguments, tmp_path, make_policy, user_error):
+  changes, words = INIT_MISMATCHES[case]
+  source = tmp_path / 'first.safetensors'
+  save_policy(make_policy(), source)
+  settings = like(make_policy(), init_from=source, network__symmetric=False)
+  message = user_error(train.main, tiny_arguments(**{**settings, **changes}))
+  assert message.startswith('config.init_from: ')
+  assert words in message
+  assert [path.name for path in tmp_path.iterdir()] == ['first.safetensors']
+
+
+def test_a_run_that_is_gone_on_from_is_told_in_the_report(tiny_arguments, tmp_path, finished_run):
+  train.main(tiny_arguments(init_from=finished_run, total_timesteps=64))
+  assert json.loads((tmp_path / 'tiny' / 'report.json').read_text())['info']['init_from'] == str(finished_run)
+  assert json.loads((tmp_path / 'tiny' / 'config.json').read_text())['init_from'] == str(finished_run)
+
+
+# Checkpoints
+
+
+def test_a_run_with_all_that_disturbs_goes_on_exactly(tiny, tmp_path):
+  """Pushes under way, controls still to arrive, noise, commands, varied worlds and a curriculum's levels."""
+  disturbed = {
+    'task__pushes': 'force',
+    'task__push_interval': 0.1,
+    'task__commands': 'sampled',
+    'task__command_interval': 0.1,
+    'task__randomization': {'mass': 0.1, 'sensor_noise': 0.02, 'action_delay': 2},
+    'curriculum': 'survival',
+  }
+  resumed_equals_straight(lambda **more: tiny(**disturbed, **more), tmp_path)
+  names = ' '.join(store(tmp_path / 'straight').load()[1])
+  for part in ('push', 'sent', 'delay', 'level', 'command', 'heading', 'place'):
+    assert f'.{part}' in names
+
+
 def test_the_checkpoint_holds_everything_that_the_rest_depends_on(finished_run):
   names = ' '.join(store(finished_run).load()[1])
   for part in ('learner', 'opt_state', 'normalizer', 'env', 'physics', 'key', 'env_key', 'iteration', 'score'):
@@ -157,6 +250,14 @@ def test_videos_are_asked_for_at_their_interval_with_the_policy_of_that_moment(t
   config = tiny(render_interval=128)
   go(Loop(prepare(config), tmp_path, lambda policy, step: asked.append((step, policy.info['timesteps']))))
   assert asked == [(128, 128)]  # the one at the end is the command's own
+
+
+def test_whoever_asks_is_told_what_was_measured_after_every_update(tiny, tmp_path):
+  told = []
+  loop = Loop(prepare(tiny(total_timesteps=128, log_interval=2)), tmp_path, None, 0.0, lambda *news: told.append(news))
+  go(loop)
+  assert [step for step, _ in told] == [64, 128]
+  assert metrics(tmp_path) == [{'timesteps': 128, **told[1][1]}]
 
 
 def test_worlds_that_diverge_are_told(tiny, tmp_path, capsys, monkeypatch):

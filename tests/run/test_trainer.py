@@ -91,6 +91,46 @@ def test_start_states_are_refreshed_every_so_many_iterations_and_depend_on_nothi
   np.testing.assert_array_equal(trainer.bank(0).qpos, first)  # as a resumed run asks for it
 
 
+def test_start_states_that_take_physics_to_make_serve_longer(tiny, monkeypatch):
+  """Seconds of settling every few iterations would be most of the training."""
+  monkeypatch.setattr(module, 'BANK_SIZE', 8)
+  settled = Trainer(prepare(tiny(task__start='fallen')))
+  assert module.SETTLED_ITERATIONS > module.BANK_ITERATIONS
+  first = settled.bank(0).qpos
+  np.testing.assert_array_equal(settled.bank(module.BANK_ITERATIONS).qpos, first)
+  np.testing.assert_array_equal(settled.bank(module.SETTLED_ITERATIONS - 1).qpos, first)
+  assert not np.array_equal(settled.bank(module.SETTLED_ITERATIONS).qpos, first)
+
+
+# From an actor that is there already
+
+
+@pytest.fixture(scope='module')
+def grown(trainer):
+  """An actor unlike any fresh one, as arrays of NumPy: as a policy file gives it."""
+  rng = np.random.default_rng(4)
+  fresh = trainer.setup.algorithm.actor(trainer.start().learner)
+  moved = jax.tree.map(lambda x: np.asarray(x) + 0.2 * rng.normal(size=x.shape).astype(np.float32), fresh)
+  return moved._replace(mirror=fresh.mirror, std=np.exp(moved.std))
+
+
+def test_a_training_that_starts_from_an_actor_acts_like_it(trainer, grown):
+  started = trainer.setup.algorithm.actor(trainer.start(grown).learner)
+  for a, b in zip(leaves(started.kernels + started.biases), leaves(grown.kernels + grown.biases), strict=True):
+    np.testing.assert_array_equal(a, b)
+  np.testing.assert_allclose(started.mean, grown.mean, atol=1e-4)
+  np.testing.assert_allclose(started.std, grown.std, rtol=1e-3)
+
+
+def test_all_but_the_actor_is_as_in_a_fresh_training(trainer, grown):
+  fresh, started = trainer.start(), trainer.start(grown)
+  assert equal(
+    (fresh.carry.env, fresh.key, fresh.learner.opt_state), (started.carry.env, started.key, started.learner.opt_state)
+  )
+  assert float(started.learner.timesteps) == started.iteration == 0
+  assert float(started.learner.learning_rate) == float(fresh.learner.learning_rate)
+
+
 class Counting:
   """An algorithm that counts how often it is traced."""
 
@@ -106,13 +146,15 @@ class Counting:
     return self._algorithm.update(learner, batch, key)
 
 
-@pytest.mark.parametrize('schedule', ['constant', 'linear', 'adaptive'])
-def test_the_second_iteration_compiles_nothing(tiny, schedule):
+@pytest.mark.parametrize(
+  ('schedule', 'given'), [('constant', False), ('linear', False), ('linear', True), ('adaptive', False)]
+)
+def test_the_second_iteration_compiles_nothing(tiny, grown, schedule, given):
   """A type that changes from the first learner to the second would double the wait before training."""
   setup = prepare(tiny(ppo__lr_schedule=schedule))
   counting = Counting(setup.algorithm)
   trainer = Trainer(dataclasses.replace(setup, algorithm=counting))
-  state = trainer.start()
+  state = trainer.start(grown if given else None)
   for _ in range(3):
     state, _ = trainer.step(state)
   assert counting.traces == 1

@@ -1,9 +1,12 @@
 """What the tests of tasks share: the humanoid, and worlds whose every number is chosen by hand."""
 
+import functools
+
 import mujoco
 import numpy as np
 import pytest
 
+from mjx_humanoid.physics import engine
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
@@ -18,6 +21,11 @@ def model():
 @pytest.fixture(scope='session')
 def body(model):
   return describe(robots()['humanoid'], model)
+
+
+@pytest.fixture(scope='session')
+def settle(model):
+  return functools.partial(engine.settle, model)
 
 
 @pytest.fixture(scope='session')
@@ -38,9 +46,14 @@ def make_view(body, model):
 
 @pytest.fixture(scope='session')
 def make_context(body):
-  def make(*, step=0, last_action=None, command=(0.0, 0.0, 0.0)):
-    last_action = np.zeros(body.nu, np.float32) if last_action is None else np.asarray(last_action, np.float32)
-    return Context(np.int32(step), last_action, np.asarray(command, np.float32))
+  """A context that wants the robot to stand still where it began, facing +x, but for what is said."""
+
+  def make(
+    *, step=0, last_action=None, command=(0.0, 0.0, 0.0), heading=(1.0, 0.0), place=(0.0, 0.0), phase=0.0, duty=1.0
+  ):
+    last_action = np.zeros(body.nu) if last_action is None else last_action
+    numbers = (np.asarray(x, np.float32) for x in (last_action, command, heading, place, phase, duty))
+    return Context(np.asarray(step, np.int32), *numbers)
 
   return make
 

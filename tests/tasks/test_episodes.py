@@ -7,15 +7,45 @@ import pytest
 
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.tasks import episodes
-from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS, tilted_heading
+from mjx_humanoid.tasks.episodes import (
+  SETTLED,
+  STARTS,
+  TERMINATIONS,
+  make_start,
+  perturbed,
+  quaternion_about_z,
+  quaternion_product,
+  tilted_heading,
+)
 
 N = 4000
+FEW = 24  # of those that physics must settle
 
 
 @pytest.fixture
-def start(body):
+def start(body, settle):
   """Start states of a distribution: qpos, qvel."""
-  return lambda name='standing', seed=0, n=N, strength=1.0: STARTS[name](body, np.random.default_rng(seed), n, strength)
+
+  def draw(name='standing', seed=0, n=N, strength=1.0):
+    return make_start(name)(body, np.random.default_rng(seed), np.full(n, strength), settle)
+
+  return draw
+
+
+@pytest.fixture(scope='module')
+def lying(body, settle):
+  """200 fallen robots: what was let go, and qpos, qvel of where that ended."""
+  let_go = []
+
+  def watch(qpos, qvel, seconds):
+    let_go.append((qpos.copy(), qvel.copy(), seconds))
+    return settle(qpos, qvel, seconds)
+
+  return let_go, STARTS['fallen'](body, np.random.default_rng(1), np.ones(200), watch)
+
+
+def count(name):
+  return FEW if name in SETTLED else N
 
 
 def ends(name, view, body, context):
@@ -36,6 +66,31 @@ def test_off_balance_is_below_a_share_of_standing_height(body, make_view, make_c
   threshold = episodes.OFF_BALANCE * 1.282
   assert ends('off_balance', make_view(qpos=[0, 0, threshold - 0.001, 1, *[0] * 24]), body, make_context())
   assert not ends('off_balance', make_view(qpos=[0, 0, threshold + 0.001, 1, *[0] * 24]), body, make_context())
+
+
+@pytest.mark.parametrize(('degrees', 'ended'), [(0, False), (44, False), (46, True), (90, True), (180, True)])
+@pytest.mark.parametrize('axis', [[1, 0, 0], [0, 1, 0], [0.6, -0.8, 0]])
+def test_tipped_is_a_lean_of_more_than_45_degrees(body, make_view, make_context, axis, degrees, ended):
+  turned, leant, both = np.zeros(4), np.zeros(4), np.zeros(4)
+  mujoco.mju_axisAngle2Quat(leant, np.array(axis, float), np.radians(degrees))
+  mujoco.mju_axisAngle2Quat(turned, np.array([0, 0, 1.0]), 2.0)  # whichever way it faces
+  mujoco.mju_mulQuat(both, turned, leant)
+  assert ends('tipped', make_view(qpos=[0, 0, 1.282, *both, *[0] * 21]), body, make_context()) == ended
+
+
+@pytest.mark.parametrize(
+  ('name', 'threshold'),
+  [('tipped', 0.5 * 1.282), ('collapsed', 0.3 * 1.282)],  # 0.641 and 0.3846 m
+)
+def test_upright_but_too_low_ends(name, threshold, body, make_view, make_context):
+  assert ends(name, make_view(qpos=[0, 0, threshold - 0.001, 1, *[0] * 24]), body, make_context())
+  assert not ends(name, make_view(qpos=[0, 0, threshold + 0.001, 1, *[0] * 24]), body, make_context())
+
+
+def test_a_robot_on_upright_knees_has_neither_tipped_nor_collapsed(body, make_view, make_context):
+  kneeling = make_view(qpos=[0, 0, body.robot.kneeling_height, 1, *[0] * 24])
+  assert not ends('tipped', kneeling, body, make_context())
+  assert not ends('collapsed', kneeling, body, make_context())
 
 
 @pytest.mark.parametrize('z', [1.282, 0.0, -1e6])
@@ -66,26 +121,38 @@ def test_ends_are_the_same_in_numpy_and_jax_alone_and_in_batches(name, body, mak
 
 @pytest.mark.parametrize('name', list(STARTS))
 def test_starts_have_unit_quaternions_and_joints_in_range(name, body, start):
-  qpos, qvel = start(name, strength=3.0)
-  assert (qpos.shape, qvel.shape) == ((N, body.nq), (N, body.nv))
+  qpos, qvel = start(name, n=count(name), strength=3.0)
+  assert (qpos.shape, qvel.shape) == ((count(name), body.nq), (count(name), body.nv))
   assert np.isfinite(qpos).all()
   assert np.isfinite(qvel).all()
-  np.testing.assert_allclose(np.linalg.norm(qpos[:, 3:7], axis=1), 1, atol=1e-9)
-  assert (qpos[:, 7:] >= body.joint_range[:, 0]).all()
-  assert (qpos[:, 7:] <= body.joint_range[:, 1]).all()
+  # Physics gives float32, and its limits are soft: a body's weight bends a joint beyond them by a little.
+  np.testing.assert_allclose(np.linalg.norm(qpos[:, 3:7], axis=1), 1, atol=1e-6 if name in SETTLED else 1e-9)
+  slack = 0.1 if name in SETTLED else 0.0
+  assert (qpos[:, 7:] >= body.joint_range[:, 0] - slack).all()
+  assert (qpos[:, 7:] <= body.joint_range[:, 1] + slack).all()
 
 
 @pytest.mark.parametrize('name', list(STARTS))
 def test_a_seed_gives_the_same_starts_and_another_seed_others(name, start):
-  first, again, other = start(name, 1), start(name, 1), start(name, 2)
+  first, again, other = (start(name, seed, 4) for seed in (1, 1, 2))
   assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
   assert not np.array_equal(first[0], other[0])
 
 
-def test_drawing_leaves_the_standing_pose_alone(body, start):
-  before = body.default_qpos.copy()
-  start()
-  assert np.array_equal(body.default_qpos, before)
+@pytest.mark.parametrize('name', list(STARTS))
+def test_drawing_leaves_the_poses_alone(name, body, start):
+  before = [body.default_qpos.copy(), *(pose.copy() for pose in body.keyframes.values())]
+  start(name, n=4)
+  assert all(np.array_equal(a, b) for a, b in zip(before, [body.default_qpos, *body.keyframes.values()], strict=True))
+
+
+def test_each_start_has_a_strength_of_its_own(body, settle):
+  """Half of them none, half of them double; the spread of velocities tells."""
+  strength = np.repeat([0.0, 2.0], N // 2)
+  qpos, qvel = STARTS['standing'](body, np.random.default_rng(0), strength, settle)
+  np.testing.assert_allclose(qpos[: N // 2, 7:], 0, atol=1e-12)
+  assert not qvel[: N // 2].any()
+  assert qvel[N // 2 :, 6:].std() == pytest.approx(2 * episodes.JOINT_VELOCITY_NOISE, rel=0.05)
 
 
 def test_at_strength_zero_only_the_heading_is_random(body, start):
@@ -128,6 +195,267 @@ def test_no_start_is_ended_at_once(body, start, make_context):
   assert not TERMINATIONS['fallen'](view, body, make_context()).any()
 
 
+# Starts from given poses
+
+
+def heading_removed(qpos):
+  """Where the vertical lies in the torso's frame: all of a rotation but its heading. By MuJoCo."""
+  up, inverse = np.zeros(3), np.zeros(4)
+  mujoco.mju_negQuat(inverse, np.asarray(qpos[3:7], float))
+  mujoco.mju_rotVecQuat(up, np.array([0, 0, 1.0]), inverse)
+  return up
+
+
+def test_keyframes_of_the_file_all_appear_as_they_are_but_for_the_heading(model, body, start):
+  qpos, qvel = start('keyframes', n=90, strength=0.0)
+  assert not qvel.any()
+  found = np.zeros(model.nkey, int)
+  for row in qpos:
+    matches = [
+      np.allclose(row[:3], key[:3], atol=1e-6)
+      and np.allclose(row[7:], np.clip(key[7:], *model.jnt_range[1:].T), atol=1e-6)
+      and np.allclose(heading_removed(row), heading_removed(key), atol=1e-3)  # the file has three digits
+      for key in model.key_qpos
+    ]
+    assert sum(matches) == 1
+    found[matches.index(True)] += 1
+  # 90 over 3 keyframes: 30 each, standard deviation sqrt(90 x 1/3 x 2/3) = 4.5
+  assert model.nkey == 3
+  assert abs(found - 30).max() < 5 * 4.5
+
+
+@pytest.fixture
+def poses(body):
+  """Three poses of different heights, the second one leaning by 0.5 rad about y."""
+  qpos = np.repeat(body.default_qpos[None].astype(np.float64), 3, axis=0)
+  qpos[:, 2] = [1.1, 1.2, 1.3]
+  qpos[1, 3:7] = [np.cos(0.25), 0, np.sin(0.25), 0]
+  qpos[:, 7:] = 0.25 * body.joint_range.sum(axis=1)  # well inside the ranges
+  return qpos
+
+
+def test_poses_of_a_file_appear_as_they_are_but_for_the_heading(tmp_path, poses, start):
+  np.savez(tmp_path / 'poses.npz', qpos=poses, anything=np.ones(3))
+  qpos, qvel = start(str(tmp_path / 'poses.npz'), n=90, strength=0.0)
+  assert not qvel.any()
+  which = np.searchsorted([1.15, 1.25], qpos[:, 2])
+  assert abs(np.bincount(which) - 30).max() < 5 * 4.5
+  np.testing.assert_allclose(qpos[:, :3], poses[which, :3])
+  np.testing.assert_allclose(qpos[:, 7:], poses[which, 7:], atol=1e-12)
+  for row, pose in zip(qpos, poses[which], strict=True):
+    np.testing.assert_allclose(heading_removed(row), heading_removed(pose), atol=1e-9)
+  assert len(np.unique(qpos[:, 6].round(6))) > 80  # headings
+
+
+@pytest.mark.parametrize('dtype', [np.float32, np.float64, np.int64])
+def test_poses_of_a_file_may_be_of_any_kind_of_number(tmp_path, body, start, dtype):
+  np.savez_compressed(tmp_path / 'poses.npz', qpos=np.array([[0, 0, 2, 1, *[0] * 24]], dtype))
+  qpos, _ = start(str(tmp_path / 'poses.npz'), n=2, strength=0.0)
+  np.testing.assert_allclose(qpos[:, 2], 2)
+
+
+def test_perturbed_poses_spread_around_their_own_joints(body, poses):
+  """Not around the standing pose; the poses that were given stay as they are."""
+  before, many = poses.copy(), np.repeat(poses[:1], N, axis=0)
+  qpos, qvel = perturbed(many, body, np.random.default_rng(0), np.ones(N))
+  free = body.joint_index('shoulder1_left')
+  assert qpos[:, 7 + free].mean() == pytest.approx(poses[0, 7 + free], abs=0.005)
+  assert qpos[:, 7 + free].std() == pytest.approx(episodes.JOINT_NOISE, rel=0.08)
+  assert qvel.shape == (N, body.nv)
+  np.testing.assert_array_equal(many, np.repeat(before[:1], N, axis=0))
+
+
+def write_array(array):
+  def write(path):
+    with open(path, 'wb') as file:
+      np.save(file, array)
+
+  return write
+
+
+BAD_FILES = {
+  'missing': lambda path: None,
+  'a folder': lambda path: path.mkdir(),
+  'empty': lambda path: path.write_bytes(b''),
+  'text': lambda path: path.write_text('0 0 1.28 1 0 0 0'),
+  'an npy': write_array(np.zeros((2, 28))),
+  'half a file': lambda path: (np.savez(path, qpos=np.zeros((9, 28))), path.write_bytes(path.read_bytes()[:500])),
+  'another array': lambda path: np.savez(path, poses=np.zeros((2, 28))),
+  'words': lambda path: np.savez(path, qpos=np.array(['a', 'b'])),
+  'objects': lambda path: np.savez(path, qpos=np.array([{}, None], object)),
+  'records': lambda path: np.savez(path, qpos=np.zeros(3, [('a', float), ('b', int)])),
+}
+
+
+@pytest.mark.parametrize('kind', BAD_FILES)
+def test_what_is_no_pose_file_is_refused_in_one_line(tmp_path, kind):
+  path = tmp_path / 'poses.npz'
+  BAD_FILES[kind](path)
+  wanted = r'poses\.npz is not a pose file, an \.npz with an array qpos \[K, nq\]: '
+  with pytest.raises(UserError, match=wanted) as error:
+    make_start(str(path))
+  assert '\n' not in str(error.value)
+
+
+def test_a_pickled_array_is_not_run(tmp_path):
+  """Loading one would run whatever its maker wrote into it."""
+
+  class Trap:
+    def __reduce__(self):
+      return (tmp_path.joinpath('trapped').touch, ())
+
+  np.savez(tmp_path / 'poses.npz', qpos=np.array([Trap()], object))
+  with pytest.raises(UserError, match='not a pose file'):
+    make_start(str(tmp_path / 'poses.npz'))
+  assert not (tmp_path / 'trapped').exists()
+
+
+@pytest.mark.parametrize(
+  'qpos',
+  [np.zeros(28), np.zeros((2, 27)), np.zeros((2, 2, 28)), np.zeros((0, 28)), np.full((2, 28), np.nan)],
+)
+def test_poses_that_do_not_fit_the_robot_are_refused(tmp_path, start, qpos):
+  np.savez(tmp_path / 'poses.npz', qpos=qpos)
+  shape = str(qpos.shape).replace('(', r'\(').replace(')', r'\)')
+  with pytest.raises(UserError, match=rf'holds qpos of shape {shape}; humanoid needs \[K, 28\], all finite'):
+    start(str(tmp_path / 'poses.npz'), n=2)
+
+
+# Fallen starts
+
+
+def test_fallen_robots_lie_on_the_floor_slowly(lying):
+  _, (qpos, qvel) = lying
+  assert np.isfinite(qpos).all()
+  assert np.isfinite(qvel).all()
+  assert (qpos[:, 2] > 0.03).all()  # not below it
+  assert (qpos[:, 2] < 0.4).mean() >= 0.99  # a limp robot may still be rolling off its own knees
+  assert (qpos[:, 2] < 0.6).all()
+  # Velocities are those of the perturbation at strength 1, 0.05 and 0.1 as standard deviations: five of these at most.
+  assert np.abs(qvel).max() < 5 * episodes.JOINT_VELOCITY_NOISE
+
+
+def test_fallen_robots_are_still_where_they_lie(lying, settle):
+  """Left alone for a fifth of a second, most torsos hardly move: they had come to rest."""
+  _, (qpos, _) = lying
+  later, _ = settle(qpos[:40], np.zeros((40, 27)), 0.2)
+  moved = np.linalg.norm(later[:, :3] - qpos[:40, :3], axis=1)
+  assert np.median(moved) < 0.03
+  assert (moved < 0.2).mean() > 0.9
+
+
+def test_four_kinds_of_falls_are_let_go_limp_and_settled(lying):
+  """Prone: forward points down; supine: up; on a side: the left axis points up or down; and tumbling, from higher."""
+  let_go, _ = lying
+  assert len(let_go) == 1
+  qpos, qvel, seconds = let_go[0]
+  assert not qvel.any()
+  assert seconds >= 1
+  tumbling = qpos[:, 2] == episodes.DROP_HEIGHT
+  rotations = np.zeros((len(qpos), 9))
+  for row, quaternion in zip(rotations, qpos[:, 3:7], strict=True):
+    mujoco.mju_quat2Mat(row, quaternion)
+  forward, left = rotations[:, 6], rotations[:, 7]  # heights of the torso's x and y axes
+  kinds = {
+    'prone': np.isclose(forward, -1),
+    'supine': np.isclose(forward, 1),
+    'right': np.isclose(left, 1),
+    'left': np.isclose(left, -1),
+  }
+  # 200 over four kinds: 50 each, standard deviation sqrt(200 x 1/4 x 3/4) = 6.1; each side is half of its kind.
+  for kind, rows in kinds.items():
+    expected = 25 if kind in ('right', 'left') else 50
+    assert abs(rows.sum() - expected) < 5 * 6.1, kind
+    np.testing.assert_allclose(qpos[rows, 2], episodes.LIE_HEIGHT)
+  assert abs(tumbling.sum() - 50) < 5 * 6.1
+  assert tumbling.sum() + sum(rows.sum() for rows in kinds.values()) == 200
+  np.testing.assert_allclose(np.linalg.norm(qpos[:, 3:7], axis=1), 1)
+
+
+# Starts on the way down
+
+
+def fall(body, strength, n=320, seed=0):
+  """Falling starts, and what was to be settled for them: (rows, seconds) of each call; nothing moves here."""
+  calls = []
+
+  def watch(qpos, qvel, seconds):
+    calls.append((len(qpos), seconds))
+    return qpos, qvel
+
+  qpos, qvel = STARTS['falling'](body, np.random.default_rng(seed), np.full(n, strength), watch)
+  return qpos, qvel, calls
+
+
+def test_robots_on_the_way_down_were_let_go_at_different_moments_or_lie(body):
+  """At strength 1, half of them lie and half were let go from standing, at any of 16 moments up to 0.8 s ago."""
+  qpos, _, ((first, seconds), *calls) = fall(body, 1.0)
+  assert (first, seconds) == (320, episodes.SETTLE_SECONDS)
+  upright = 1 - 2 * (qpos[:, 4] ** 2 + qpos[:, 5] ** 2) > 0.9
+  assert (upright == np.isclose(qpos[:, 2], 1.282, atol=1e-6)).all()
+  assert abs(upright.sum() - 160) < 5 * 8.9  # sqrt(320 x 1/2 x 1/2)
+  np.testing.assert_allclose([seconds for _, seconds in calls], np.arange(1, 16) / 16 * 0.8)
+  # 160 over 16 moments: 10 each, standard deviation 3.1; those of the first moment are not settled at all.
+  assert all(0 < rows < 10 + 5 * 3.1 for rows, _ in calls)
+  assert 0 < upright.sum() - sum(rows for rows, _ in calls) < 10 + 5 * 3.1
+
+
+def test_weak_starts_on_the_way_down_are_early_ones(body):
+  qpos, qvel, calls = fall(body, 0.0)
+  np.testing.assert_allclose(qpos[:, 2], 1.282, atol=1e-6)
+  assert not qvel.any()
+  assert calls[1:] == []  # at strength zero nobody is let go
+  qpos, _, calls = fall(body, 0.25)  # up to a quarter of the way, where a half is needed to lie
+  np.testing.assert_allclose(qpos[:, 2], 1.282, atol=1e-6)
+  assert max(seconds for _, seconds in calls[1:]) <= 0.4
+
+
+def test_robots_on_the_way_down_are_perturbed_thrice_as_strongly(body):
+  _, qvel, _ = fall(body, 0.4)
+  assert qvel[:, 6:].std() == pytest.approx(0.4 * 3 * episodes.JOINT_VELOCITY_NOISE, rel=0.05)
+
+
+def test_falls_are_those_of_physics(body, settle):
+  """Some stand, some are in between, some lie; those in between move."""
+  qpos, qvel = STARTS['falling'](body, np.random.default_rng(0), np.ones(48), settle)
+  heights = qpos[:, 2]
+  assert (heights > 1.2).any()
+  between = (heights > 0.4) & (heights < 1.1)
+  assert between.sum() >= 4
+  assert (heights < 0.3).sum() >= 12
+  assert np.abs(qvel[between, :6]).max(axis=1).min() > 0.3
+
+
+def test_only_starts_that_need_physics_ask_for_it(body):
+  def refuse(qpos, qvel, seconds):
+    raise AssertionError('settled')
+
+  for name in STARTS:
+    if name not in SETTLED:
+      STARTS[name](body, np.random.default_rng(0), np.ones(3), refuse)
+  assert set(SETTLED) <= set(STARTS)
+
+
+# Quaternions
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_products_of_quaternions_are_those_of_mujoco(seed):
+  rng = np.random.default_rng(seed)
+  a, b = rng.normal(size=(2, 3, 4))
+  expected = np.zeros((3, 4))
+  for row, x, y in zip(expected, a, b, strict=True):
+    mujoco.mju_mulQuat(row, x, y)
+  np.testing.assert_allclose(quaternion_product(a, b), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize('angle', [0, 0.5, -2.0, np.pi])
+def test_turning_about_the_vertical_is_that_of_mujoco(angle):
+  expected = np.zeros(4)
+  mujoco.mju_axisAngle2Quat(expected, np.array([0, 0, 1.0]), angle)
+  np.testing.assert_allclose(quaternion_about_z(np.array([angle])), [expected], atol=1e-12)
+
+
 @pytest.mark.parametrize('seed', range(4))
 def test_tilted_heading_is_mujocos_product_of_quaternions(seed):
   rng = np.random.default_rng(seed)
@@ -149,3 +477,10 @@ def test_no_tilt_is_no_division_by_zero():
 def test_unknown_names_are_refused_with_the_choices(registry, name):
   with pytest.raises(UserError, match=rf"unknown {registry.kind} '{name}'.*Choices: .*(fallen|standing)"):
     registry[name]
+
+
+@pytest.mark.parametrize('name', ['falen', '', 'poses.npy', 'fallen.npz.bak'])
+def test_an_unknown_start_is_refused_with_the_choices(name):
+  with pytest.raises(UserError, match=r'unknown start .*Choices: fallen, falling, keyframes, standing') as error:
+    make_start(name)
+  assert '\n' not in str(error.value)

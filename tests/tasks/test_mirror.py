@@ -4,14 +4,16 @@ import mujoco
 import numpy as np
 import pytest
 
+from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.playback.rollout import view_of
 from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.guide import make_guide, swing
 from mjx_humanoid.tasks.mirror import action_map, joint_map, mirror_context, mirror_view, observation_map, other_side
 from mjx_humanoid.tasks.observations import OBSERVATIONS, observe_all
-from mjx_humanoid.types import Context
+from mjx_humanoid.tasks.rewards import TERMS
+from mjx_humanoid.types import Context, View
 
 
 @pytest.fixture(scope='module')
@@ -24,7 +26,20 @@ def body(model):
   return describe(robots()['humanoid'], model)
 
 
+def view_of(data):
+  """One world as a batch of one."""
+  return View(*(np.array(getattr(data, name), np.float32)[None] for name in View._fields))
+
+
 @pytest.fixture
+def context(body):
+  """A batch of one, in which nothing is symmetric."""
+  rng = np.random.default_rng(1)
+  numbers = (rng.normal(size=(1, body.nu)), [[0.7, -0.3, 0.4]], [[0.6, 0.8]], [[0.25, -0.4]], [0.15], [0.6])
+  return Context(np.zeros(1, np.int32), *(np.asarray(x, np.float32) for x in numbers))
+
+
+@pytest.fixture(scope='module')
 def worlds(model, body):
   """A falling, struggling world and its mirror image, 0.3 s later, by C MuJoCo."""
   rng = np.random.default_rng(3)
@@ -32,12 +47,12 @@ def worlds(model, body):
   data.qpos[7:] += 0.1 * rng.normal(size=body.nq - 7)
   data.qvel[:] = 0.3 * rng.normal(size=body.nv)
   data.ctrl[:] = 0.3 * rng.normal(size=body.nu)
-  start = mirror_view(view_of([data]), body)
+  start = mirror_view(view_of(data), body)
   image.qpos[:], image.qvel[:], image.ctrl[:] = start.qpos[0], start.qvel[0], start.ctrl[0]
   for _ in range(60):
     mujoco.mj_step(model, data)
     mujoco.mj_step(model, image)
-  return view_of([data]), view_of([image])
+  return view_of(data), view_of(image)
 
 
 def test_a_mirrored_world_stays_the_mirror_image(worlds, body):
@@ -86,10 +101,8 @@ def test_actions_follow_their_joints(body):
 
 
 @pytest.mark.parametrize('name', list(OBSERVATIONS))
-def test_observation_maps_hold_in_a_real_world(name, worlds, body):
+def test_observation_maps_hold_in_a_real_world(name, worlds, body, context):
   world, image = worlds
-  rng = np.random.default_rng(1)
-  context = Context(np.zeros(1, np.int32), rng.normal(size=(1, body.nu)), rng.normal(size=(1, 3)).astype(np.float32))
   observe = observe_all([name])
   sources, signs = observation_map(observe, body)
   seen = observe(world, body, context)[..., sources] * signs
@@ -97,9 +110,69 @@ def test_observation_maps_hold_in_a_real_world(name, worlds, body):
   np.testing.assert_allclose(seen, expected, atol=2e-3 if name == 'contact_forces' else 1e-4)
 
 
-def test_commands_keep_forward_and_turn_the_rest(body):
-  context = Context(np.zeros((), np.int32), np.zeros(body.nu), np.array([1.0, 0.5, -0.25]))
+def test_commands_keep_forward_and_turn_the_rest(body, context):
+  context = context._replace(command=np.array([1.0, 0.5, -0.25]))
   assert mirror_context(context, body).command.tolist() == [1.0, -0.5, 0.25]
+
+
+def test_heading_and_place_are_reflected_and_the_stride_is_half_a_turn_away(body, context):
+  image = mirror_context(context, body)
+  np.testing.assert_allclose(image.heading, [[0.6, -0.8]], rtol=1e-6)
+  np.testing.assert_allclose(image.place, [[0.25, 0.4]], rtol=1e-6)
+  np.testing.assert_allclose(image.phase, [0.65], rtol=1e-6)
+  np.testing.assert_allclose(image.duty, [0.6], rtol=1e-6)
+  late = mirror_context(context._replace(phase=np.array([0.75])), body)
+  np.testing.assert_allclose(late.phase, [0.25])
+
+
+@pytest.mark.parametrize('phase', [0.0, 0.15, 0.39, 0.41, 0.6, 0.95])
+def test_the_left_foot_swings_in_the_mirror_when_the_right_one_does_here(body, context, phase):
+  here = context._replace(phase=np.array([phase]))
+  there = mirror_context(here, body)
+  np.testing.assert_allclose(swing(there, 0, 2), swing(here, 1, 2), atol=1e-6)
+  np.testing.assert_allclose(swing(there, 1, 2), swing(here, 0, 2), atol=1e-6)
+
+
+def test_a_mirrored_context_is_led_on_to_the_mirror_image(body, context):
+  """Heading and place after twenty steps of turning and side steps, but for the clock, which counts steps."""
+  guide = make_guide(TaskConfig(), 0.025)
+  here, there = context, mirror_context(context, body)
+  for _ in range(20):
+    here, there = (guide.advance(c, c.last_action, np.zeros((1, 4))) for c in (here, there))
+  assert np.abs(here.place - context.place).max() > 0.1
+  for a, b in zip(mirror_context(here, body)._replace(phase=0), there._replace(phase=0), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_a_context_mirrored_twice_is_the_same(body, context):
+  for before, after in zip(context, mirror_context(mirror_context(context, body), body), strict=True):
+    np.testing.assert_allclose(after, before, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  ('name', 'sources', 'signs'),
+  [
+    ('gait_phase', [0, 1], [-1, -1]),  # half a stride later, sine and cosine are the negatives
+    ('heading_error', [0, 1], [1, -1]),
+    ('place_error', [0, 1], [1, -1]),
+    ('command', [0, 1, 2], [1, -1, -1]),
+  ],
+)
+def test_maps_of_what_guides_by_hand(body, name, sources, signs):
+  found = observation_map(observe_all([name]), body)
+  assert (found.sources.tolist(), found.signs.tolist()) == (sources, signs)
+
+
+@pytest.mark.parametrize('name', list(TERMS))
+def test_what_is_worth_a_reward_here_is_worth_it_in_the_mirror(name, worlds, body, context):
+  """Else a symmetric policy could not earn it on both sides."""
+  world, _ = worlds
+  image, reflected = mirror_view(world, body), mirror_context(context, body)
+  here, there = (
+    TERMS[name](View(*(x[0] for x in v)), body, Context(*(x[0] for x in c)))
+    for v, c in ((world, context), (image, reflected))
+  )
+  assert float(here) == pytest.approx(float(there), rel=1e-4, abs=1e-6)
 
 
 def test_an_observation_without_an_image_is_refused(body):

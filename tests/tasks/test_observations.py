@@ -11,6 +11,7 @@ from mjx_humanoid.tasks.observations import OBSERVATIONS, in_torso_frame, observ
 from mjx_humanoid.types import View
 
 EVERYTHING = tuple(OBSERVATIONS)
+GUIDED = {'command': (1, 2, 3), 'heading': (-0.6, 0.8), 'place': (4.3, -2.5), 'phase': 0.3, 'duty': 0.6}
 
 
 @pytest.fixture
@@ -75,6 +76,72 @@ def test_command_is_the_command(see, make_view):
   np.testing.assert_allclose(see('command', make_view(), command=(1, -2, 3)), [1, -2, 3])
 
 
+FACING = {'+x': [1, 0, 0, 0], '+y': [np.sqrt(0.5), 0, 0, np.sqrt(0.5)], '-x': [0, 0, 0, 1]}
+
+
+@pytest.mark.parametrize(
+  ('facing', 'wanted', 'expected'),
+  [
+    ('+x', [1, 0], [1, 0]),  # as it should
+    ('+x', [0.6, 0.8], [0.6, 0.8]),  # 53 degrees to the left
+    ('+y', [1, 0], [0, -1]),  # a quarter turn to the right
+    ('+y', [-0.6, 0.8], [0.8, 0.6]),
+    ('-x', [1, 0], [-1, 0]),  # about face
+  ],
+)
+def test_heading_error(see, make_view, body, facing, wanted, expected):
+  view = make_view(qpos=[5, -3, 1.28, *FACING[facing], *[0] * 21])
+  np.testing.assert_allclose(see('heading_error', view, heading=wanted), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  ('facing', 'place', 'expected'),
+  [
+    ('+x', [1.3, 2.4], [0.3, 0.4]),
+    ('+y', [1.3, 2.4], [0.4, -0.3]),  # +y is ahead, +x to the right
+    ('-x', [1.3, 2.4], [-0.3, -0.4]),
+    ('+y', [1.5, -7.0], [-1, -0.5]),  # 9 m behind is shown as 1
+    ('+x', [9.0, 9.0], [1, 1]),
+  ],
+)
+def test_place_error(see, make_view, facing, place, expected):
+  view = make_view(qpos=[1, 2, 1.28, *FACING[facing], *[0] * 21])
+  np.testing.assert_allclose(see('place_error', view, place=place), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  ('phase', 'duty', 'expected'),
+  [
+    (0.0, 0.6, [0, 1]),
+    (0.25, 0.6, [1, 0]),
+    (0.5, 0.3, [0, -1]),
+    (1 / 12, 0.6, [0.5, 0.8660254]),
+    (0.25, 1.0, [0, 0]),  # no gait is wanted
+  ],
+)
+def test_gait_phase(see, make_view, phase, duty, expected):
+  np.testing.assert_allclose(see('gait_phase', make_view(), phase=phase, duty=duty), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize('name', ['heading_error', 'place_error'])
+def test_what_guides_turns_with_the_world(see, name, body, make_view):
+  """Robot, heading and place turned together by 1.1 rad about the origin: the robot sees the same."""
+  angle, spin = 1.1, np.exp(1.1j)
+  at, heading, place = 0.4 + 0.2j, 0.28 + 0.96j, 0.9 - 0.1j
+  leaning = np.zeros(4)
+  mujoco.mju_mulQuat(leaning, np.array([np.cos(0.35), 0, 0, np.sin(0.35)]), np.array([np.cos(0.1), np.sin(0.1), 0, 0]))
+  turned = np.zeros(4)
+  mujoco.mju_mulQuat(turned, np.array([np.cos(angle / 2), 0, 0, np.sin(angle / 2)]), leaning)
+
+  def seen(where, quaternion, heading, place):
+    view = make_view(qpos=[where.real, where.imag, 1.2, *quaternion, *[0] * 21])
+    return see(name, view, heading=[heading.real, heading.imag], place=[place.real, place.imag])
+
+  expected = seen(at, leaning, heading, place)
+  np.testing.assert_allclose(seen(at * spin, turned, heading * spin, place * spin), expected, atol=1e-5)
+  assert np.abs(expected).min() > 0.05
+
+
 @pytest.mark.parametrize('name', ['joint_positions', 'joint_velocities'])
 def test_a_robot_cannot_see_where_it_is_or_which_way_it_faces(see, name, tumbling_view):
   """Turning the world about the vertical, and moving it, changes nothing."""
@@ -124,9 +191,10 @@ def test_a_robot_that_faces_left_knows_its_own_forward(see, make_view, body):
 
 @pytest.mark.parametrize('name', EVERYTHING)
 def test_numpy_and_jax_see_the_same(name, body, tumbling_view, make_context):
-  context = make_context(command=(1, 2, 3))
+  context = make_context(**GUIDED)
   on_host = OBSERVATIONS[name](tumbling_view, body, context)
-  on_device = OBSERVATIONS[name](*jax.tree.map(jnp.asarray, (tumbling_view,)), body, context)
+  view, moved = jax.tree.map(jnp.asarray, (tumbling_view, context))
+  on_device = OBSERVATIONS[name](view, body, moved)
   assert isinstance(on_host, np.ndarray)
   assert on_host.dtype == np.float32 == on_device.dtype
   np.testing.assert_allclose(on_host, on_device, rtol=1e-6, atol=1e-6)
@@ -134,14 +202,15 @@ def test_numpy_and_jax_see_the_same(name, body, tumbling_view, make_context):
 
 @pytest.mark.parametrize('name', EVERYTHING)
 def test_inside_jit_too(name, body, tumbling_view, make_context):
-  context = make_context()
+  context = make_context(**GUIDED)
   traced = jax.jit(lambda v, c: OBSERVATIONS[name](v, body, c))(tumbling_view, context)
   np.testing.assert_allclose(traced, OBSERVATIONS[name](tumbling_view, body, context), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize('name', EVERYTHING)
 def test_a_batch_is_its_worlds_one_by_one(name, body, make_view, make_context, tumbling_view):
-  views, contexts = [tumbling_view, make_view(), tumbling_view], [make_context(command=(i, 0, 0)) for i in range(3)]
+  views = [tumbling_view, make_view(), tumbling_view]
+  contexts = [make_context(**{**GUIDED, 'command': (i, 0, 0), 'phase': i / 7, 'duty': 0.4 + 0.3 * i}) for i in range(3)]
   stacked = jax.tree.map(lambda *x: np.stack(x), *views), jax.tree.map(lambda *x: np.stack(x), *contexts)
   together = OBSERVATIONS[name](stacked[0], body, stacked[1])
   alone = [OBSERVATIONS[name](v, body, c) for v, c in zip(views, contexts, strict=True)]
@@ -158,11 +227,13 @@ def test_joined_in_the_order_of_their_names(body, tumbling_view, make_context, s
 def test_slices_say_where_each_lies(body, tumbling_view, make_context):
   # 4 + 21 joints; 6 + 21; 6; 16 bodies with a shape; 21 motors; 3
   names = ('joint_positions', 'joint_velocities', 'center_of_mass', 'contact_forces', 'actuator_states', 'command')
+  names += ('heading_error', 'place_error', 'gait_phase')  # 2 each
   found = slices(names, tumbling_view, body, make_context())
   assert list(found) == list(names)
-  assert list(found.values()) == [(0, 25), (25, 52), (52, 58), (58, 74), (74, 95), (95, 98)]
+  assert list(found.values())[:6] == [(0, 25), (25, 52), (52, 58), (58, 74), (74, 95), (95, 98)]
+  assert list(found.values())[6:] == [(98, 100), (100, 102), (102, 104)]
   joined = observe_all(names)(tumbling_view, body, make_context())
-  assert joined.shape == (98,)
+  assert joined.shape == (104,)
   first, last = found['actuator_states']
   np.testing.assert_array_equal(joined[first:last], tumbling_view.ctrl)
 

@@ -10,24 +10,26 @@ from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.engine import view_states
 from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
+from mjx_humanoid.tasks.guide import DRAWS
 from mjx_humanoid.tasks.observations import observe_all
-from mjx_humanoid.tasks.task import check_reward, make_task
+from mjx_humanoid.tasks.rewards import SKILLS
+from mjx_humanoid.tasks.task import Task, check_reward, make_task
 
 
 @pytest.fixture(scope='module')
-def views(model, body):
+def views(model, body, settle):
   """Five start states."""
-  return view_states(model, *STARTS['standing'](body, np.random.default_rng(0), 5, 1.0))
+  return view_states(model, *STARTS['standing'](body, np.random.default_rng(0), np.ones(5), settle))
 
 
 @pytest.fixture
 def task_of(tmp_path, body):
   """A task whose reward is the one line of a user's file."""
 
-  def make(line):
+  def make(line, **settings):
     path = tmp_path / 'mine.py'
     path.write_text(f'import jax.numpy as jnp\ndef f(view, body, context):\n  {line}\n')
-    return make_task(TaskConfig(reward=f'{path}:f'), body)
+    return make_task(TaskConfig(reward=f'{path}:f', **settings), body)
 
   return make
 
@@ -43,10 +45,34 @@ def test_a_task_is_what_its_config_names(body, make_view, make_context):
   config = TaskConfig(observations=names, termination='never', command=(1.0, 2.0, 3.0), start_strength=0.5)
   task = make_task(config, body)
   assert (task.terminate, task.start) == (TERMINATIONS['never'], STARTS['standing'])
-  assert (task.start_strength, task.command) == (0.5, (1.0, 2.0, 3.0))
+  assert task.start_strength == 0.5
+  assert (task.action_delay, task.sensor_noise) == (0, 0)
+  begun = task.guide.start(body.default_qpos[None], body.nu, np.zeros((1, DRAWS)))
+  np.testing.assert_allclose(begun.command, [[1, 2, 3]])
+  assert not task.pusher.ever
   view, context = make_view(ctrl=np.full(21, 0.25)), make_context(command=(1, 2, 3))
   np.testing.assert_array_equal(task.observe(view, body, context), observe_all(names)(view, body, context))
   assert task.body is body
+
+
+def test_guide_and_pusher_know_the_step_and_the_weight_of_the_robot(body):
+  task = make_task(TaskConfig(command_interval=1.0, pushes='kick', push_interval=2.0, push_duration=0.1), body)
+  assert task.guide.interval == 40  # of 25 ms
+  assert (task.pusher.interval, task.pusher.duration, task.pusher.ever) == (80, 4, True)
+  assert task.pusher.mass == pytest.approx(40.844, abs=1e-3)
+
+
+def test_what_the_environment_randomizes_itself_arrives(body):
+  task = make_task(TaskConfig(randomization={'action_delay': 3.0, 'sensor_noise': 0.02, 'mass': 0.1}), body)
+  assert (task.action_delay, task.sensor_noise) == (3, 0.02)
+
+
+def test_a_task_has_no_other_numbers():
+  """Whoever adds a field sees here that the tests of tasks should know of it."""
+  assert [field.name for field in dataclasses.fields(Task)] == [
+    'body', 'reward', 'observe', 'terminate', 'start', 'start_strength', 'guide', 'pusher', 'action_delay',
+    'sensor_noise', 'episode_steps',
+  ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -70,6 +96,9 @@ def test_the_time_limit_follows_the_control_step(body):
     ({'observations': ('joint_position',)}, 'unknown observation'),
     ({'termination': 'falen'}, 'unknown termination'),
     ({'start': 'sitting'}, 'unknown start'),
+    ({'start': 'no/such.npz'}, 'not a pose file'),
+    ({'commands': 'random'}, 'unknown kind of command'),
+    ({'pushes': 'kicks'}, "unknown kind of push 'kicks'. Did you mean 'kick'"),
     ({'reward': 'no/such.py:f'}, 'there is no file'),
   ],
 )
@@ -131,9 +160,25 @@ def test_one_bad_start_state_is_enough(task_of, views):
 
 
 def test_the_check_sees_the_command_of_the_task(task_of, views):
-  task = dataclasses.replace(task_of('return jnp.log(context.command[0])'), command=(1.0, 0.0, 0.0))
+  line = 'return jnp.log(context.command[0])'
+  check_reward(task_of(line, command=(1.0, 0.0, 0.0)), views, 'mine')
+  refuse(task_of(line, command=(0.0, 0.0, 0.0)), views, 'is -inf')
+
+
+def test_the_check_sees_a_context_whose_every_field_is_that_of_a_start(task_of, views):
+  """The heading is the robot's own, its place is where it is, the clock is at zero."""
+  line = (
+    'return view.qpos[0] - context.place[0] + context.phase + context.step + jnp.sum(jnp.square(context.heading))'
+    ' - 1.0 + jnp.where(context.duty == 0.6, 0.0, jnp.nan)'
+  )
+  task = task_of(line, command=(1.0, 0.0, 0.0), gait_frequency=1.0, gait_duty=0.6)
   check_reward(task, views, 'mine')
-  refuse(dataclasses.replace(task, command=(0.0, 0.0, 0.0)), views, 'is -inf')
+  refuse(task_of(line, gait_frequency=1.0, gait_duty=0.6), views, 'is nan')  # no gait where none is commanded
+
+
+@pytest.mark.parametrize('name', SKILLS)
+def test_every_skill_passes_its_check(body, views, name):
+  check_reward(make_task(TaskConfig(reward=name, command=(1.0, 0.0, 0.0), gait_frequency=1.0), body), views, name)
 
 
 def test_the_parts_of_a_task_run_under_vmap(body, views, make_context):

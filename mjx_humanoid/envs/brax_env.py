@@ -1,0 +1,209 @@
+"""Every task as an environment of Brax: one world of MJX, its reset and step pure, for whatever trains on Brax.
+
+Brax's own wrappers batch it, set its time limit (`episode_steps`) and start it anew:
+
+  env = make_brax_env('stand')
+  env = brax.envs.training.wrap(env, episode_length=env.episode_steps)
+
+Physics, rewards, ends and observations are those of envs/env.py, which this only turns inside out.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mjx_humanoid._environment import quiet_imports
+from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.config_file import config_names
+from mjx_humanoid.envs.env import Env, EnvState
+from mjx_humanoid.envs.worlds import ConfigLike, task_config
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine
+from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.physics.randomize import OF_THE_ENV, randomized_fields
+from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.episodes import TERMINATIONS
+from mjx_humanoid.tasks.task import check_reward, make_task
+from mjx_humanoid.types import Array, Key
+
+with quiet_imports():
+  from brax import envs as brax_envs
+  from brax.envs.base import Env as BraxBase
+  from brax.envs.base import State
+
+PREFIX = 'mjx_humanoid_'  # of the names in Brax's registry
+STARTS = 1024  # start states that episodes begin at; where worlds differ, also how many different ones there are
+CHECKED_STARTS = 16  # start states that a reward of the user's own is tried on
+FIELDS = 1_000_003  # tells the generator of model fields from that of start states
+NO_LIMIT = 2**31 - 1  # control steps; Brax's EpisodeWrapper sets the real limit
+
+
+class World(NamedTuple):
+  """Brax's pipeline_state: all that the next step depends on. Brax's wrappers want arrays only, so no mjx.Data."""
+
+  qpos: Array  # [nq]
+  qvel: Array  # [nv]
+  time: Array  # [] s
+  qacc_warmstart: Array  # [nv] where the constraint solver begins
+  env: EnvState  # without its axis of worlds
+  variant: Array  # [] int32, which of the different worlds this is
+
+
+class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
+  """One world of a task. Batches are made by Brax's wrappers, or by jax.vmap.
+
+  Brax decides what it always decides: an episode that ends starts anew where that world's first one did
+  (AutoResetWrapper), and there are no curricula, so that all is at full difficulty.
+  """
+
+  def __init__(self, config: TaskConfig, starts: int = STARTS, seed: int = 0) -> None:
+    """Raises UserError for a name that does not exist, or a reward that does not work.
+
+    Args:
+      starts: how many start states to draw from.
+      seed: of the start states, and of how worlds differ.
+    """
+    if starts < 1:
+      raise UserError(f'starts={starts} is out of range: it must be at least 1.')
+    robot = robots()[config.robot]
+    self.model = build_model(robot)
+    self.task = make_task(config, describe(robot, self.model, config.frame_skip))
+    varied = {name: x for name, x in config.randomization.items() if name not in OF_THE_ENV}
+    fields = randomized_fields(self.model, varied, np.random.default_rng([seed, FIELDS]), starts)
+    self._variants = starts if fields else 1
+    substeps = config.frame_skip or robot.frame_skip
+    self._engine = VariedEngine(self.model, substeps, impl='jax', num_envs=1, fields=fields)
+    # Brax wants to hear of the end and to keep the state that led to it, so that only a world that diverged is
+    # started anew here. Training begins at random ages below the time limit, so under a limit of one step at 0.
+    endless = dataclasses.replace(self.task, terminate=TERMINATIONS['never'], episode_steps=NO_LIMIT)
+    newborn = dataclasses.replace(self.task, episode_steps=1)
+    self._running = Env(endless, self._engine, self.model, num_envs=1)
+    self._starting = Env(newborn, self._engine, self.model, num_envs=1)
+    self._bank = self._starting.make_bank(np.random.default_rng(seed), starts)
+    self._spare = jax.tree.map(lambda x: jnp.asarray(x[:1]), self._bank)  # where a diverged world goes
+    if '.py:' in config.reward:
+      check_reward(self.task, jax.tree.map(lambda x: x[:CHECKED_STARTS], self._bank.view), config.reward)
+
+  def reset(self, rng: Key) -> State:
+    """A new episode, from one of the start states."""
+    keys = jax.random.split(rng, 3)
+    env, qpos, qvel = self._starting.begin(keys[0], self._bank)
+    variant = jax.random.randint(keys[1], (), 0, self._variants)
+    world = _world(self._engine.pack(self._engine.init(qpos, qvel)), env, variant)
+    zero = jnp.zeros((), jnp.float32)
+    return State(world, world.env.obs, zero, zero, dict.fromkeys(self._metric_names, zero), {'rng': keys[2]})
+
+  def step(self, state: State, action: Array) -> State:
+    """One control step under action [nu], clipped to [-1, 1].
+
+    `done` means that the task has ended, never that time is up. A world whose physics is no longer finite is done,
+    earns nothing, and is replaced by one that is whole, so that no number that is not finite leaves this function.
+    """
+    world, task = state.pipeline_state, self.task
+    key, step_key = jax.random.split(state.info['rng'])
+    before, inputs = self._running.act(_batched(world.env), jnp.clip(action, -1.0, 1.0)[None])
+    engine = self._engine.variant(world.variant)
+    with jax.default_matmul_precision('highest'):  # that of the training by this package; GPUs would round more
+      physics, view = engine.step(engine.unpack({k: getattr(world, k)[None] for k in STATE_FIELDS}), *inputs)
+      env, out = self._running.advance(before, self._spare, view, step_key)
+    judged = before.context._replace(step=before.context.step + 1)
+    ended = jax.vmap(lambda v, c: task.terminate(v, task.body, c))(view, judged)
+    physics = engine.write(physics, out.reset, out.qpos, out.qvel)
+    after = _world(engine.pack(physics), env, world.variant)
+    return state.replace(
+      pipeline_state=after,
+      obs=after.env.obs,
+      reward=out.reward[0].astype(jnp.float32),
+      done=(ended | out.terminated)[0].astype(jnp.float32),
+      metrics={**state.metrics, **{k: out.metrics[k].astype(jnp.float32) for k in self._metric_names}},
+      info={**state.info, 'rng': key},
+    )
+
+  @property
+  def observation_size(self) -> int:
+    """Elements of an observation."""
+    return int(jax.eval_shape(self.reset, jax.random.PRNGKey(0)).obs.shape[-1])
+
+  @property
+  def action_size(self) -> int:
+    """Elements of an action."""
+    return self.task.body.nu
+
+  @property
+  def backend(self) -> str:
+    """The physics, in Brax's words."""
+    return 'mjx'
+
+  @property
+  def dt(self) -> float:
+    """Seconds of a control step."""
+    return self.task.body.control_step
+
+  @property
+  def episode_steps(self) -> int:
+    """The task's time limit in control steps: Brax's `episode_length`."""
+    return self.task.episode_steps
+
+  @functools.cached_property
+  def _metric_names(self) -> tuple[str, ...]:
+    """What `metrics` holds: each reward term, and whether the world diverged."""
+
+    def outcome(key: Key) -> dict[str, Array]:
+      begun, *_ = self._starting.begin(key, self._spare)
+      return self._running.advance(begun, self._spare, self._spare.view, key)[1].metrics
+
+    names = jax.eval_shape(outcome, jax.random.PRNGKey(0))
+    return (*(name for name in names if name.startswith('term/')), 'diverged')
+
+
+class VariedEngine(MjxEngine):
+  """An MjxEngine of many different worlds, of which one at a time is stepped."""
+
+  def variant(self, index: Array) -> VariedEngine:
+    """The engine of world `index` [] alone, as a batch of one."""
+    chosen = copy.copy(self)
+    chosen._model = jax.tree.map(
+      lambda axis, x: x if axis is None else x[index][None], self._axes, self._model, is_leaf=lambda x: x is None
+    )
+    return chosen
+
+
+def make_brax_env(config: ConfigLike = 'stand', *, starts: int = STARTS, seed: int = 0, **changes: Any) -> BraxEnv:
+  """A task as an environment of Brax.
+
+  Args:
+    config: a path, the name of a ready config, or a config; only its task is used.
+    starts, seed: see BraxEnv.
+    changes: settings of the task, such as episode_length=5.0.
+
+  Raises:
+    UserError: a name, setting or reward that does not work.
+  """
+  return BraxEnv(task_config(config, changes, ('config', 'starts', 'seed')), starts, seed)
+
+
+def register() -> list[str]:
+  """Makes each ready config known to Brax: brax.envs.get_environment('mjx_humanoid_stand'). Returns the names."""
+  ready = {PREFIX + name: functools.partial(make_brax_env, name) for name in config_names()}
+  for name, make in ready.items():
+    brax_envs.register_environment(name, make)
+  return list(ready)
+
+
+def _batched(tree: Any) -> Any:
+  """Arrays of one world as those of a batch of one."""
+  return jax.tree.map(lambda x: x[None], tree)
+
+
+def _world(packed: dict[str, Array], env: EnvState, variant: Array) -> World:
+  """From a batch of one. Types are made the same after every step: Brax's scans carry states and are strict."""
+  single = jax.tree.map(lambda x: jax.lax.convert_element_type(x[0], x.dtype), (packed, env))
+  return World(**single[0], env=single[1], variant=variant.astype(jnp.int32))

@@ -1,0 +1,64 @@
+"""What the tests of both Gymnasium environments share: a quick task, and our own Env stepped by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.envs.env import Bank, Env
+from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.engine import make_engine, view_states
+from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.task import make_task
+
+STAND = 'mjx_humanoid/Stand-v0'
+# 5 physics steps of 5 ms are 25 ms of control: 0.5 s are 20 steps.
+QUICK = {
+  'frame_skip': 5,
+  'episode_length': 0.5,
+  'termination': 'off_balance',
+  'observations': ('joint_positions', 'joint_velocities', 'heading_error', 'place_error', 'gait_phase'),
+  'gait_frequency': 1.3,
+  'command': (0.6, 0.1, 0.4),
+}
+LIMIT, CONTROLS = 20, 21
+
+
+def actions(count, seed=0, strength=0.5):
+  """Random actions [count, 21], float32."""
+  return np.random.default_rng(seed).uniform(-strength, strength, (count, CONTROLS)).astype(np.float32)
+
+
+class Direct:
+  """Our Env, one world, stepped by hand."""
+
+  def __init__(self, config):
+    task = TaskConfig(**config)
+    robot = robots()[task.robot]
+    model = build_model(robot)
+    self.engine = make_engine('native', model, 1, task.frame_skip, 1)
+    self.env = Env(make_task(task, describe(robot, model, task.frame_skip)), self.engine, model, 1)
+    self.begin, self.advance = jax.jit(self.env.begin), jax.jit(self.env.advance)
+
+  def play(self, qpos, qvel, controls):
+    """From one start under controls [T, 21], to the end of the episode.
+
+    Returns:
+      The first observation, and for each step obs, reward, terminated, truncated.
+    """
+    task, qpos, qvel = self.env.task, np.float32(qpos)[None], np.float32(qvel)[None]
+    bank = Bank(qpos, qvel, view_states(self.env.model, qpos, qvel))
+    state, _, _ = self.begin(jax.random.PRNGKey(9), bank)
+    context = task.guide.start(jnp.asarray(qpos), CONTROLS, jnp.zeros((1, 4)))
+    obs = jax.vmap(lambda v, c: task.observe(v, task.body, c))(bank.view, context)
+    state = state._replace(context=context, obs=obs)
+    physics, steps = self.engine.init(qpos, qvel), []
+    for control in controls:
+      state, inputs = self.env.act(state, control[None])
+      physics, view = self.engine.step(physics, *inputs)
+      state, out = self.advance(state, bank, view, jax.random.PRNGKey(0))
+      steps.append((np.array(out.next_obs[0]), *(x[0].item() for x in (out.reward, out.terminated, out.truncated))))
+      if out.reset[0]:
+        break
+    return np.array(obs[0]), steps

@@ -1,0 +1,162 @@
+"""Protects films: real time across policies of different control steps, labels, and several side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.media import film as module
+from mjx_humanoid.media.film import Look, film, labelled, side_by_side
+from mjx_humanoid.playback.chain import Played, Stage
+from mjx_humanoid.playback.rollout import make_scene, rollout
+
+SMALL = Look(width=64, height=48, framerate=20)
+
+
+def still(obs):
+  return np.zeros((len(obs), 21))
+
+
+def straight(images, count):
+  return images
+
+
+@pytest.fixture(scope='module')
+def scenes(scene):
+  """Of 25 ms and of 20 ms a control step."""
+  return {'slow': scene, 'quick': make_scene(TaskConfig(frame_skip=4))}
+
+
+@pytest.fixture
+def played(scenes):
+  """played('slow', steps) -> a limp robot; the place x of each recorded step is its number, for tests to read."""
+
+  def play(which, steps, name='someone'):
+    scene = scenes[which]
+    paths = rollout(scene, still, *scene.starts(np.random.default_rng(0), 1, 1.0), steps, stop_at_end=False)
+    paths.views.qpos[0, :, 0] = np.arange(steps)
+    return Played(Stage(name, scene, still), paths, False)
+
+  return play
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+  """Nothing is drawn: each picture is of the number of its step. What was asked for is listed."""
+  asked = []
+
+  def frames(model, qpos, **options):
+    asked.append((model, options))
+    size = (options['height'], options['width'], 3)
+    yield from (np.full(size, row[0], np.uint8) for row in qpos)
+
+  monkeypatch.setattr(module, 'frames', frames)
+  return asked
+
+
+def steps_shown(pictures):
+  return [int(picture[-1, -1, 0]) for picture in pictures]
+
+
+def test_each_policy_is_shown_in_real_time_whatever_its_control_step(played, drawn):
+  """0.5 s are 20 steps of 25 ms and 25 of 20 ms: ten frames of 50 ms each, every second step and every 2.5th."""
+  pictures = film([[played('slow', 20), played('quick', 25)]], SMALL, straight)
+  assert steps_shown(pictures) == [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 0, 2, 5, 8, 10, 12, 15, 18, 20, 22]
+
+
+def test_episodes_come_one_after_the_other_in_order(played, drawn, scenes):
+  episodes = [[played('slow', 4), played('quick', 5)], [played('slow', 8)]]
+  assert steps_shown(film(episodes, SMALL, straight)) == [0, 2, 0, 2, 0, 2, 4, 6]
+  assert [model for model, _ in drawn] == [scenes[name].model for name in ('slow', 'quick', 'slow')]
+
+
+def test_frames_that_are_cut_short_by_the_next_policy_still_show_something(played, drawn):
+  """A policy that was done after a single step has one frame."""
+  assert steps_shown(film([[played('slow', 1), played('slow', 2)]], SMALL, straight)) == [0, 0]
+
+
+def test_the_look_is_passed_on(played, drawn):
+  film([[played('slow', 2)]], Look('front', 96, 32, 20, software=True), straight)
+  assert drawn[0][1] == {'camera': 'front', 'width': 96, 'height': 32, 'software': True}
+
+
+def test_progress_is_told_how_many_will_come(played, drawn):
+  told = []
+
+  def progress(images, count):
+    told.append(count)
+    return images
+
+  film([[played('slow', 20), played('quick', 5)]], SMALL, progress)
+  assert told == [10, 2]
+
+
+def test_names_are_written_only_where_asked(played, drawn):
+  plain, written = (film([[played('slow', 2, 'walk')]], SMALL, straight, label) for label in (False, True))
+  assert len(np.unique(plain[0])) == 1
+  np.testing.assert_array_equal(written[0], labelled(plain[0], 'walk'))
+
+
+def picture(value=90):
+  return np.full((120, 200, 3), value, np.uint8)
+
+
+def test_a_label_changes_only_the_corner():
+  image = picture()
+  shown = labelled(image, 'walk')
+  rows, columns = np.nonzero((shown != image).any(axis=-1))
+  assert (rows.min(), columns.min()) >= (2, 2)
+  assert rows.max() < 32
+  assert columns.max() < 60
+  assert (shown.shape, shown.dtype) == (image.shape, np.uint8)
+  assert (image == 90).all()  # the picture that was given stays as it is
+
+
+@pytest.mark.parametrize('background', [0, 128, 255])
+def test_a_label_can_be_read_on_any_background(background):
+  """White letters with a dark rim."""
+  shown = labelled(np.full((480, 640, 3), background, np.uint8), 'walk')
+  assert (shown > 230).all(axis=-1).sum() > 50
+  assert (shown < 40).all(axis=-1).sum() > 50
+
+
+def test_labels_tell_names_apart():
+  assert not np.array_equal(labelled(picture(), 'walk'), labelled(picture(), 'run'))
+
+
+def test_a_label_too_long_for_the_picture_is_cut_off():
+  assert labelled(picture(), 'a name without end ' * 9).shape == (120, 200, 3)
+
+
+def grey(*levels, width=6):
+  return [np.full((4, width, 3), level, np.uint8) for level in levels]
+
+
+def test_side_by_side_by_hand():
+  """The shorter film stands still at its end."""
+  both = side_by_side([grey(1, 2, 3), grey(7, 8, width=4), grey(9)])
+  assert [frame.shape for frame in both] == [(4, 16, 3)] * 3
+  assert [frame[0, [0, 5, 6, 9, 10, 15], 0].tolist() for frame in both] == [
+    [1, 1, 7, 7, 9, 9],
+    [2, 2, 8, 8, 9, 9],
+    [3, 3, 8, 8, 9, 9],
+  ]
+
+
+def test_one_alone_beside_nothing_stays_as_it_is():
+  film_alone = grey(1, 2)
+  np.testing.assert_array_equal(side_by_side([film_alone]), film_alone)
+
+
+def test_a_film_that_is_really_drawn(opengl, played):
+  episode = [played('slow', 4, 'one'), played('quick', 5, 'two')]
+  pictures = film([episode], SMALL, straight, label=True)
+  assert [image.shape for image in pictures] == [(48, 64, 3)] * 4
+  assert all(image.dtype == np.uint8 and image.std() > 5 for image in pictures)
+
+
+def test_an_unknown_camera_is_refused(played):
+  with pytest.raises(UserError, match="Did you mean 'track'"):
+    film([[played('slow', 2)]], Look('trak', 64, 48), straight)

@@ -1,0 +1,246 @@
+"""Protects policies one after the other: when one is done, and that the next goes on exactly from there."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from made_up import at_rest
+
+from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.playback import chain
+from mjx_humanoid.playback.cards import Card
+from mjx_humanoid.playback.chain import HELD, Stage, cut, done_after, make_stages, play_chain, random_stage, steps_of
+from mjx_humanoid.playback.rollout import change_task, make_scene, rollout
+from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.guide import heading_of
+
+DT = 0.025  # s, a control step of the humanoid
+SECOND = 40  # steps
+
+
+def still(obs):
+  return np.zeros((len(obs), 21))
+
+
+def rng(seed=0):
+  return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def goals(monkeypatch):
+  """goals(name=function) -> there are only these cards, with these goals."""
+
+  def put(**functions):
+    monkeypatch.setattr(chain, 'CARDS', {name: Card('', 1.0, None, {}, goal) for name, goal in functions.items()})
+
+  return put
+
+
+def after(seconds):
+  """The goal of having played for longer than this."""
+  return lambda paths, body: paths.views.time > seconds + 1e-4
+
+
+def never(paths, body):
+  return np.zeros(paths.views.time.shape, bool)
+
+
+@pytest.fixture
+def stage(scene):
+  """stage('name', card='stand', ...) -> a limp robot in this task."""
+
+  def make(name, **settings):
+    return Stage(name, change_task(scene, settings), still)
+
+  return make
+
+
+# When a goal is reached
+
+
+@pytest.mark.parametrize(
+  ('reached', 'expected'),
+  [
+    ([True] * 60, 40),
+    ([True] * 40, 40),
+    ([True] * 39, None),
+    ([False] * 10 + [True] * 50, 50),
+    ([True] * 39 + [False] + [True] * 40 + [False], 80),  # an interruption begins the second anew
+    ([True, False] * 40, None),
+    ([False] * 60, None),
+  ],
+)
+def test_a_policy_is_done_when_its_goal_was_held_for_a_second(scene, goals, reached, expected):
+  goals(stand=lambda paths, body: np.array([reached]))
+  assert HELD == 1.0
+  assert done_after(scene, at_rest(scene.body, 1, len(reached))) == expected
+
+
+def test_what_has_no_goal_is_never_done(scene, goals):
+  goals(stand=None)
+  assert done_after(scene, at_rest(scene.body, 1, 99)) is None
+
+
+def test_a_second_is_counted_in_control_steps_of_the_task():
+  body = make_scene(TaskConfig(frame_skip=4)).body
+  assert [steps_of(seconds, body) for seconds in (1.0, 0.1, 0.001, 0.0)] == [50, 5, 1, 1]
+
+
+# One after the other
+
+
+def test_it_goes_on_to_the_next_when_the_goal_was_held(stage, goals):
+  """Reached after 0.2 s, that is in step 9, and held for a second: 8 + 40 steps; the last one plays throughout."""
+  goals(first=after(0.2), second=after(0.0))
+  played = play_chain([stage('a', card='first'), stage('b', card='second')], rng(), 1.5)
+  assert [p.stage.name for p in played] == ['a', 'b']
+  assert [p.paths.terminated.shape for p in played] == [(1, 8 + SECOND), (1, 60)]
+  assert [p.done for p in played] == [True, False]
+
+
+def test_it_goes_on_to_the_next_after_the_time_where_the_goal_was_not_reached(stage, goals):
+  goals(first=never, second=None, third=None)
+  chain_of_three = [stage('a', card='first'), stage('b', card='second'), stage('c', card='third')]
+  played = play_chain(chain_of_three, rng(), 0.5)
+  assert [p.paths.terminated.shape for p in played] == [(1, 20)] * 3
+  assert not any(p.done for p in played)
+
+
+def test_one_alone_plays_throughout_whatever_its_goal(stage, goals):
+  goals(stand=after(0.0))
+  (played,) = play_chain([stage('a')], rng(), 2.0)
+  assert (played.paths.terminated.shape, played.done) == ((1, 80), False)
+
+
+def test_the_next_starts_exactly_where_the_one_before_was_cut(stage, goals):
+  """Places, velocities and all; only its clock and its context are its own."""
+  goals(first=after(0.2), second=None)
+  first, second = play_chain([stage('a', card='first'), stage('b', card='second')], rng(), 1.5)
+  for name in ('qpos', 'qvel'):
+    last, start = getattr(first.paths.views, name)[:, -1], getattr(second.paths.start, name)
+    np.testing.assert_array_equal(start, last)
+  assert np.abs(second.paths.start.qvel).max() > 0.1  # it was falling by then
+  np.testing.assert_allclose(second.paths.views.time[0, 0], DT, rtol=1e-4)
+  np.testing.assert_array_equal(second.paths.contexts.step[0, :3], [1, 2, 3])
+  heading = heading_of(first.paths.views.qpos[:, -1])
+  np.testing.assert_allclose(second.paths.contexts.heading[:, 0], heading, atol=1e-6)
+
+
+def test_being_cut_changes_nothing_of_what_was_played(stage, goals):
+  goals(first=after(0.2), second=None)
+  stages = [stage('a', card='first'), stage('b', card='second')]
+  first = play_chain(stages, rng(3), 1.5)[0].paths
+  alone = play_chain(stages[:1], rng(3), 1.5)[0].paths
+  steps = first.terminated.shape[1]
+  np.testing.assert_array_equal(first.views.qpos, alone.views.qpos[:, :steps])
+  np.testing.assert_array_equal(first.contexts.step, alone.contexts.step[:, :steps])
+
+
+def test_cut_cuts_everything(scene):
+  paths = cut(rollout(scene, still, *scene.starts(rng(), 2, 1.0), 5), 3)
+  assert {x.shape[:2] for x in (*paths.views, *paths.contexts, paths.terminated)} == {(2, 3)}
+  assert paths.start.qpos.shape == (2, 28)
+
+
+def test_each_plays_in_its_own_task_and_for_the_same_time(goals, stage, scene):
+  """Half a second is 20 control steps of 25 ms and 25 of 20 ms; each sees its own command."""
+  goals(stand=None)
+  quick = make_scene(TaskConfig(frame_skip=4, command=(1.0, 0.0, 0.0)))
+  played = play_chain([stage('a'), Stage('b', quick, still), stage('c', command=(0.0, 0.5, 0.0))], rng(), 0.5)
+  assert [p.paths.terminated.shape[1] for p in played] == [20, 25, 20]
+  commands = [p.paths.contexts.command[0, 0].tolist() for p in played]
+  assert commands == [[0, 0, 0], [1, 0, 0], [0, 0.5, 0]]
+
+
+def test_a_fall_ends_nothing(stage, goals):
+  goals(stand=None)
+  (played,) = play_chain([stage('a')], rng(), 3.0)
+  assert played.paths.terminated.shape == (1, 120)
+  assert played.paths.terminated[0, -1]
+
+
+def test_the_first_starts_as_its_task_says(stage, goals):
+  goals(stand=None)
+  lying, standing = stage('a', start='fallen'), stage('b', start_strength=0.0)
+  down, up = play_chain([lying, standing], rng(), 0.1), play_chain([standing, lying], rng(), 0.1)
+  assert down[0].paths.start.qpos[0, 2] < 0.5
+  np.testing.assert_allclose(up[0].paths.start.qpos[0, 7:], standing.scene.body.default_qpos[7:], atol=1e-6)
+
+
+def test_the_generator_decides_the_start_and_all_events(stage, goals):
+  goals(stand=None)
+  eventful = [stage('a', pushes='kick', push_interval=0.1), stage('b', commands='sampled', command_interval=0.1)]
+  first, again, other = (play_chain(eventful, rng(seed), 0.5) for seed in (1, 1, 2))
+  for i in range(2):
+    np.testing.assert_array_equal(first[i].paths.views.qpos, again[i].paths.views.qpos)
+    np.testing.assert_array_equal(first[i].paths.contexts.command, again[i].paths.contexts.command)
+    assert not np.array_equal(first[i].paths.views.qpos, other[i].paths.views.qpos)
+
+
+# The policies of a chain
+
+
+def test_each_policy_acts_in_the_scene_of_its_own_task(make_policy):
+  policies = [
+    make_policy(info={'name': 'a'}, task=TaskConfig(command=(1.0, 0.0, 0.0))),
+    make_policy(info={'name': 'b'}, task=TaskConfig(frame_skip=4, card='kneel')),
+  ]
+  stages = make_stages(policies, {})
+  assert [s.name for s in stages] == ['a', 'b']
+  assert [s.scene.task for s in stages] == [p.task for p in policies]
+  assert [s.scene.body.control_step for s in stages] == pytest.approx([0.025, 0.02])
+  obs = rng().normal(size=(3, policies[0].observation_size))
+  for made, policy in zip(stages, policies, strict=True):
+    np.testing.assert_array_equal(made.controller(obs), policy(obs))
+
+
+def test_actions_are_sampled_where_a_generator_is_given(make_policy):
+  policy = make_policy()
+  obs = rng().normal(size=(3, policy.observation_size))
+  (sampled,) = make_stages([policy], {}, rng(5))
+  np.testing.assert_array_equal(sampled.controller(obs), policy(obs, rng(5)))
+  assert not np.array_equal(sampled.controller(obs), policy(obs))
+
+
+def test_changes_hold_for_every_policy(make_policy):
+  stages = make_stages([make_policy(), make_policy(task=TaskConfig(frame_skip=4))], {'command': (0.5, 0.0, 0.0)})
+  assert [s.scene.task.command for s in stages] == [(0.5, 0, 0)] * 2
+  assert [s.scene.guide.config.command for s in stages] == [(0.5, 0, 0)] * 2
+
+
+def test_changes_that_do_not_exist_are_refused(make_policy):
+  with pytest.raises(UserError, match="unknown kind of push 'nope'"):
+    make_stages([make_policy()], {'pushes': 'nope'})
+
+
+def test_a_policy_that_does_not_fit_its_robot_is_refused(make_policy):
+  policy = make_policy()
+  fewer = make_policy(
+    kernels=(policy.kernels[0], policy.kernels[1][:, :6]), biases=(policy.biases[0], policy.biases[1][:6]),
+    log_std=policy.log_std[:6], info={'name': 'small'},
+  )  # fmt: skip
+  with pytest.raises(UserError, match=r'^small has 52 observations and 6 actions, but humanoid .*'):
+    make_stages([policy, fewer], {})
+
+
+def test_a_policy_of_another_robot_cannot_go_on(make_policy, monkeypatch):
+  twin = dataclasses.replace(robots()['humanoid'], name='twin')
+  monkeypatch.setitem(robots()._things, 'twin', twin)
+  policies = [make_policy(info={'name': 'a'}), make_policy(info={'name': 'b'}, task=TaskConfig(robot='twin'))]
+  with pytest.raises(UserError, match=r'^b is a policy of twin and cannot go on where a, of humanoid, ends\.$'):
+    make_stages(policies, {})
+  assert [s.name for s in make_stages(policies[1:], {})] == ['b']
+
+
+def test_random_actions_in_the_scene_of_another(stage):
+  template = stage('a', command=(1.0, 0.0, 0.0))
+  random = random_stage(template, rng(2))
+  assert (random.name, random.scene) == ('random', template.scene)
+  first, second = random.controller(np.zeros((4, 52))), random.controller(np.zeros((4, 52)))
+  assert first.shape == (4, 21)
+  assert np.abs([first, second]).max() <= 1
+  assert len(np.unique([first, second])) == 2 * 4 * 21
+  np.testing.assert_array_equal(random_stage(template, rng(2)).controller(np.zeros((4, 52))), first)
