@@ -13,13 +13,15 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
+
 import mjx_humanoid as mh
 
 ROOT = Path(__file__).resolve().parent.parent
 READY, PICTURES = ROOT / 'mjx_humanoid' / 'policies', ROOT / 'assets'
 SIZE = 200  # pixels of a picture's sides
 FRAMERATE = 15
-COLOURS = 64
+COLOURS = 128
 CAMERAS = {'walk': 'side', 'run': 'side', 'kneel': 'track', 'getup': 'track'}
 SHOWN = {'stand_robust': {'push': 150.0, 'seconds': 6.0}, 'kneel': {'seconds': 3.0}, 'getup': {'seconds': 4.0}}
 
@@ -46,10 +48,9 @@ def draw(name: str) -> None:
 
   how = {'seconds': 4.0, 'camera': CAMERAS.get(name, 'track'), **SHOWN.get(name, {})}
   frames = mh.render(READY / f'{name}.safetensors', width=SIZE, height=SIZE, framerate=FRAMERATE, **how)
-  images = [
-    Image.fromarray(frame).quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    for frame in frames
-  ]
+  # One palette for all frames, or the robot would change its colour from one to the next.
+  palette = Image.fromarray(np.concatenate(frames[:: max(1, len(frames) // 8)])).quantize(COLOURS)
+  images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
   path = PICTURES / f'{name}.gif'
   images[0].save(path, save_all=True, append_images=images[1:], duration=1000 // FRAMERATE, loop=0, optimize=True)
   print(f'wrote {path}, {path.stat().st_size / 1e6:.1f} MB')

@@ -276,7 +276,7 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
   'follow': (
     'Follow commands on foot: forward, sideways and turning; stand still where none is given.',
     {
-      'velocity': 0.5,
+      'velocity': 0.45,
       'turning': 0.05,
       'heading': 0.15,
       'gait': 0.15,

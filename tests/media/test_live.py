@@ -16,7 +16,7 @@ def shown(monkeypatch):
   """What was displayed, instead of a notebook."""
   pictures = []
   notebook = SimpleNamespace(display=pictures.append, clear_output=lambda wait: None)
-  monkeypatch.setitem(sys.modules, 'IPython', SimpleNamespace(display=notebook))
+  monkeypatch.setitem(sys.modules, 'IPython', SimpleNamespace(display=notebook, version_info=(9, 0)))
   monkeypatch.setitem(sys.modules, 'IPython.display', notebook)
   return pictures
 

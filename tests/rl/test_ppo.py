@@ -389,7 +389,7 @@ def test_an_adopted_learner_has_the_types_of_a_fresh_one():
   learner = algorithm.adopt(fresh, actor)
   assert jax.tree.structure(fresh) == jax.tree.structure(learner)
   pairs = zip(jax.tree.leaves(fresh), jax.tree.leaves(learner), strict=True)
-  assert all((a.shape, a.dtype) == (b.shape, b.dtype) for a, b in pairs)
+  assert all((jnp.shape(a), jnp.result_type(a)) == (jnp.shape(b), jnp.result_type(b)) for a, b in pairs)
 
 
 @pytest.mark.parametrize(

@@ -196,6 +196,7 @@ def test_a_run_that_is_gone_on_from_is_told_in_the_report(tiny_arguments, tmp_pa
 def test_a_run_with_all_that_disturbs_goes_on_exactly(tiny, tmp_path):
   """Pushes under way, controls still to arrive, noise, commands, varied worlds and a curriculum's levels."""
   disturbed = {
+    'ppo__lr_schedule': 'constant',  # a linear one knows how long the run is to be
     'task__pushes': 'force',
     'task__push_interval': 0.1,
     'task__commands': 'sampled',
