@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.playback import find
+from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.playback.policy import save_policy
+from mjx_humanoid.playback.rollout import check_fit, make_scene
 
 
 @pytest.fixture
@@ -20,6 +24,22 @@ def ready(tmp_path, monkeypatch, make_policy):
   (tmp_path / 'here').mkdir()
   monkeypatch.chdir(tmp_path / 'here')
   return folder
+
+
+@pytest.mark.parametrize('name', find.ready_policies())
+def test_a_ready_policy_fits_its_robot_and_comes_with_the_card_that_it_passed(name):
+  policy = find.load(name)
+  check_fit(policy, make_scene(policy.task))
+  assert policy.name == name
+  card = json.loads((find.READY / f'{name}.json').read_text())
+  assert (card['card'], card['passed'], card['info']) == (policy.task.card, True, policy.info)
+  assert card['criteria'] == CARDS[policy.task.card].description  # as it is judged today
+
+
+def test_ready_policies_are_described_by_their_cards():
+  lines = find.describe_ready()
+  assert list(lines) == find.ready_policies()
+  assert all('% of ' in line and line.endswith(' episodes') for line in lines.values())
 
 
 def test_a_run_folder(finished_run):

@@ -196,7 +196,6 @@ def test_a_run_that_is_gone_on_from_is_told_in_the_report(tiny_arguments, tmp_pa
 def test_a_run_with_all_that_disturbs_goes_on_exactly(tiny, tmp_path):
   """Pushes under way, controls still to arrive, noise, commands, varied worlds and a curriculum's levels."""
   disturbed = {
-    'ppo__lr_schedule': 'constant',  # a linear one knows how long the run is to be
     'task__pushes': 'force',
     'task__push_interval': 0.1,
     'task__commands': 'sampled',
@@ -204,8 +203,14 @@ def test_a_run_with_all_that_disturbs_goes_on_exactly(tiny, tmp_path):
     'task__randomization': {'mass': 0.1, 'sensor_noise': 0.02, 'action_delay': 2},
     'curriculum': 'survival',
   }
-  resumed_equals_straight(lambda **more: tiny(**disturbed, **more), tmp_path)
-  names = ' '.join(store(tmp_path / 'straight').load()[1])
+  straight, resumed = tmp_path / 'straight', tmp_path / 'resumed'
+  straight.mkdir()
+  go(Loop(prepare(tiny(**disturbed)), straight))
+  shutil.copytree(straight, resumed)
+  shutil.rmtree(store(resumed).path(256))
+  go(Loop(prepare(tiny(**disturbed)), resumed), resume=True)
+  same_arrays(store(straight).load(256)[1], store(resumed).load(256)[1])
+  names = ' '.join(store(straight).load()[1])
   for part in ('push', 'sent', 'delay', 'level', 'command', 'heading', 'place'):
     assert f'.{part}' in names
 
