@@ -105,6 +105,21 @@ def balance(view: View, body: Body, context: Context) -> Array:
 
 
 @TERMS.register()
+def feet_under(view: View, body: Body, context: Context) -> Array:
+  """Middle of the feet below the centre of mass: 1 there, falling evenly to 0 at 0.8 m aside."""
+  feet = jnp.stack([body.sensor(view, f'{foot}_pos') for foot in body.robot.feet]).mean(axis=0)
+  return jnp.maximum(1.0 - jnp.linalg.norm((body.sensor(view, 'com_pos') - feet)[:2]) / 0.8, 0.0)
+
+
+@TERMS.register()
+def feet_carry(view: View, body: Body, context: Context) -> Array:
+  """Share of what rests on the floor that rests on the feet; 0 in the air."""
+  feet = sum(touching(view, body, foot) for foot in body.robot.feet)
+  everything = sum(touching(view, body, name) for name in body.touch_names)
+  return feet / jnp.maximum(everything, 0.05)
+
+
+@TERMS.register()
 def velocity(view: View, body: Body, context: Context) -> Array:
   """Centre of mass moving as commanded, forward and sideways: half for about 0.2 m/s, half for the way there."""
   error = heading_velocity(view, body, context) - context.command[:2]
@@ -307,10 +322,11 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
   'getup': (
     'Get up from the floor and stand.',
     {
-      'rise': 0.4,
-      'height': 0.25,
-      'upright': 0.05,
-      'poise': 0.3,
+      'rise': 0.3,
+      'feet_carry': 0.25,
+      'feet_under': 0.1,
+      'height': 0.15,
+      'poise': 0.2,
       'energy': -0.02,
       'action_rate': -0.02,
     },

@@ -50,6 +50,23 @@ def test_balance_of_a_resting_robot_is_the_offset_from_the_middle_of_its_feet(va
   assert value('balance', make_view(**sensors)) == exp(-1)
 
 
+@pytest.mark.parametrize(('aside', 'expected'), [(0.0, 1.0), (0.4, 0.5), (0.8, 0.0), (3.0, 0.0)])
+def test_feet_under_falls_evenly_with_the_distance_from_the_centre_of_mass(value, make_view, aside, expected):
+  # The feet's middle is (1, 2); the direction (0.6, 0.8) has length 1, and heights do not count.
+  sensors = {'foot_left_pos': [1, 2.5, 0.1], 'foot_right_pos': [1, 1.5, 0.1]}
+  com = [1 + 0.6 * aside, 2 + 0.8 * aside, 0.3]
+  assert value('feet_under', make_view(**sensors, com_pos=com)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_feet_carry_their_share_of_what_rests_on_the_floor(value, make_view):
+  assert value('feet_carry', make_view(**feet(100, 200))) == pytest.approx(1.0)
+  assert value('feet_carry', make_view(**feet(60, 30), pelvis_touch=150, hand_left_touch=60)) == pytest.approx(0.3)
+  assert value('feet_carry', make_view(**feet(0, 0), pelvis_touch=400)) == 0.0
+  assert value('feet_carry', make_view(**feet(0, 0))) == 0.0
+  # 1 N, where a twentieth of the weight (40.8 kg, 20 N) is the least that it is a share of
+  assert value('feet_carry', make_view(**feet(1, 0))) == pytest.approx(1 / (0.05 * 40.84 * 9.81), rel=1e-2)
+
+
 def test_balance_leads_by_the_velocity(value, make_view):
   # Height of the pendulum 1 - 0.019 = 0.981 m: sqrt(0.981 / 9.81) = 0.316228 s. At (0, 0.5) m/s that is 0.158114 m;
   # from -0.1 m it comes to rest at 0.058114 m: exp(-(0.058114 / 0.25)^2) = exp(-0.054036).
