@@ -16,7 +16,7 @@ def get_config() -> ConfigDict:
   config.curriculum = 'linear'
   config.task.episode_length = 6.0
   config.task.frame_skip = 6  # 33 decisions a second: the noise that it explores by then lasts longer
-  config.ppo.gamma = 0.98
+  config.ppo.gamma = 0.985
   config.network.initial_std = 0.5
   config.network.final_std = 0.15
   config.total_timesteps = 8_000_000

@@ -10,8 +10,9 @@ def get_config() -> ConfigDict:
   config.name = 'stand_robust'
   config.task.reward = 'stand'
   config.task.card = 'stand_robust'
-  config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'place_error')
-  config.task.weights = {'place': 0.15}
+  config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'place_error', 'gait_clock')
+  config.task.weights = {'place': 0.15, 'catching_steps': 0.2}
+  config.task.gait_frequency = 1.4
   config.task.pushes = 'force'
   config.task.push_force = (0.0, 180.0)
   config.task.push_interval = 2.0
@@ -20,6 +21,8 @@ def get_config() -> ConfigDict:
   config.task.episode_length = 6.0
   config.task.start_strength = 2.0
   config.task.frame_skip = 4  # 50 decisions a second
-  config.network.final_std = 0.1
-  config.total_timesteps = 4_000_000
+  config.curriculum = 'linear'
+  config.network.initial_std = 0.35
+  config.network.final_std = 0.12
+  config.total_timesteps = 5_000_000
   return config

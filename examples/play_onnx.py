@@ -31,6 +31,7 @@ def observe(data: Any, about: dict[str, Any], step: int, command: Any, heading: 
     'heading_error': [ahead.real, ahead.imag],
     'place_error': np.clip([away.real, away.imag], -1, 1),
     'gait_phase': [np.sin(angle) * moving, np.cos(angle) * moving],
+    'gait_clock': [np.sin(angle), np.cos(angle)],
     'command': command,
     'actuator_states': data.ctrl,
   }
@@ -54,7 +55,7 @@ def main() -> None:
   about = {name: json.loads(text) for name, text in session.get_modelmeta().custom_metadata_map.items()}
   model = mujoco.MjModel.from_xml_path(str(arguments.policy.with_suffix('.xml')))
   data = mujoco.MjData(model)
-  if about['task']['start'] == 'fallen':  # it is there to get up: on its back
+  if about['task']['start'] in ('fallen', 'falling'):  # it is there to get up: on its back
     data.qpos[2:7] = 0.25, 0.5**0.5, 0, -(0.5**0.5), 0
   command, dt = np.array(arguments.command or about['task']['command']), about['control_step']
   heading, place = 1 + 0j, 0j  # along x, at the origin

@@ -30,8 +30,11 @@ LYING = np.array([[HALF, 0, HALF, 0], [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [
 DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
 LIE_HEIGHT = 0.25  # m, where one that lies already is
 SETTLE_SECONDS = 1.5
-LYING_DEPTH = 0.5  # share of the way from standing to lying; from there on all have fallen
-LET_GO_SECONDS = 0.8  # of a limp fall up to there
+SQUAT = 'squat'  # the keyframe that a robot on its way down crouches towards
+SHALLOWEST = 0.75  # of the strength: the least depth of a start on the way down
+CROUCHED, TIPPED = 0.25, 0.6  # depths up to which it crouches, and has been tipped over and let go; beyond, it lies
+TIPPING_SPEED = 0.7  # m/s
+LET_GO_SECONDS = 0.8  # of the longest limp fall
 LET_GO = 16  # moments of the fall that are told apart
 FALLING_STRENGTH = 3.0  # of what perturbs a robot that is let go, over that of standing
 SETTLED = frozenset({'fallen', 'falling'})  # starts that need physics
@@ -112,18 +115,34 @@ def lying(
 def falling(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Anywhere on the way down, the further the stronger: let go from standing a moment ago, or fallen long since."""
-  depth = rng.uniform(0, strength)
+  """On the way down, the further the stronger: crouching, then tipped over from a crouch, then lying."""
+  depth = np.minimum(strength, 1.0) * rng.uniform(SHALLOWEST, 1.0, len(strength))
   qpos, qvel = lying(body, rng, strength, settle)
-  upright = standing(body, rng, FALLING_STRENGTH * strength, settle)
-  moments = np.linspace(0, 1, LET_GO, endpoint=False)
-  for moment in moments:
-    rows = np.flatnonzero((depth >= moment * LYING_DEPTH) & (depth < (moment + 1 / LET_GO) * LYING_DEPTH))
+  share = np.where(depth < CROUCHED, depth / CROUCHED, rng.uniform(0.3, 1.0, len(depth)))
+  poses, speeds = perturbed(crouching(body, share), body, rng, FALLING_STRENGTH * strength)
+  tipping = (depth >= CROUCHED) & (depth < TIPPED)
+  angle, speed = rng.uniform(-np.pi, np.pi, len(depth)), TIPPING_SPEED * tipping
+  speeds[:, :2] += speed[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+  moment = np.floor(LET_GO * (depth - CROUCHED) / (TIPPED - CROUCHED)).clip(0, LET_GO - 1)
+  for k in range(LET_GO):
+    rows = np.flatnonzero((depth < TIPPED) & (moment == k))
     if len(rows):
-      qpos[rows], qvel[rows] = upright[0][rows], upright[1][rows]
-      if moment:
-        qpos[rows], qvel[rows] = settle(qpos[rows], qvel[rows], moment * LET_GO_SECONDS)
+      # A moment at least: the pose then stands on the floor that it was only put near.
+      qpos[rows], qvel[rows] = settle(poses[rows], speeds[rows], LET_GO_SECONDS * (k + 0.1) / LET_GO)
   return qpos, qvel
+
+
+def crouching(body: Body, share: np.ndarray) -> np.ndarray:
+  """Poses [n, nq] that share [n] of the way from standing to the keyframe named squat.
+
+  Raises:
+    UserError: the robot has no such keyframe.
+  """
+  if SQUAT not in body.keyframes:
+    raise UserError(f"start 'falling' needs a keyframe named {SQUAT} in the MJCF file of {body.robot.name}.")
+  qpos = body.default_qpos + share[:, None] * (body.keyframes[SQUAT] - body.default_qpos)
+  qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
+  return qpos
 
 
 def make_start(name: str) -> StartFn:

@@ -72,6 +72,14 @@ def gait_phase(view: View, body: Body, context: Context) -> Array:
   return _join([xp.sin(angle) * wanted, xp.cos(angle) * wanted], view)
 
 
+@OBSERVATIONS.register()
+def gait_clock(view: View, body: Body, context: Context) -> Array:
+  """The clock of the stride as sine and cosine, also where no gait is wanted: for steps that nobody asked for [2]."""
+  xp = context.phase.__array_namespace__()
+  angle = 2 * math.pi * context.phase[..., None]
+  return _join([xp.sin(angle), xp.cos(angle)], view)
+
+
 def observe_all(names: Sequence[str]) -> ObserveFn:
   """The observation that joins these, in order. Raises UserError for a name that does not exist."""
   functions = [OBSERVATIONS[name] for name in names]

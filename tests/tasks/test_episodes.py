@@ -1,5 +1,7 @@
 """How episodes begin and end: thresholds, spreads, and unit quaternions that tilt and turn as they say."""
 
+import dataclasses
+
 import jax
 import mujoco
 import numpy as np
@@ -387,43 +389,54 @@ def fall(body, strength, n=320, seed=0):
   return qpos, qvel, calls
 
 
-def test_robots_on_the_way_down_were_let_go_at_different_moments_or_lie(body):
-  """At strength 1, half of them lie and half were let go from standing, at any of 16 moments up to 0.8 s ago."""
-  qpos, _, ((first, seconds), *calls) = fall(body, 1.0)
-  assert (first, seconds) == (320, episodes.SETTLE_SECONDS)
-  upright = np.isclose(qpos[:, 2], 1.282, atol=1e-6)
-  assert (1 - 2 * (qpos[upright, 4] ** 2 + qpos[upright, 5] ** 2) > 0.9).all()
-  assert abs(upright.sum() - 160) < 5 * 8.9  # sqrt(320 x 1/2 x 1/2)
-  np.testing.assert_allclose([seconds for _, seconds in calls], np.arange(1, 16) / 16 * 0.8)
-  # 160 over 16 moments: 10 each, standard deviation 3.1; those of the first moment are not settled at all.
-  assert all(0 < rows < 10 + 5 * 3.1 for rows, _ in calls)
-  assert 0 < upright.sum() - sum(rows for rows, _ in calls) < 10 + 5 * 3.1
+def test_at_full_strength_all_lie(body):
+  qpos, _, calls = fall(body, 1.0)
+  assert calls == [(320, episodes.SETTLE_SECONDS)]
+  assert qpos[:, 2].max() < 0.8
 
 
-def test_weak_starts_on_the_way_down_are_early_ones(body):
-  qpos, qvel, calls = fall(body, 0.0)
-  np.testing.assert_allclose(qpos[:, 2], 1.282, atol=1e-6)
+def test_weak_starts_on_the_way_down_crouch(body):
+  """At strength 0.2 depths are 0.15 to 0.2, of 0.25 for a whole squat: 0.6 to 0.8 of the way from 1.282 to 0.596 m."""
+  qpos, qvel, (_, *calls) = fall(body, 0.2)
+  assert calls == [(320, pytest.approx(0.8 * 0.1 / 16))]  # only to find the floor
+  assert 1.282 - 0.8 * 0.686 - 1e-3 <= qpos[:, 2].min() < qpos[:, 2].max() <= 1.282 - 0.6 * 0.686 + 1e-3
+  assert (qpos[:, 2].max() - qpos[:, 2].min()) > 0.1
+  np.testing.assert_allclose(np.linalg.norm(qpos[:, 3:7], axis=1), 1)
+  assert qvel[:, 6:].std() == pytest.approx(0.2 * 3 * episodes.JOINT_VELOCITY_NOISE, rel=0.05)
+
+
+def test_without_strength_they_stand(body):
+  qpos, qvel, _ = fall(body, 0.0)
+  np.testing.assert_allclose(qpos[:, 2], 1.282, atol=1e-3)
   assert not qvel.any()
-  assert calls[1:] == []  # at strength zero nobody is let go
-  qpos, _, calls = fall(body, 0.25)  # up to a quarter of the way, where a half is needed to lie
-  np.testing.assert_allclose(qpos[:, 2], 1.282, atol=1e-6)
-  assert max(seconds for _, seconds in calls[1:]) <= 0.4
 
 
-def test_robots_on_the_way_down_are_perturbed_thrice_as_strongly(body):
-  _, qvel, _ = fall(body, 0.4)
-  assert qvel[:, 6:].std() == pytest.approx(0.4 * 3 * episodes.JOINT_VELOCITY_NOISE, rel=0.05)
+def test_in_between_they_are_tipped_over_and_let_go(body):
+  """At strength 0.5 depths are 0.375 to 0.5: 0.36 to 0.71 on the way from 0.25 to 0.6, moments 5 to 11 of 16."""
+  qpos, qvel, (_, *calls) = fall(body, 0.5)
+  np.testing.assert_allclose([seconds for _, seconds in calls], (np.arange(5, 12) + 0.1) / 16 * 0.8)
+  assert sum(rows for rows, _ in calls) == 320
+  # 0.7 m/s in any direction, beside the noise: 3 x 0.5 x 0.05 m/s
+  speed = np.linalg.norm(qvel[:, :2], axis=1)
+  assert np.median(speed) == pytest.approx(0.7, abs=0.02)
+  assert np.abs(qvel[:, :2].mean(axis=0)).max() < 5 * 0.5 / np.sqrt(320)
+  assert 0.59 < qpos[:, 2].min() < 0.65 < 0.99 < qpos[:, 2].max() <= 1.282 - 0.3 * 0.686 + 1e-3
 
 
 def test_falls_are_those_of_physics(body, settle):
-  """Some stand, some are in between, some lie; those in between move."""
-  qpos, qvel = STARTS['falling'](body, np.random.default_rng(0), np.ones(48), settle)
-  heights = qpos[:, 2]
-  assert (heights > 1.2).any()
-  between = (heights > 0.4) & (heights < 1.1)
-  assert between.sum() >= 4
-  assert (heights < 0.3).sum() >= 12
-  assert np.median(np.abs(qvel[between, :6]).max(axis=1)) > 0.3
+  """The stronger, the lower; all of them move or have come to rest on the floor."""
+  strength = np.repeat([0.05, 0.2, 0.5, 1.0], 24)
+  qpos, qvel = STARTS['falling'](body, np.random.default_rng(0), strength, settle)
+  heights = [np.median(qpos[strength == level, 2]) for level in np.unique(strength)]
+  assert heights == sorted(heights, reverse=True)
+  assert heights[0] > 1.1
+  assert heights[-1] < 0.25
+  assert np.median(np.abs(qvel[strength == 0.5, :6]).max(axis=1)) > 0.5
+
+
+def test_a_robot_without_a_squat_cannot_begin_on_the_way_down(body):
+  with pytest.raises(UserError, match=r'keyframe named squat .*humanoid'):
+    fall(dataclasses.replace(body, keyframes={}), 1.0)
 
 
 def test_only_starts_that_need_physics_ask_for_it(body):

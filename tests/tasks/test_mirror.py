@@ -153,6 +153,7 @@ def test_a_context_mirrored_twice_is_the_same(body, context):
   ('name', 'sources', 'signs'),
   [
     ('gait_phase', [0, 1], [-1, -1]),  # half a stride later, sine and cosine are the negatives
+    ('gait_clock', [0, 1], [-1, -1]),
     ('heading_error', [0, 1], [1, -1]),
     ('place_error', [0, 1], [1, -1]),
     ('command', [0, 1, 2], [1, -1, -1]),

@@ -123,6 +123,11 @@ def test_gait_phase(see, make_view, phase, duty, expected):
   np.testing.assert_allclose(see('gait_phase', make_view(), phase=phase, duty=duty), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize('duty', [0.3, 0.6, 1.0])
+def test_gait_clock_runs_on_where_no_gait_is_wanted(see, make_view, duty):
+  np.testing.assert_allclose(see('gait_clock', make_view(), phase=1 / 12, duty=duty), [0.5, 0.8660254], atol=1e-6)
+
+
 @pytest.mark.parametrize('name', ['heading_error', 'place_error'])
 def test_what_guides_turns_with_the_world(see, name, body, make_view):
   """Robot, heading and place turned together by 1.1 rad about the origin: the robot sees the same."""
@@ -227,13 +232,13 @@ def test_joined_in_the_order_of_their_names(body, tumbling_view, make_context, s
 def test_slices_say_where_each_lies(body, tumbling_view, make_context):
   # 4 + 21 joints; 6 + 21; 6; 16 bodies with a shape; 21 motors; 3
   names = ('joint_positions', 'joint_velocities', 'center_of_mass', 'contact_forces', 'actuator_states', 'command')
-  names += ('heading_error', 'place_error', 'gait_phase')  # 2 each
+  names += ('heading_error', 'place_error', 'gait_phase', 'gait_clock')  # 2 each
   found = slices(names, tumbling_view, body, make_context())
   assert list(found) == list(names)
   assert list(found.values())[:6] == [(0, 25), (25, 52), (52, 58), (58, 74), (74, 95), (95, 98)]
-  assert list(found.values())[6:] == [(98, 100), (100, 102), (102, 104)]
+  assert list(found.values())[6:] == [(98, 100), (100, 102), (102, 104), (104, 106)]
   joined = observe_all(names)(tumbling_view, body, make_context())
-  assert joined.shape == (104,)
+  assert joined.shape == (106,)
   first, last = found['actuator_states']
   np.testing.assert_array_equal(joined[first:last], tumbling_view.ctrl)
 
