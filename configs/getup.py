@@ -10,14 +10,14 @@ def get_config() -> ConfigDict:
   config.name = 'getup'
   config.task.reward = 'getup'
   config.task.card = 'getup'
-  config.task.termination = 'never'
+  config.task.termination = 'overdue'
   # At first it only loses its balance, then it has fallen ever further: each way up leads to one that is known.
   config.task.start = 'falling'
   config.curriculum = 'linear'
   config.task.episode_length = 6.0
-  config.task.frame_skip = 6  # 33 decisions a second: the noise that it explores by then lasts longer
+  config.task.frame_skip = 5
   config.ppo.gamma = 0.985
-  config.network.initial_std = 0.5
-  config.network.final_std = 0.15
+  config.network.initial_std = 0.35
+  config.network.final_std = 0.12
   config.total_timesteps = 8_000_000
   return config

@@ -196,7 +196,14 @@ def test_the_example_plays_a_policy_of_every_ready_config(config, example, here,
   pytest.importorskip('onnx')
   task = task_of(config)
   scene = make_scene(task)
-  sizes = {'joint_positions': 25, 'joint_velocities': 27, 'heading_error': 2, 'place_error': 2, 'gait_phase': 2, 'gait_clock': 2}
+  sizes = {
+    'joint_positions': 25,
+    'joint_velocities': 27,
+    'heading_error': 2,
+    'place_error': 2,
+    'gait_phase': 2,
+    'gait_clock': 2,
+  }
   size = sum({**sizes, 'command': 3}[name] for name in task.observations)
   policy = Policy(
     kernels=(np.full((size, scene.body.nu), 0.01, np.float32),),

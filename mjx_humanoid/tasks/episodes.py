@@ -23,6 +23,7 @@ JOINT_VELOCITY_NOISE = 0.1  # rad/s
 
 OFF_BALANCE = 0.85  # of standing height
 COLLAPSED = 0.3
+TIME_TO_RISE = 3.0  # s
 
 # Fallen states: rotations of a robot that lies prone, supine, on its right and on its left side.
 HALF = 0.5**0.5
@@ -56,6 +57,13 @@ def off_balance(view: View, body: Body, context: Context) -> Array:
 def never(view: View, body: Body, context: Context) -> Array:
   """Only the time limit ends an episode."""
   return view.qpos[..., 2] < -1e9
+
+
+@TERMINATIONS.register()
+def overdue(view: View, body: Body, context: Context) -> Array:
+  """Off balance more than 3 s after the start: it should have got up by then."""
+  late = context.step * body.control_step > TIME_TO_RISE
+  return late & off_balance(view, body, context)
 
 
 @TERMINATIONS.register()

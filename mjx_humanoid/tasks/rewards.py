@@ -107,18 +107,11 @@ def balance(view: View, body: Body, context: Context) -> Array:
 
 
 @TERMS.register()
-def feet_under(view: View, body: Body, context: Context) -> Array:
-  """Middle of the feet below the centre of mass: 1 there, falling evenly to 0 at 0.8 m aside."""
-  feet = jnp.stack([body.sensor(view, f'{foot}_pos') for foot in body.robot.feet]).mean(axis=0)
-  return jnp.maximum(1.0 - jnp.linalg.norm((body.sensor(view, 'com_pos') - feet)[:2]) / 0.8, 0.0)
-
-
-@TERMS.register()
-def feet_carry(view: View, body: Body, context: Context) -> Array:
-  """Share of what rests on the floor that rests on the feet; 0 in the air."""
+def on_feet(view: View, body: Body, context: Context) -> Array:
+  """Share of what rests on the floor that rests on the feet, times the share of standing height; 0 in the air."""
   feet = sum(touching(view, body, foot) for foot in body.robot.feet)
   everything = sum(touching(view, body, name) for name in body.touch_names)
-  return feet / jnp.maximum(everything, 0.05)
+  return feet / jnp.maximum(everything, 0.05) * rise(view, body, context)
 
 
 @TERMS.register()
@@ -158,10 +151,11 @@ def gait(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def catching_steps(view: View, body: Body, context: Context) -> Array:
-  """The same, where steps are wanted by what happens: by the clock while shoved or off its place, else none."""
+  """The same, with steps that no command asks for: by the clock also while shoved, or off its place."""
   shoved = jnp.linalg.norm(heading_velocity(view, body, context) - context.command[:2]) > SHOVED
   astray = jnp.linalg.norm(view.qpos[:2] - context.place) > ASTRAY
-  return gait(view, body, context._replace(duty=jnp.where(shoved | astray, STEPPING_DUTY, 1.0)))
+  unasked = (shoved | astray) & (context.duty == 1)
+  return gait(view, body, context._replace(duty=jnp.where(unasked, STEPPING_DUTY, context.duty)))
 
 
 @TERMS.register()
@@ -332,10 +326,9 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
   'getup': (
     'Get up from the floor and stand.',
     {
-      'rise': 0.3,
-      'feet_carry': 0.25,
-      'feet_under': 0.1,
-      'height': 0.15,
+      'rise': 0.25,
+      'on_feet': 0.35,
+      'height': 0.2,
       'poise': 0.2,
       'energy': -0.02,
       'action_rate': -0.02,

@@ -70,6 +70,14 @@ def test_off_balance_is_below_a_share_of_standing_height(body, make_view, make_c
   assert not ends('off_balance', make_view(qpos=[0, 0, threshold + 0.001, 1, *[0] * 24]), body, make_context())
 
 
+@pytest.mark.parametrize(
+  ('seconds', 'share', 'ended'), [(2.9, 0.1, False), (3.1, 0.1, True), (3.1, 0.84, True), (3.1, 0.86, False)]
+)
+def test_overdue_is_off_balance_after_three_seconds(body, make_view, make_context, seconds, share, ended):
+  view = make_view(qpos=[0, 0, share * 1.282, 1, *[0] * 24])
+  assert ends('overdue', view, body, make_context(step=round(seconds / body.control_step))) == ended
+
+
 @pytest.mark.parametrize(('degrees', 'ended'), [(0, False), (44, False), (46, True), (90, True), (180, True)])
 @pytest.mark.parametrize('axis', [[1, 0, 0], [0, 1, 0], [0.6, -0.8, 0]])
 def test_tipped_is_a_lean_of_more_than_45_degrees(body, make_view, make_context, axis, degrees, ended):

@@ -50,21 +50,17 @@ def test_balance_of_a_resting_robot_is_the_offset_from_the_middle_of_its_feet(va
   assert value('balance', make_view(**sensors)) == exp(-1)
 
 
-@pytest.mark.parametrize(('aside', 'expected'), [(0.0, 1.0), (0.4, 0.5), (0.8, 0.0), (3.0, 0.0)])
-def test_feet_under_falls_evenly_with_the_distance_from_the_centre_of_mass(value, make_view, aside, expected):
-  # The feet's middle is (1, 2); the direction (0.6, 0.8) has length 1, and heights do not count.
-  sensors = {'foot_left_pos': [1, 2.5, 0.1], 'foot_right_pos': [1, 1.5, 0.1]}
-  com = [1 + 0.6 * aside, 2 + 0.8 * aside, 0.3]
-  assert value('feet_under', make_view(**sensors, com_pos=com)) == pytest.approx(expected, abs=1e-5)
-
-
-def test_feet_carry_their_share_of_what_rests_on_the_floor(value, make_view):
-  assert value('feet_carry', make_view(**feet(100, 200))) == pytest.approx(1.0)
-  assert value('feet_carry', make_view(**feet(60, 30), pelvis_touch=150, hand_left_touch=60)) == pytest.approx(0.3)
-  assert value('feet_carry', make_view(**feet(0, 0), pelvis_touch=400)) == 0.0
-  assert value('feet_carry', make_view(**feet(0, 0))) == 0.0
+def test_on_feet_is_their_share_of_what_rests_on_the_floor_times_height(value, make_view):
+  half = {'torso_pos': [9, 9, 0.641]}  # of 1.282 m
+  assert value('on_feet', make_view(torso_pos=[9, 9, 1.282], **feet(100, 200))) == pytest.approx(1.0)
+  assert value('on_feet', make_view(**half, **feet(100, 200))) == pytest.approx(0.5)
+  carried = {'pelvis_touch': 150, 'hand_left_touch': 60}
+  assert value('on_feet', make_view(**half, **feet(60, 30), **carried)) == pytest.approx(0.5 * 0.3)
+  assert value('on_feet', make_view(**half, **feet(0, 0), pelvis_touch=400)) == 0.0
+  assert value('on_feet', make_view(**half, **feet(0, 0))) == 0.0
   # 1 N, where a twentieth of the weight (40.8 kg, 20 N) is the least that it is a share of
-  assert value('feet_carry', make_view(**feet(1, 0))) == pytest.approx(1 / (0.05 * 40.84 * 9.81), rel=1e-2)
+  expected = 0.5 * 1 / (0.05 * 40.84 * 9.81)
+  assert value('on_feet', make_view(**half, **feet(1, 0))) == pytest.approx(expected, rel=1e-2)
 
 
 def test_balance_leads_by_the_velocity(value, make_view):
@@ -189,6 +185,8 @@ def test_catching_steps(value, make_view, speed, off, left, expected):
     com_vel=[0.6 * speed, -0.8 * speed, 5], qpos=[0.8 * off, 0.6 * off, 1.28, 1, *[0] * 24], **feet(left, 300)
   )
   assert value('catching_steps', view, phase=0.1, duty=1.0) == expected
+  # where a gait is asked for anyway, it is that one: at 0.1 of a stride, of a duty of 0.95, both stand
+  assert value('catching_steps', view, phase=0.1, duty=0.95) == (1.0 if left else 0.5)
 
 
 @pytest.mark.parametrize(
