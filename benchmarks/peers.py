@@ -119,7 +119,7 @@ def maker(config: schema.Config, seed: int) -> Callable[[], Any]:
 
 def reward_weights(config: schema.Config) -> dict[str, float]:
   """The weights of the config's reward, as it is trained."""
-  from mjx_humanoid.tasks.rewards import SKILLS
+  from mjx_humanoid.tasks.skills import SKILLS
 
   return {**SKILLS[config.task.reward][1], **config.task.weights}
 
@@ -129,7 +129,7 @@ def compare_rewards(config: schema.Config) -> float:
   import jax
   from sb3_env import StandEnv
 
-  from mjx_humanoid.tasks.rewards import make_reward
+  from mjx_humanoid.tasks.skills import make_reward
 
   env = StandEnv(config.task, reward_weights(config))
   reward = jax.jit(lambda v, c: make_reward(config.task.reward, config.task.weights)(v, env.body, c)[0])

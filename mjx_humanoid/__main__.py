@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> None:
   from mjx_humanoid.playback.find import describe_ready
   from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots
-  from mjx_humanoid.tasks import rewards
+  from mjx_humanoid.tasks import rewards, skills
   from mjx_humanoid.tasks.curricula import CURRICULA
   from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
   from mjx_humanoid.tasks.guide import COMMANDS
@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
 
   section('ready policies, for play, evaluate and view', describe_ready())
   section('robots, config.task.robot', robots().describe())
-  section('rewards, config.task.reward', rewards.describe())
+  section('rewards, config.task.reward', skills.describe())
   section('reward terms, config.task.weights', rewards.describe_terms())
   section('observations, config.task.observations', OBSERVATIONS.describe())
   section('terminations, config.task.termination', TERMINATIONS.describe())

@@ -65,7 +65,7 @@ def test_the_return_is_by_the_contexts_that_the_policy_acted_in(scene, monkeypat
 
 
 def only_alive():
-  from mjx_humanoid.tasks.rewards import SKILLS
+  from mjx_humanoid.tasks.skills import SKILLS
 
   return {**dict.fromkeys(SKILLS['stand'][1], 0.0), 'alive': 1.0}
 

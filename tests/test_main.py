@@ -50,7 +50,7 @@ def test_the_listing_names_everything_that_can_be_chosen(capsys):
   from mjx_humanoid.playback.find import ready_policies
   from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots
-  from mjx_humanoid.tasks import rewards
+  from mjx_humanoid.tasks import rewards, skills
   from mjx_humanoid.tasks.curricula import CURRICULA
   from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
   from mjx_humanoid.tasks.guide import COMMANDS
@@ -64,7 +64,7 @@ def test_the_listing_names_everything_that_can_be_chosen(capsys):
     'configs': config_names(),
     'ready policies': ready_policies(),
     'robots': robots(),
-    'rewards': rewards.describe(),
+    'rewards': skills.describe(),
     'reward terms': rewards.describe_terms(),
     'observations': OBSERVATIONS,
     'terminations': TERMINATIONS,

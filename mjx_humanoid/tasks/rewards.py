@@ -1,21 +1,19 @@
-"""Rewards: terms that any skill may use, and skills as weights on them. Pure JAX, one world each.
+"""Reward terms that any skill may use, by name. Pure JAX, one world each.
 
-To add a term, write a function here under `@TERMS.register()`. To add a skill, add its weights to
-SKILLS. Positive weights of a skill sum to 1, so that a perfect step earns about 1.
+To add one, write a function here under `@TERMS.register()`; tasks/skills.py puts weights on them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import jax.numpy as jnp
 
-from mjx_humanoid.errors import UserError, unknown
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.registry import Registry, first_line, load_function
+from mjx_humanoid.registry import Registry, first_line
 from mjx_humanoid.tasks.guide import heading_of, resolve_along, swing
 from mjx_humanoid.tasks.shaping import gaussian
-from mjx_humanoid.types import Array, Context, RewardFn, Terms, View
+from mjx_humanoid.types import Array, Context, View
 
 TermFn = Callable[[View, Body, Context], Array]
 TERMS: Registry[TermFn] = Registry('reward term')
@@ -246,139 +244,6 @@ def touching(view: View, body: Body, name: str) -> Array:
 def rms(x: Array) -> Array:
   """Root mean square of [n]."""
   return jnp.sqrt(jnp.mean(jnp.square(x)) + 1e-8)
-
-
-# Each skill: what it is, and the weight of each term.
-SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
-  'stand': (
-    'Stand still and upright at full height, economically.',
-    {
-      'alive': 0.2,
-      'height': 0.25,
-      'upright': 0.15,
-      'balance': 0.1,
-      'velocity': 0.15,
-      'posture': 0.15,
-      'energy': -0.1,
-      'action_rate': -0.02,
-    },
-  ),
-  'walk': (
-    'Walk as commanded, one foot after the other.',
-    {
-      'alive': 0.05,
-      'velocity': 0.35,
-      'heading': 0.1,
-      'gait': 0.2,
-      'clearance': 0.05,
-      'upright': 0.1,
-      'height': 0.05,
-      'arms': 0.1,
-      'slip': -0.05,
-      'energy': -0.1,
-      'action_rate': -0.02,
-    },
-  ),
-  'run': (
-    'Run as commanded, both feet in the air between steps.',
-    {
-      'velocity': 0.6,
-      'heading': 0.1,
-      'gait': 0.15,
-      'upright': 0.05,
-      'arms': 0.1,
-      'slip': -0.02,
-      'energy': -0.03,
-      'action_rate': -0.02,
-    },
-  ),
-  'follow': (
-    'Follow commands on foot: forward, sideways and turning; stand still where none is given.',
-    {
-      'velocity': 0.45,
-      'turning': 0.05,
-      'heading': 0.15,
-      'gait': 0.15,
-      'clearance': 0.05,
-      'upright': 0.05,
-      'arms': 0.1,
-      'slip': -0.05,
-      'energy': -0.05,
-      'action_rate': -0.02,
-    },
-  ),
-  'kneel': (
-    'Kneel on both shins, upright and quiet.',
-    {
-      'kneeling_height': 0.35,
-      'shins_down': 0.2,
-      'lower_legs_down': 0.15,
-      'upright': 0.1,
-      'velocity': 0.05,
-      'quiet': 0.05,
-      'arms': 0.1,
-      'stray_contacts': -0.1,
-      'sinking': -0.1,
-      'energy': -0.1,
-      'action_rate': -0.02,
-    },
-  ),
-  'getup': (
-    'Get up from the floor and stand.',
-    {
-      'rise': 0.25,
-      'on_feet': 0.35,
-      'height': 0.2,
-      'poise': 0.2,
-      'energy': -0.02,
-      'action_rate': -0.02,
-    },
-  ),
-}
-
-
-def weighted(weights: Mapping[str, float]) -> RewardFn:
-  """The reward that sums these terms with these weights, and reports each weighted term.
-
-  Raises:
-    UserError: a term that does not exist.
-  """
-  terms = {name: (TERMS[name], weight) for name, weight in weights.items()}
-
-  def reward(view: View, body: Body, context: Context) -> tuple[Array, Terms]:
-    values = {name: weight * term(view, body, context) for name, (term, weight) in terms.items()}
-    return jnp.sum(jnp.stack(list(values.values()))), values
-
-  return reward
-
-
-def make_reward(name: str, weights: Mapping[str, float]) -> RewardFn:
-  """The reward of a skill, with some weights changed; or a user's 'path/to/file.py:function'.
-
-  A user's function takes (view, body, context) and returns a scalar, or a scalar and a dict of terms.
-
-  Raises:
-    UserError: an unknown skill or term, or weights for a user's function.
-  """
-  if '.py:' not in name:
-    if name not in SKILLS:
-      raise unknown('reward', name, SKILLS)
-    return weighted({**SKILLS[name][1], **weights})
-  if weights:
-    raise UserError(f'config.task.weights belongs to rewards made of terms; {name} is a function of your own.')
-  function = load_function(name, 'reward')
-
-  def reward(view: View, body: Body, context: Context) -> tuple[Array, Terms]:
-    result = function(view, body, context)
-    total, terms = result if isinstance(result, tuple) else (result, {})
-    return jnp.asarray(total, jnp.float32), terms
-
-  return reward
-
-
-def describe() -> dict[str, str]:
-  """One line for each ready reward."""
-  return {name: line for name, (line, _) in SKILLS.items()}
 
 
 def describe_terms() -> dict[str, str]:

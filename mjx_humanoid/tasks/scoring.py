@@ -8,7 +8,7 @@ import numpy as np
 
 from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.tasks.rewards import make_reward
+from mjx_humanoid.tasks.skills import make_reward
 from mjx_humanoid.types import Context, Terms, View
 
 

@@ -18,7 +18,7 @@ from mjx_humanoid.tasks.episodes import TERMINATIONS, make_start
 from mjx_humanoid.tasks.guide import Guide, make_guide
 from mjx_humanoid.tasks.observations import observe_all
 from mjx_humanoid.tasks.pushes import Pusher, make_pusher
-from mjx_humanoid.tasks.rewards import make_reward
+from mjx_humanoid.tasks.skills import make_reward
 from mjx_humanoid.types import ObserveFn, RewardFn, StartFn, TerminateFn, View
 
 

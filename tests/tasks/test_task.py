@@ -12,7 +12,7 @@ from mjx_humanoid.physics.engine import view_states
 from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
 from mjx_humanoid.tasks.guide import DRAWS
 from mjx_humanoid.tasks.observations import observe_all
-from mjx_humanoid.tasks.rewards import SKILLS
+from mjx_humanoid.tasks.skills import SKILLS
 from mjx_humanoid.tasks.task import Task, check_reward, make_task
 
 
