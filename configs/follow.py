@@ -11,8 +11,8 @@ def get_config() -> ConfigDict:
   config.task.reward = 'follow'
   config.task.card = 'follow'
   config.task.commands = 'sampled'
-  config.task.command_interval = 2.5
-  config.task.command_rest = 0.15
+  config.task.command_interval = 3.0
+  config.task.command_rest = 0.2
   # At first all walk ahead; then their commands part, ever further.
   config.task.command = (0.8, 0.0, 0.0)
   config.curriculum = 'linear'
@@ -20,7 +20,7 @@ def get_config() -> ConfigDict:
   config.task.gait_frequency = 1.1
   config.task.gait_duty = 0.6
   config.task.termination = 'off_balance'
-  config.task.episode_length = 7.5
+  config.task.episode_length = 9.0
   config.task.start_strength = 2.0
   config.task.frame_skip = 4  # 50 decisions a second
   config.network.initial_std = 0.35

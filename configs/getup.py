@@ -11,13 +11,13 @@ def get_config() -> ConfigDict:
   config.task.reward = 'getup'
   config.task.card = 'getup'
   config.task.termination = 'overdue'
-  # At first it only loses its balance, then it has fallen ever further: each way up leads to one that is known.
+  # From a crouch at first; once it gets up from there, from ever further down: each way up leads to one that is known.
   config.task.start = 'falling'
-  config.curriculum = 'linear'
+  config.curriculum = 'survival'
   config.task.episode_length = 6.0
   config.task.frame_skip = 5
   config.ppo.gamma = 0.985
   config.network.initial_std = 0.35
   config.network.final_std = 0.12
-  config.total_timesteps = 8_000_000
+  config.total_timesteps = 10_000_000
   return config
