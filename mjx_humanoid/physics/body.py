@@ -11,6 +11,10 @@ import numpy as np
 from mjx_humanoid.errors import unknown
 from mjx_humanoid.types import Array, Robot, View
 
+SQUAT = 'squat'  # the keyframe that crouches lead to
+CROUCHES = 17
+FAR = 10.0  # m
+
 
 @dataclass(frozen=True, eq=False)
 class Body:
@@ -23,6 +27,7 @@ class Body:
   default_qpos: np.ndarray  # [nq] m, unit quaternion, rad: the standing pose
   relaxed_qpos: np.ndarray  # [nq] the same with relaxed arms
   keyframes: dict[str, np.ndarray]  # [nq] each, of the MJCF file
+  crouches: np.ndarray  # [K, nq] from standing to the keyframe 'squat', feet on the floor; K = 0 without that keyframe
   joint_names: tuple[str, ...]  # hinges, in qpos order after the free joint
   joint_range: np.ndarray  # [joints, 2] rad
   joint_axes: np.ndarray  # [joints, 3] unit vectors in the frames of their bodies
@@ -71,6 +76,7 @@ def describe(robot: Robot, model: mujoco.MjModel, frame_skip: int = 0) -> Body:
     default_qpos=model.qpos0.astype(np.float32),
     relaxed_qpos=relaxed,
     keyframes={model.key(i).name: model.key_qpos[i].astype(np.float32) for i in range(model.nkey)},
+    crouches=crouches(model, robot),
     joint_names=tuple(model.joint(i).name for i in hinges),
     joint_range=model.jnt_range[1:].astype(np.float32),
     joint_axes=model.jnt_axis[1:].astype(np.float32),
@@ -84,3 +90,21 @@ def describe(robot: Robot, model: mujoco.MjModel, frame_skip: int = 0) -> Body:
       model.sensor(i).name: slice(int(starts[i]), int(starts[i] + model.sensor_dim[i])) for i in range(model.nsensor)
     },
   )
+
+
+def crouches(model: mujoco.MjModel, robot: Robot) -> np.ndarray:
+  """Poses [K, nq] evenly on the way from standing to the keyframe named squat, each put onto the floor by its feet."""
+  squat = next((model.key_qpos[i] for i in range(model.nkey) if model.key(i).name == SQUAT), None)
+  if squat is None:
+    return np.zeros((0, model.nq), np.float32)
+  data, floor = mujoco.MjData(model), model.geom(robot.floor).id
+  soles = [g for g in range(model.ngeom) if model.body(model.geom_bodyid[g]).name in robot.feet]
+  poses = []
+  for share in np.linspace(0, 1, CROUCHES):
+    data.qpos[:] = (1 - share) * model.qpos0 + share * squat
+    mujoco.mju_normalize4(data.qpos[3:7])
+    data.qpos[2] += 1.0  # clear of the floor, so that distances are not those of things in each other
+    mujoco.mj_kinematics(model, data)
+    data.qpos[2] -= min(mujoco.mj_geomDistance(model, data, floor, sole, FAR, None) for sole in soles)
+    poses.append(data.qpos.copy())
+  return np.array(poses, np.float32)

@@ -31,7 +31,6 @@ LYING = np.array([[HALF, 0, HALF, 0], [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [
 DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
 LIE_HEIGHT = 0.25  # m, where one that lies already is
 SETTLE_SECONDS = 1.5
-SQUAT = 'squat'  # the keyframe that a robot on its way down crouches towards
 SHALLOWEST = 0.75  # of the strength: the least depth of a start on the way down
 CROUCHED, TIPPED = 0.25, 0.6  # depths up to which it crouches, and has been tipped over and let go; beyond, it lies
 TIPPING_SPEED = 0.7  # m/s
@@ -135,20 +134,24 @@ def falling(
   for k in range(LET_GO):
     rows = np.flatnonzero((depth < TIPPED) & (moment == k))
     if len(rows):
-      # A moment at least: the pose then stands on the floor that it was only put near.
-      qpos[rows], qvel[rows] = settle(poses[rows], speeds[rows], LET_GO_SECONDS * (k + 0.1) / LET_GO)
+      qpos[rows], qvel[rows] = poses[rows], speeds[rows]
+      if k:
+        qpos[rows], qvel[rows] = settle(qpos[rows], qvel[rows], LET_GO_SECONDS * k / LET_GO)
   return qpos, qvel
 
 
 def crouching(body: Body, share: np.ndarray) -> np.ndarray:
-  """Poses [n, nq] that share [n] of the way from standing to the keyframe named squat.
+  """Poses [n, nq] that share [n] of the way from standing to a squat.
 
   Raises:
-    UserError: the robot has no such keyframe.
+    UserError: the robot's file says of no such pose.
   """
-  if SQUAT not in body.keyframes:
-    raise UserError(f"start 'falling' needs a keyframe named {SQUAT} in the MJCF file of {body.robot.name}.")
-  qpos = body.default_qpos + share[:, None] * (body.keyframes[SQUAT] - body.default_qpos)
+  if not len(body.crouches):
+    raise UserError(f"start 'falling' needs a keyframe named squat in the MJCF file of {body.robot.name}.")
+  way = share * (len(body.crouches) - 1)
+  row = np.minimum(way.astype(int), len(body.crouches) - 2)
+  part = (way - row)[:, None]
+  qpos = (1 - part) * body.crouches[row] + part * body.crouches[row + 1]
   qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
   return qpos
 
