@@ -11,7 +11,7 @@ def get_config() -> ConfigDict:
   # Who can walk any way can also catch itself by a step: it learns to follow commands, and to stay where it is.
   config.task.reward = 'follow'
   config.task.card = 'stand_robust'
-  config.task.weights = {'catching_steps': 0.0, 'returning_steps': 0.2, 'velocity': 0.35, 'place': 0.25}
+  config.task.weights = {'gait': 0.0, 'catching_steps': 0.2, 'velocity': 0.35, 'place': 0.25}
   config.task.commands = 'sampled'
   config.task.command = (0.6, 0.0, 0.0)
   config.task.command_low = (-0.5, -0.4, 0.0)

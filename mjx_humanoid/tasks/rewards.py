@@ -149,23 +149,10 @@ def gait(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def catching_steps(view: View, body: Body, context: Context) -> Array:
-  """The same, with steps that no command asks for: by the clock also while it moves faster than it should."""
-  return _gait_also(_shoved(view, body, context), view, body, context)
-
-
-@TERMS.register()
-def returning_steps(view: View, body: Body, context: Context) -> Array:
-  """The same, by the clock also while it moves faster than it should, or is off its place."""
+  """The same, with steps that no command asks for: by the clock also while shoved, or off its place."""
+  shoved = jnp.linalg.norm(heading_velocity(view, body, context) - context.command[:2]) > SHOVED
   astray = jnp.linalg.norm(view.qpos[:2] - context.place) > ASTRAY
-  return _gait_also(_shoved(view, body, context) | astray, view, body, context)
-
-
-def _shoved(view: View, body: Body, context: Context) -> Array:
-  return jnp.linalg.norm(heading_velocity(view, body, context) - context.command[:2]) > SHOVED
-
-
-def _gait_also(wanted: Array, view: View, body: Body, context: Context) -> Array:
-  unasked = wanted & (context.duty == 1)
+  unasked = (shoved | astray) & (context.duty == 1)
   return gait(view, body, context._replace(duty=jnp.where(unasked, STEPPING_DUTY, context.duty)))
 
 

@@ -66,7 +66,7 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
       'velocity': 0.45,
       'turning': 0.05,
       'heading': 0.15,
-      'catching_steps': 0.15,
+      'gait': 0.15,
       'clearance': 0.05,
       'upright': 0.05,
       'arms': 0.1,
