@@ -161,7 +161,7 @@ def render(
   """
   import numpy as np
 
-  from mjx_humanoid.media.gl import choose_gl
+  from mjx_humanoid.opengl import choose_gl
 
   chosen = [_policy(policy) for policy in policies]
   if not chosen:

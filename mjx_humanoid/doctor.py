@@ -153,7 +153,7 @@ def check_gpu() -> Finding:
 
 def check_gl() -> Finding:
   """Some OpenGL renders without a display."""
-  from mjx_humanoid.media.gl import choose_gl
+  from mjx_humanoid.opengl import choose_gl
 
   try:
     gl = choose_gl()

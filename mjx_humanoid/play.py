@@ -32,7 +32,7 @@ EPILOG = """examples:
 def main(argv: Sequence[str]) -> None:
   """The command."""
   arguments = parse(argv)
-  from mjx_humanoid.media.gl import choose_gl
+  from mjx_humanoid.opengl import choose_gl
 
   out = Path(arguments.out or f'{"_".join(Path(name).resolve().stem for name in arguments.policy)}.mp4')
   if out.suffix != '.mp4':

@@ -12,7 +12,7 @@ import pytest
 from tiny import TINY
 
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.media.gl import choose_gl
+from mjx_humanoid.opengl import choose_gl
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

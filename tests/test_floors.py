@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = 'mjx_humanoid'
 ROOT = Path(__file__).resolve().parent.parent / PACKAGE
-GROUND = ('errors', 'types', 'registry', 'config', 'config_file', '_environment', '_modules', '_gymnasium')
+GROUND = ('errors', 'types', 'registry', 'config', 'config_file', '_environment', '_modules', '_gymnasium', 'opengl')
 API = 'api'  # the commands as functions, on their floor; the package's own module hands it out when it is asked
 ROOMS = {'robots': 2, 'physics': 2, 'tasks': 3, 'envs': 4, 'rl': 4, 'playback': 4, 'run': 5, 'media': 5}
 COMMANDS = 6

@@ -14,6 +14,7 @@ from gymnasium.spaces import Box
 from mjx_humanoid.envs.env import Bank
 from mjx_humanoid.envs.worlds import ConfigLike, Worlds, task_config
 from mjx_humanoid.errors import UserError, unknown
+from mjx_humanoid.opengl import choose_gl
 from mjx_humanoid.physics.engine import view_states
 
 RENDER_MODES = ('rgb_array',)
@@ -165,11 +166,12 @@ class Camera:
     buffers = self._model.vis.global_
     buffers.offwidth, buffers.offheight = max(buffers.offwidth, width), max(buffers.offheight, height)
     self._data = mujoco.MjData(self._model)
+    choose_gl()
     try:
       self._renderer = mujoco.Renderer(self._model, height=height, width=width)
     except Exception as error:  # each OpenGL has its own
       detail = f'{type(error).__name__}: {error}'.splitlines()[0]
       raise UserError(
-        'no OpenGL can be loaded, so nothing can be rendered. Without a display, start Python with MUJOCO_GL=egl or'
-        f' MUJOCO_GL=osmesa; python -m mjx_humanoid.doctor tells which works here. ({detail})'
+        'nothing can be rendered, although an OpenGL was found; start Python with MUJOCO_GL=egl or MUJOCO_GL=osmesa,'
+        f' or see what python -m mjx_humanoid.doctor tells. ({detail})'
       ) from None

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
+from mjx_humanoid import opengl
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.media import gl
 
 
 @pytest.fixture(autouse=True)
@@ -17,60 +17,60 @@ def linux_without_display(monkeypatch):
   monkeypatch.setenv('MUJOCO_GL', 'before')
   monkeypatch.delenv('MUJOCO_GL')
   monkeypatch.delenv('DISPLAY', raising=False)
-  monkeypatch.setattr(gl.sys, 'platform', 'linux')
+  monkeypatch.setattr(opengl.sys, 'platform', 'linux')
 
 
 def working(monkeypatch, *names):
   """Only these work; returns the list of those tried."""
   tried = []
   monkeypatch.setattr(
-    gl, 'probe', lambda name: tried.append(name) or (f'renderer of {name}' if name in names else None)
+    opengl, 'probe', lambda name: tried.append(name) or (f'renderer of {name}' if name in names else None)
   )
   return tried
 
 
 def test_egl_comes_first(monkeypatch):
   tried = working(monkeypatch, 'egl', 'osmesa')
-  assert gl.choose_gl() == ('egl', 'renderer of egl')
+  assert opengl.choose_gl() == ('egl', 'renderer of egl')
   assert os.environ['MUJOCO_GL'] == 'egl'
   assert tried == ['egl']
 
 
 def test_it_falls_through_to_the_next(monkeypatch):
   tried = working(monkeypatch, 'osmesa')
-  assert gl.choose_gl().name == 'osmesa' == os.environ['MUJOCO_GL']
+  assert opengl.choose_gl().name == 'osmesa' == os.environ['MUJOCO_GL']
   assert tried == ['egl', 'osmesa']
 
 
 def test_a_display_is_the_last_resort_and_leaves_the_choice_to_mujoco(monkeypatch):
   monkeypatch.setenv('DISPLAY', ':0')
   tried = working(monkeypatch, '')
-  assert gl.choose_gl().name == ''
+  assert opengl.choose_gl().name == ''
   assert tried == ['egl', 'osmesa', '']
   assert 'MUJOCO_GL' not in os.environ
 
 
 def test_the_users_choice_comes_first_and_is_not_the_last(monkeypatch):
   monkeypatch.setenv('MUJOCO_GL', 'glfw')
-  assert gl.candidates() == ['glfw', 'egl', 'osmesa']
+  assert opengl.candidates() == ['glfw', 'egl', 'osmesa']
   working(monkeypatch, 'egl')
-  assert gl.choose_gl().name == 'egl'
+  assert opengl.choose_gl().name == 'egl'
 
 
 def test_other_systems_leave_it_to_mujoco(monkeypatch):
-  monkeypatch.setattr(gl.sys, 'platform', 'darwin')
-  assert gl.candidates() == ['']
+  monkeypatch.setattr(opengl.sys, 'platform', 'darwin')
+  assert opengl.candidates() == ['']
 
 
 def test_where_none_works_it_says_what_to_install_and_sets_nothing(monkeypatch):
   working(monkeypatch)
   with pytest.raises(UserError, match=r'apt-get install libegl1.*Training works without it'):
-    gl.choose_gl()
+    opengl.choose_gl()
   assert 'MUJOCO_GL' not in os.environ
 
 
 def test_a_choice_that_mujoco_does_not_know_does_not_work():
-  assert gl.probe('no-such-thing') is None
+  assert opengl.probe('no-such-thing') is None
 
 
 def test_the_trial_runs_in_a_process_with_only_that_choice(monkeypatch):
@@ -82,11 +82,11 @@ def test_the_trial_runs_in_a_process_with_only_that_choice(monkeypatch):
 
   monkeypatch.setenv('MUJOCO_GL', 'stale')
   monkeypatch.setenv('PYOPENGL_PLATFORM', 'stale')
-  monkeypatch.setattr(gl.subprocess, 'run', run)
-  assert gl.probe('egl') == 'llvmpipe (LLVM 19)'
+  monkeypatch.setattr(opengl.subprocess, 'run', run)
+  assert opengl.probe('egl') == 'llvmpipe (LLVM 19)'
   assert seen['env']['MUJOCO_GL'] == 'egl'
   assert 'PYOPENGL_PLATFORM' not in seen['env']
-  assert gl.probe('') is not None
+  assert opengl.probe('') is not None
   assert 'MUJOCO_GL' not in seen['env']
 
 
@@ -97,8 +97,8 @@ def test_a_trial_that_fails_or_hangs_does_not_work(monkeypatch, outcome):
       raise subprocess.TimeoutExpired(command, 60)
     return subprocess.CompletedProcess(command, 1)
 
-  monkeypatch.setattr(gl.subprocess, 'run', run)
-  assert gl.probe('egl') is None
+  monkeypatch.setattr(opengl.subprocess, 'run', run)
+  assert opengl.probe('egl') is None
 
 
 @pytest.mark.parametrize(
@@ -106,4 +106,4 @@ def test_a_trial_that_fails_or_hangs_does_not_work(monkeypatch, outcome):
   [('llvmpipe (LLVM 19.1, 256 bits)', True), ('softpipe', True), ('NVIDIA H200/PCIe/SSE2', False), ('Apple M3', False)],
 )
 def test_drawing_on_the_cpu_is_told_from_a_graphics_card(renderer, software):
-  assert gl.Gl('egl', renderer).software is software
+  assert opengl.Gl('egl', renderer).software is software
