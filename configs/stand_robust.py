@@ -11,17 +11,15 @@ def get_config() -> ConfigDict:
   # Who can walk any way can also catch itself by a step: it learns to follow commands, and to stay where it is.
   config.task.reward = 'follow'
   config.task.card = 'stand_robust'
-  config.task.weights = {'gait': 0.0, 'catching_steps': 0.2, 'velocity': 0.35, 'place': 0.25}
+  config.task.weights = {'gait': 0.0, 'catching_steps': 0.2, 'place': 0.1}
   config.task.commands = 'sampled'
-  config.task.command = (0.6, 0.0, 0.0)
-  config.task.command_low = (-0.5, -0.4, 0.0)
-  config.task.command_high = (0.6, 0.4, 0.0)
+  config.task.command = (0.8, 0.0, 0.0)
   config.task.command_interval = 2.5
   config.task.command_rest = 0.5
   config.task.observations = (
     'joint_positions', 'joint_velocities', 'heading_error', 'place_error', 'gait_clock', 'command'
   )  # fmt: skip
-  config.task.gait_frequency = 1.3
+  config.task.gait_frequency = 1.1
   config.task.pushes = 'force'
   config.task.push_force = (0.0, 180.0)
   config.task.push_interval = 2.0
