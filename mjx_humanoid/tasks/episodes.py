@@ -144,7 +144,7 @@ def crouching(body: Body, share: np.ndarray) -> np.ndarray:
   """Poses [n, nq] that share [n] of the way from standing to a squat.
 
   Raises:
-    UserError: the robot's file says of no such pose.
+    UserError: the robot's MJCF file has no keyframe named squat.
   """
   if not len(body.crouches):
     raise UserError(f"start 'falling' needs a keyframe named squat in the MJCF file of {body.robot.name}.")

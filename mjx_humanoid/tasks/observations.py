@@ -67,9 +67,7 @@ def place_error(view: View, body: Body, context: Context) -> Array:
 @OBSERVATIONS.register()
 def gait_phase(view: View, body: Body, context: Context) -> Array:
   """The clock of the stride as sine and cosine; zero where no gait is wanted [2]."""
-  xp = context.phase.__array_namespace__()
-  angle, wanted = 2 * math.pi * context.phase[..., None], context.duty[..., None] < 1
-  return _join([xp.sin(angle) * wanted, xp.cos(angle) * wanted], view)
+  return gait_clock(view, body, context) * (context.duty[..., None] < 1)
 
 
 @OBSERVATIONS.register()

@@ -149,7 +149,7 @@ def gait(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def catching_steps(view: View, body: Body, context: Context) -> Array:
-  """The same, with steps that no command asks for: by the clock also while shoved, or off its place."""
+  """The term gait, where the clock also asks for steps while the robot is shoved or off its place."""
   shoved = jnp.linalg.norm(heading_velocity(view, body, context) - context.command[:2]) > SHOVED
   astray = jnp.linalg.norm(view.qpos[:2] - context.place) > ASTRAY
   unasked = (shoved | astray) & (context.duty == 1)
