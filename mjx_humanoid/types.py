@@ -69,6 +69,18 @@ class Transition(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Servos:
+  """Position control inside the physics (PD), per N m of each motor's torque limit, which stays.
+
+  torque = limit * (reach * ctrl - angle from standing) * stiffness - limit * damping * velocity, within +-limit.
+  """
+
+  stiffness: float  # 1/rad
+  damping: float  # s/rad
+  reach: float  # rad, how far from the standing pose ctrl = 1 asks the joint to be
+
+
+@dataclass(frozen=True)
 class Robot:
   """A datasheet: everything about a robot that is not in its MJCF file. Lengths in m, times in s."""
 
@@ -91,3 +103,4 @@ class Robot:
   legs: tuple[str, ...]  # parts of the names of joints that belong to the legs
   relaxed: tuple[tuple[str, float], ...] = ()  # rad, of joints that in a relaxed stance are not as in the file's own
   symmetry: tuple[tuple[str, str], ...] = (('left', 'right'),)  # name parts that mirror each other
+  servos: Servos | None = None  # what the motors of the MJCF file become; None: they give torque as commanded

@@ -117,7 +117,7 @@ def test_a_mistake_is_one_line_and_no_file(case, finished_run, user_error, tmp_p
 def test_a_policy_of_another_robot_after_one_of_this_is_one_line(
   saved, user_error, monkeypatch, without_opengl, tmp_path
 ):
-  twin = dataclasses.replace(robots()['humanoid'], name='twin')
+  twin = dataclasses.replace(robots()['humanoid'], name='twin', file='twin.xml')
   monkeypatch.setitem(robots()._things, 'twin', twin)
   message = user_error(play.main, [saved('a'), saved('b', robot='twin'), f'--out={tmp_path / "v.mp4"}'])
   assert message == 'b is a policy of twin and cannot go on where a, of humanoid, ends.'

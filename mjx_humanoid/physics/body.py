@@ -34,7 +34,7 @@ class Body:
   upper_joints: np.ndarray  # [n] int, the hinges of arms and trunk: all but those of the legs
   actuator_names: tuple[str, ...]
   actuator_dofs: np.ndarray  # [nu] int, the element of qvel that each motor drives
-  torque_limit: np.ndarray  # [nu] N m at ctrl = 1
+  torque_limit: np.ndarray  # [nu] N m; torque motors give it at ctrl = 1, servos never more
   total_mass: float  # kg
   control_step: float  # s
   sensors: dict[str, slice] = dataclasses.field(repr=False)
@@ -44,6 +44,15 @@ class Body:
     if name not in self.sensors:
       raise unknown('sensor', name, self.sensors)
     return view.sensordata[..., self.sensors[name]]
+
+  def torque(self, view: View) -> Array:
+    """What the motors give at this state, [..., nu] N m."""
+    servos = self.robot.servos
+    if servos is None:
+      return view.ctrl * self.torque_limit
+    angle = view.qpos[..., 1 + self.actuator_dofs] - self.default_qpos[1 + self.actuator_dofs]
+    asked = servos.stiffness * (servos.reach * view.ctrl - angle) - servos.damping * view.qvel[..., self.actuator_dofs]
+    return asked.clip(-1.0, 1.0) * self.torque_limit
 
   def joint_index(self, name: str) -> int:
     """Where a joint stands among the hinges: its angle is qpos[7 + i], its velocity qvel[6 + i]."""

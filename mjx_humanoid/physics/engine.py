@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -135,7 +136,9 @@ def settle(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray, seconds: f
   """
   from mjx_humanoid.physics.native import NativeEngine
 
-  engine = NativeEngine(model, len(qpos), max(1, round(seconds / model.opt.timestep)))
+  limp = copy.copy(model)
+  limp.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ACTUATION)
+  engine = NativeEngine(limp, len(qpos), max(1, round(seconds / model.opt.timestep)))
   _, view = engine.step(engine.init(qpos, qvel), np.zeros((len(qpos), model.nu)))
   good = np.flatnonzero(np.isfinite(view.qpos).all(axis=1) & (np.abs(view.qvel).max(axis=1) < MAX_SETTLED))
   if not len(good):

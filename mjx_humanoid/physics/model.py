@@ -8,7 +8,7 @@ from pathlib import Path
 import mujoco
 
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.types import Robot
+from mjx_humanoid.types import Robot, Servos
 
 # What a report card and playback use: enough iterations that the solution no longer depends on them.
 CONVERGED = (100, 50)
@@ -36,6 +36,8 @@ def build_spec(robot: Robot) -> mujoco.MjSpec:
   spec.option.ls_iterations = robot.line_search_iterations
   # A world that diverges must show it as NaN, on every engine, rather than silently start anew.
   spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
+  if robot.servos is not None:
+    _make_servos(spec, robot.servos)
   _add_floor_contacts(spec, robot)
   _add_sensors(spec, robot)
   _add_cameras(spec, robot)
@@ -79,6 +81,19 @@ def self_contained_xml(robot: Robot, *, keyframes: bool = True) -> str:
 
 def _moving_bodies(spec: mujoco.MjSpec) -> list[mujoco.MjsBody]:
   return [body for body in spec.bodies if body.name != 'world']
+
+
+def _make_servos(spec: mujoco.MjSpec, servos: Servos) -> None:
+  """Turns torque motors into position servos; see Servos.
+
+  Forces stay in units of the gear, which is the torque limit: length and velocity come in multiplied by it.
+  """
+  for motor in spec.actuators:
+    gear, standing = motor.gear[0], spec.joint(motor.target).ref
+    motor.gaintype, motor.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
+    motor.gainprm[0] = servos.stiffness * servos.reach
+    motor.biasprm[:3] = [servos.stiffness * standing, -servos.stiffness / gear, -servos.damping / gear]
+    motor.forcelimited, motor.forcerange = True, motor.ctrlrange
 
 
 def _add_floor_contacts(spec: mujoco.MjSpec, robot: Robot) -> None:

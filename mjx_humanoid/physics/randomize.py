@@ -22,7 +22,15 @@ RANDOMIZATIONS: Registry[RandomizeFn] = Registry('randomization')
 
 # Fields that mj_setConst computes anew from those that are changed here.
 DERIVED = ('body_subtreemass', 'body_invweight0', 'dof_invweight0', 'dof_M0', 'actuator_acc0')
-CHANGED = ('body_mass', 'body_inertia', 'body_ipos', 'pair_friction', 'dof_damping', 'actuator_gear')
+CHANGED = (
+  'body_mass',
+  'body_inertia',
+  'body_ipos',
+  'pair_friction',
+  'dof_damping',
+  'actuator_gear',
+  'actuator_biasprm',
+)
 
 # Not of the model: the environment does these while it trains.
 OF_THE_ENV = {
@@ -60,7 +68,9 @@ def damping(model: mujoco.MjModel, rng: np.random.Generator, strength: float) ->
 @RANDOMIZATIONS.register()
 def motor_strength(model: mujoco.MjModel, rng: np.random.Generator, strength: float) -> None:
   """Torque of each motor, by a factor of 1 +- strength."""
-  model.actuator_gear[:, 0] *= rng.uniform(1 - strength, 1 + strength, model.nu)
+  factor = rng.uniform(1 - strength, 1 + strength, model.nu)
+  model.actuator_gear[:, 0] *= factor
+  model.actuator_biasprm[:, 1:3] /= factor[:, None]  # servos see angles through the gear, and shall not by this factor
 
 
 def randomized_fields(

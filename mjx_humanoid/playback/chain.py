@@ -13,6 +13,7 @@ from mjx_humanoid.physics.body import Body
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Controller, Scene, Trajectories, change_task, check_fit, make_scene, rollout
+from mjx_humanoid.robots import robots
 
 HELD = 1.0  # s for which the goal must be reached, for a policy to be done
 
@@ -42,17 +43,18 @@ def make_stages(
     rng: where given, actions are sampled with it.
 
   Raises:
-    UserError: a policy that does not fit its robot, or is of another robot than the first one's.
+    UserError: a policy that does not fit its robot, or is of a robot of another shape than the first one's.
   """
   stages = []
   for policy in policies:
-    scene = change_task(make_scene(policy.task), changes)
-    check_fit(policy, scene)
-    if policy.task.robot != policies[0].task.robot:
+    body, first = (robots()[p.task.robot] for p in (policy, policies[0]))
+    if (body.package, body.file) != (first.package, first.file):  # its motors may be others
       raise UserError(
         f'{policy.name} is a policy of {policy.task.robot} and cannot go on where {policies[0].name},'
         f' of {policies[0].task.robot}, ends.'
       )
+    scene = change_task(make_scene(policy.task), changes)
+    check_fit(policy, scene)
     stages.append(Stage(policy.name, scene, functools.partial(policy, rng=rng)))
   return stages
 

@@ -88,7 +88,7 @@ def _gait(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
 
 
 def _economy(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
-  torque = np.abs(paths.views.ctrl * body.torque_limit)
+  torque = np.abs(body.torque(paths.views))
   power = mean((torque * np.abs(paths.views.qvel[..., body.actuator_dofs])).sum(axis=-1), alive)
   speed = mean(np.linalg.norm(body.sensor(paths.views, 'com_vel')[..., :2], axis=-1), alive)
   return {

@@ -32,9 +32,9 @@ DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
 LIE_HEIGHT = 0.25  # m, where one that lies already is
 SETTLE_SECONDS = 1.5
 SHALLOWEST = 0.75  # of the strength: the least depth of a start on the way down
-CROUCHED, TIPPED = 0.15, 0.35  # depths up to which it crouches, and has been tipped over and let go; beyond, it lies
+CROUCHED, TIPPED = 0.15, 0.6  # depths up to which it crouches, and has been tipped over and let go; beyond, it lies
 TIPPING_SPEED = 0.7  # m/s
-LET_GO_SECONDS = 0.8  # of the longest limp fall
+LET_GO_SECONDS = 1.5  # of the longest limp fall
 LET_GO = 16  # moments of the fall that are told apart
 FALLING_STRENGTH = 3.0  # of what perturbs a robot that is let go, over that of standing
 SETTLED = frozenset({'fallen', 'falling'})  # starts that need physics
@@ -100,21 +100,7 @@ def lying(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
   """On the floor: prone, supine, on a side, or as a limp robot comes to lie after any fall."""
-  n = len(strength)
-  qpos = np.repeat(body.default_qpos[None].astype(np.float64), n, axis=0)
-  kind = rng.integers(4, size=n)
-  lying = quaternion_product(
-    quaternion_about_z(rng.uniform(-np.pi, np.pi, n)), LYING[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
-  )
-  anyhow = rng.normal(size=(n, 4))
-  anyhow /= np.linalg.norm(anyhow, axis=1, keepdims=True)
-  tumbling = kind == 3
-  qpos[:, 3:7] = np.where(tumbling[:, None], anyhow, lying)
-  qpos[:, 2] = np.where(tumbling, DROP_HEIGHT, LIE_HEIGHT)
-  bent = rng.uniform(body.joint_range[:, 0], body.joint_range[:, 1], (n, body.nq - 7))
-  share = np.where(tumbling, 0.8, rng.uniform(0, 0.5, n))[:, None]
-  qpos[:, 7:] = (1 - share) * qpos[:, 7:] + share * bent
-  qpos, _ = settle(qpos, np.zeros((n, body.nv)), SETTLE_SECONDS)
+  qpos, _ = settle(strewn(body, rng, np.zeros(len(strength))), np.zeros((len(strength), body.nv)), SETTLE_SECONDS)
   return qpos, velocity_noise(body, rng, strength)
 
 
@@ -122,9 +108,14 @@ def lying(
 def falling(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
-  """On the way down, the further the stronger: crouching, then tipped over from a crouch, then lying."""
+  """On the way down, the further the stronger: crouching, then tipped over from a crouch, then lying ever less folded.
+
+  Each is the neighbour of the one before, so that whoever gets up from there has not far to learn to get up from here.
+  """
   depth = np.minimum(strength, 1.0) * rng.uniform(SHALLOWEST, 1.0, len(strength))
-  qpos, qvel = lying(body, rng, strength, settle)
+  folded = ((1 - depth) / (1 - TIPPED)).clip(0, 1)
+  qpos, _ = settle(strewn(body, rng, folded), np.zeros((len(depth), body.nv)), SETTLE_SECONDS)
+  qvel = velocity_noise(body, rng, strength)
   share = np.where(depth < CROUCHED, depth / CROUCHED, rng.uniform(0.3, 1.0, len(depth)))
   poses, speeds = perturbed(crouching(body, share), body, rng, FALLING_STRENGTH * strength)
   tipping = (depth >= CROUCHED) & (depth < TIPPED)
@@ -138,6 +129,32 @@ def falling(
       if k:
         qpos[rows], qvel[rows] = settle(qpos[rows], qvel[rows], LET_GO_SECONDS * k / LET_GO)
   return qpos, qvel
+
+
+def strewn(body: Body, rng: np.random.Generator, folded: np.ndarray) -> np.ndarray:
+  """Poses [n, nq] just above the floor that have yet to come to rest: prone, supine, on a side or anyhow.
+
+  Args:
+    folded: [n] how much the joints are those of a squat rather than at random.
+  """
+  n = len(folded)
+  qpos = np.repeat(body.default_qpos[None].astype(np.float64), n, axis=0)
+  kind = rng.integers(4, size=n)
+  lying = quaternion_product(
+    quaternion_about_z(rng.uniform(-np.pi, np.pi, n)), LYING[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
+  )
+  anyhow = rng.normal(size=(n, 4))
+  anyhow /= np.linalg.norm(anyhow, axis=1, keepdims=True)
+  tumbling = kind == 3
+  qpos[:, 3:7] = np.where(tumbling[:, None], anyhow, lying)
+  qpos[:, 2] = np.where(tumbling, DROP_HEIGHT, LIE_HEIGHT + folded * (DROP_HEIGHT - LIE_HEIGHT))
+  bent = rng.uniform(body.joint_range[:, 0], body.joint_range[:, 1], (n, body.nq - 7))
+  share = np.where(tumbling, 0.8, rng.uniform(0, 0.5, n))[:, None]
+  qpos[:, 7:] = (1 - share) * qpos[:, 7:] + share * bent
+  if folded.any():
+    squat = crouching(body, np.ones(n))[:, 7:]
+    qpos[:, 7:] += folded[:, None] * (squat - qpos[:, 7:])
+  return qpos
 
 
 def crouching(body: Body, share: np.ndarray) -> np.ndarray:

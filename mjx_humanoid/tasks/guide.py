@@ -71,7 +71,10 @@ class Guide:
     ahead = turn(context.heading, context.command[..., 2:] * self.control_step)
     place = context.place + rotate(context.command[..., :2], context.heading) * self.control_step
     following = context._replace(step=step, last_action=last_action, command=command, heading=ahead, place=place)
-    return self.timed(following)
+    following = self.timed(following)
+    # Who is told to stop finishes the stride: nobody can stand on the spot in the middle of one.
+    finishing = (context.duty < 1) & (following.phase > context.phase)
+    return following._replace(duty=xp.where(finishing, context.duty, following.duty))
 
   def timed(self, context: Context) -> Context:
     """The context with the clock of its step, and the gait that its command asks for."""

@@ -10,7 +10,9 @@ import pytest
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics import engine as room
 from mjx_humanoid.physics.engine import ENGINES, choose, make_engine, settle, view_states
+from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.native import NativeEngine
+from mjx_humanoid.robots import robots
 
 
 @pytest.fixture
@@ -124,6 +126,16 @@ def test_a_robot_that_cannot_come_to_rest_is_replaced_by_another(model, starts):
 def test_that_none_comes_to_rest_is_said(model):
   with pytest.raises(UserError, match='diverged'):
     settle(model, np.full((2, model.nq), np.nan), np.zeros((2, model.nv)), 0.05)
+
+
+def test_settled_robots_are_limp_whatever_their_motors(model):
+  """Servos would hold the standing pose at ctrl = 0; motors that are off leave the joints to their springs."""
+  servos = build_model(robots()['humanoid_pd'])
+  qpos = np.repeat(model.qpos0[None], 2, axis=0)
+  qpos[:, 2] += 2.0  # in the air
+  qpos[1, 7:] = 0.3
+  limp, held = (settle(m, qpos, np.zeros((2, model.nv)), 0.2) for m in (model, servos))
+  np.testing.assert_array_equal(limp, held)
 
 
 def test_every_engine_describes_itself():

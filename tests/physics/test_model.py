@@ -10,6 +10,7 @@ import pytest
 
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.model import build_model, build_spec, model_file
+from mjx_humanoid.types import Servos
 
 XBODY = mujoco.mjtObj.mjOBJ_XBODY
 
@@ -100,6 +101,37 @@ def test_a_nan_is_not_mended_by_mujoco(model):
   for _ in range(5):
     mujoco.mj_step(model, data)
   assert np.isnan(data.qvel).any()
+
+
+# Servos
+
+
+@pytest.mark.parametrize(
+  ('ctrl', 'angle', 'velocity', 'torque'),
+  [
+    (0.0, 0.0, 0.0, 0.0),
+    (-0.9, -0.5, 2.0, -42.4),  # 80 N m x (1.5 (0.8 x -0.9 + 0.5) - 0.1 x 2)
+    (-0.5, -0.4, 0.0, 0.0),  # where it was asked to be
+    (1.0, -1.0, 0.0, 80.0),  # 216 N m, were it not for the limit
+    (-1.0, 0.0, 9.0, -80.0),
+    (-3.0, -0.5, 0.0, -36.0),  # no more than ctrl = -1 is ever asked for
+  ],
+)
+def test_servos_pull_towards_what_is_asked_within_the_torque_limit(robot, ctrl, angle, velocity, torque):
+  servo_model = build_model(dataclasses.replace(robot, servos=Servos(stiffness=1.5, damping=0.1, reach=0.8)))
+  data = mujoco.MjData(servo_model)
+  data.actuator('knee_left').ctrl[0] = ctrl
+  data.joint('knee_left').qpos[0], data.joint('knee_left').qvel[0] = angle, velocity
+  mujoco.mj_forward(servo_model, data)
+  assert data.joint('knee_left').qfrc_actuator[0] == pytest.approx(torque)
+
+
+def test_servos_change_nothing_but_the_motors(robot, model):
+  servo_model = build_model(dataclasses.replace(robot, servos=Servos(1.0, 0.05, 2.0)))
+  arrays = [n for n in dir(model) if not n.startswith('_') and isinstance(getattr(model, n), np.ndarray)]
+  changed = {n for n in arrays if not np.array_equal(getattr(model, n), getattr(servo_model, n), equal_nan=True)}
+  motors = {'gainprm', 'biasprm', 'biastype', 'forcelimited', 'forcerange'}
+  assert changed == {f'actuator_{field}' for field in motors}
 
 
 # Sensors, against MuJoCo's own arrays

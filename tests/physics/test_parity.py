@@ -10,8 +10,13 @@ import mujoco
 import numpy as np
 import pytest
 
+from mjx_humanoid._environment import COMPILER_OPTIONS
+from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.mjx import MjxEngine
+from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.native import NativeEngine
-from mjx_humanoid.physics.randomize import varied_models
+from mjx_humanoid.physics.randomize import randomized_fields, varied_models
+from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.episodes import TERMINATIONS
 from mjx_humanoid.tasks.observations import OBSERVATIONS
 from mjx_humanoid.tasks.rewards import TERMS
@@ -256,3 +261,23 @@ def test_worlds_fall_and_stand_in_these_cases(native, body, comparable):
   """Else the comparison of terminations would say little."""
   fallen = TERMINATIONS['fallen'](rows_of(native, comparable), body, None)
   assert 20 < fallen.sum() < fallen.size - 20
+
+
+def test_servos_are_the_same_on_both_engines(draw):
+  """Robots in the air under servos, some at their torque limits, motors of different strength: half a second."""
+  model, count = build_model(robots()['humanoid_pd'], converged=True), 4
+  fields = randomized_fields(model, {'motor_strength': 0.2}, np.random.default_rng(0), count)
+  qpos, qvel, controls = (x[..., :count, :] for x in draw(7))
+  sides = [NativeEngine(model, count, SUBSTEPS, fields=fields)]
+  sides.append(MjxEngine(model, SUBSTEPS, impl='jax', num_envs=count, fields=fields))
+  runs = []
+  for engine in sides:
+    step = jax.jit(engine.step, compiler_options=COMPILER_OPTIONS) if engine.traceable else engine.step
+    state = engine.init(qpos, qvel)
+    for ctrl in 2 * controls:
+      state, view = step(state, ctrl)
+    runs.append(view)
+  body = describe(robots()['humanoid_pd'], model)
+  assert (np.abs(body.torque(runs[0])) == body.torque_limit).any()
+  np.testing.assert_allclose(runs[0].qpos, runs[1].qpos, atol=QPOS)
+  np.testing.assert_allclose(runs[0].qvel, runs[1].qvel, atol=QVEL)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.physics.model import ROOT
+from mjx_humanoid.physics.model import ROOT, build_model
 from mjx_humanoid.physics.randomize import (
   CHANGED,
   DERIVED,
@@ -17,6 +17,7 @@ from mjx_humanoid.physics.randomize import (
   randomized_fields,
   varied_models,
 )
+from mjx_humanoid.robots import robots
 
 COUNT = 40
 OWN = {
@@ -117,6 +118,25 @@ def test_strength_of_each_motor(model):
   uniform(ratios, 0.2)
   assert ratios.shape == (COUNT, 21)
   np.testing.assert_array_equal(found['actuator_gear'][:, :, 1:], np.tile(model.actuator_gear[:, 1:], (COUNT, 1, 1)))
+
+
+def test_a_stronger_servo_gives_that_much_more_torque_and_no_other_angle():
+  """With weaker and stronger motors, of the same state and controls: the torques differ by the factor alone."""
+  model = build_model(robots()['humanoid_pd'])
+  varied = varied_models(model, fields(model, 5, motor_strength=0.3), 5)
+  rng = np.random.default_rng(1)
+  qpos, ctrl = rng.uniform(*model.jnt_range[1:].T), rng.uniform(-1, 1, model.nu)
+  torques = []
+  for each in (model, *varied):
+    data = mujoco.MjData(each)
+    data.qpos[7:], data.qvel[:], data.ctrl[:] = qpos, 0.3, ctrl
+    mujoco.mj_forward(each, data)
+    torques.append(data.qfrc_actuator[6:].copy())
+  dofs = model.jnt_dofadr[model.actuator_trnid[:, 0]] - 6
+  for each, torque in zip(varied, torques[1:], strict=True):
+    factor = each.actuator_gear[:, 0] / model.actuator_gear[:, 0]
+    assert np.ptp(factor) > 0.1
+    np.testing.assert_allclose(torque[dofs], factor * torques[0][dofs], rtol=1e-9)
 
 
 def test_several_at_once_are_each_as_alone(model):

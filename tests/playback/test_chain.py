@@ -227,12 +227,16 @@ def test_a_policy_that_does_not_fit_its_robot_is_refused(make_policy):
 
 
 def test_a_policy_of_another_robot_cannot_go_on(make_policy, monkeypatch):
-  twin = dataclasses.replace(robots()['humanoid'], name='twin')
+  twin = dataclasses.replace(robots()['humanoid'], name='twin', file='twin.xml')
   monkeypatch.setitem(robots()._things, 'twin', twin)
   policies = [make_policy(info={'name': 'a'}), make_policy(info={'name': 'b'}, task=TaskConfig(robot='twin'))]
   with pytest.raises(UserError, match=r'^b is a policy of twin and cannot go on where a, of humanoid, ends\.$'):
     make_stages(policies, {})
-  assert [s.name for s in make_stages(policies[1:], {})] == ['b']
+
+
+def test_a_policy_of_the_same_body_with_other_motors_goes_on(make_policy):
+  policies = [make_policy(), make_policy(task=TaskConfig(robot='humanoid_pd'))]
+  assert [s.scene.body.robot.name for s in make_stages(policies, {})] == ['humanoid', 'humanoid_pd']
 
 
 def test_random_actions_in_the_scene_of_another(stage):

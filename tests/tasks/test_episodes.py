@@ -443,9 +443,9 @@ def test_without_strength_they_stand(body):
 
 
 def test_in_between_they_are_tipped_over_and_let_go(body):
-  """At strength 0.3 depths are 0.225 to 0.3: 0.375 to 0.75 on the way from 0.15 to 0.35, moments 6 to 11 of 16."""
+  """At strength 0.3 depths are 0.225 to 0.3: 0.167 to 0.333 on the way from 0.15 to 0.6, moments 2 to 5 of 16."""
   qpos, qvel, (_, *calls) = fall(body, 0.3)
-  np.testing.assert_allclose([seconds for _, seconds in calls], np.arange(6, 12) / 16 * 0.8)
+  np.testing.assert_allclose([seconds for _, seconds in calls], np.arange(2, 6) / 16 * 1.5)
   assert sum(rows for rows, _ in calls) == 320
   # 0.7 m/s in any direction, beside the noise: 3 x 0.3 x 0.05 m/s
   speed = np.linalg.norm(qvel[:, :2], axis=1)
@@ -455,15 +455,29 @@ def test_in_between_they_are_tipped_over_and_let_go(body):
   assert 0.59 < qpos[:, 2].min() < 0.65 < 1.15 < qpos[:, 2].max() < 1.22
 
 
+def test_the_stronger_the_less_folded_they_lie(body):
+  """Of depth 0.6 they are as folded as a squat, of depth 1 not at all; those let go anyhow from 0.7 m, others lower."""
+  squat = body.keyframes['squat'][7:]
+
+  def strewn(folded):
+    return episodes.strewn(body, np.random.default_rng(0), np.full(50, folded))
+
+  np.testing.assert_allclose(strewn(1.0)[:, 7:], np.tile(squat, (50, 1)), atol=1e-6)
+  np.testing.assert_allclose(strewn(0.25)[:, 7:], 0.75 * strewn(0.0)[:, 7:] + 0.25 * squat, atol=1e-6)
+  for folded, low in ((0.0, 0.25), (0.5, 0.475), (1.0, 0.7)):
+    assert sorted(set(strewn(folded)[:, 2].round(6))) == sorted({low, 0.7})
+    np.testing.assert_array_equal(strewn(folded)[:, 3:7], strewn(0.0)[:, 3:7])
+
+
 def test_falls_are_those_of_physics(body, settle):
   """The stronger, the lower; all of them move or have come to rest on the floor."""
-  strength = np.repeat([0.05, 0.15, 0.3, 1.0], 24)
+  strength = np.repeat([0.05, 0.14, 0.35, 1.0], 24)
   qpos, qvel = STARTS['falling'](body, np.random.default_rng(0), strength, settle)
   heights = [np.median(qpos[strength == level, 2]) for level in np.unique(strength)]
   assert heights == sorted(heights, reverse=True)
   assert heights[0] > 1.1
   assert heights[-1] < 0.25
-  assert np.median(np.abs(qvel[strength == 0.3, :6]).max(axis=1)) > 0.5
+  assert np.median(np.abs(qvel[strength == 0.35, :6]).max(axis=1)) > 0.5
 
 
 def test_a_robot_without_a_squat_cannot_begin_on_the_way_down(body):

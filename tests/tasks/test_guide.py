@@ -240,13 +240,14 @@ def test_feet_stand_where_no_gait_is_wanted(xp, command, frequency, duty):
   np.testing.assert_allclose(lead(guide, context, 3).duty, [duty], rtol=1e-6)
 
 
-def test_a_rest_ends_the_gait_and_a_new_command_begins_it_again(xp):
-  guide = guide_of(**SAMPLED, command_interval=DT, command_rest=0.1, gait_frequency=0.9, gait_duty=0.6)
-  walking = begin(guide, xp, uniform=0.9)
-  resting = lead(guide, walking, 1, uniform=0.05)
-  again = lead(guide, resting, 1, uniform=0.9)
-  duties = [float(c.duty[0]) for c in (walking, resting, again)]
-  assert duties == pytest.approx([0.6, 1.0, 0.6])
+def test_a_rest_ends_the_gait_at_the_end_of_its_stride_and_a_new_command_begins_it_again(xp):
+  """Strides of 8 steps, new commands every 4: told to rest in the middle of a stride, it first ends that."""
+  guide = guide_of(**SAMPLED, command_interval=4 * DT, command_rest=0.1, gait_frequency=1 / (8 * DT), gait_duty=0.6)
+  context, duties = begin(guide, xp, uniform=0.9), []
+  for step in range(1, 17):
+    context = lead(guide, context, 1, uniform=0.9 if step >= 16 else 0.05)
+    duties.append(float(context.duty[0]))
+  assert duties == pytest.approx([0.6] * 7 + [1.0] * 8 + [0.6])
 
 
 def at_phase(xp, phase, duty):

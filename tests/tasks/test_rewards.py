@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.tasks import rewards
-from mjx_humanoid.tasks.rewards import TERMS, heading_velocity, torque
+from mjx_humanoid.tasks.rewards import TERMS, heading_velocity
 
 COSTS = ('energy', 'effort', 'action_rate', 'slip', 'sinking', 'stray_contacts')
 
@@ -163,6 +163,26 @@ def feet(left, right):
 )
 def test_gait(value, make_view, phase, duty, left, right, expected):
   assert value('gait', make_view(**feet(left, right)), phase=phase, duty=duty) == expected
+
+
+@pytest.mark.parametrize(
+  ('command', 'place', 'velocity', 'wanted'),
+  [
+    ((0.0, 0.0, 0.0), (0.0, 0.0), (0.1, 0.0), (0.0, 0.0)),
+    ((0.0, 0.0, 0.0), (0.3, -0.4), (0.2, 0.2), (-0.4, -0.3)),  # facing +y: ahead of it is +y, to its left -x
+    ((0.0, 0.0, 0.0), (3.0, 0.0), (0.0, -0.5), (0.0, -0.6)),  # no faster than that
+    ((0.5, 0.2, 0.7), (0.0, 0.4), (0.5, 0.2), (0.9, 0.2)),
+  ],
+)
+def test_homing_is_velocity_with_a_command_that_leads_back_to_the_place(
+  value, make_view, command, place, velocity, wanted
+):
+  ahead, left = velocity
+  view = make_view(com_vel=[-left, ahead, 0])
+  context = {'heading': (0.0, 1.0), 'place': place}
+  expected = value('velocity', view, command=(*wanted, command[2]), **context)
+  assert 0 < expected < 1
+  assert value('homing', view, command=command, **context) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -330,11 +350,6 @@ def test_energy_is_the_power_of_every_motor_at_its_own_joint(value, make_view, b
   for name, v in {'hip_y_left': 2.0, 'abdomen_y': -3.0, 'ankle_x_left': 9.0}.items():
     qvel[6 + body.joint_index(name)] = v
   assert value('energy', make_view(ctrl=ctrl, qvel=qvel)) == pytest.approx(0.24)
-
-
-def test_torque_is_the_control_times_the_motors_limit(body, make_view):
-  found = torque(make_view(ctrl=np.full(body.nu, -0.5)), body)
-  assert found[body.actuator_names.index('knee_left')] == -40.0
 
 
 def test_effort_is_the_mean_square_of_the_control(value, make_view, body):
