@@ -8,6 +8,7 @@ from mjx_humanoid.config import default_config
 def get_config() -> ConfigDict:
   config = default_config()
   config.name = 'follow'
+  config.task.robot = 'humanoid_pd'
   config.task.reward = 'follow'
   config.task.card = 'follow'
   config.task.commands = 'sampled'
@@ -23,7 +24,7 @@ def get_config() -> ConfigDict:
   config.task.episode_length = 7.5
   config.task.start_strength = 2.0
   config.task.frame_skip = 4  # 50 decisions a second
-  config.network.initial_std = 0.35
-  config.network.final_std = 0.12
+  config.network.initial_std = 0.2
+  config.network.final_std = 0.06
   config.total_timesteps = 10_000_000
   return config

@@ -8,6 +8,7 @@ from mjx_humanoid.config import default_config
 def get_config() -> ConfigDict:
   config = default_config()
   config.name = 'stand_robust'
+  config.task.robot = 'humanoid_pd'
   # Who can walk any way can also catch itself by a step: it learns to follow commands, and to stay where it is.
   config.task.reward = 'follow'
   config.task.card = 'stand_robust'
@@ -29,7 +30,7 @@ def get_config() -> ConfigDict:
   config.task.start_strength = 2.0
   config.task.frame_skip = 4  # 50 decisions a second
   config.curriculum = 'linear'
-  config.network.initial_std = 0.35
-  config.network.final_std = 0.12
+  config.network.initial_std = 0.2
+  config.network.final_std = 0.06
   config.total_timesteps = 8_000_000
   return config

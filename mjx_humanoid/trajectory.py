@@ -26,7 +26,7 @@ EPILOG = """files, of one deterministic episode that nobody pushes:
         task's control step has lead from each keyframe to the next, to the last bit, on the machine that wrote it.
         For that, about one control step in two hundred has its controls moved by 1e-12 or a few times that. Start
         each control step from its keyframe: the controls alone, one after the other, balance nothing for long.
-  .npz  the same for every control step, whatever --every, with torque (ctrl times gear) [N m], power [W], forces and
+  .npz  the same for every control step, whatever --every, with torque of the motors [N m], power [W], forces and
         contacts of the feet, sensors, and names; numpy.load reads it.
   .csv  the same as a table for plotting, with units in its header.
   .png  joint angles, torques, power and foot contacts over time, with --plot.

@@ -42,7 +42,7 @@ def with_keyframes(text: str, trajectory: Trajectory, every: int = 1) -> str:
   spacing, following = every * body.control_step, 'keyframe' if every == 1 else 'control step'
   lines = [
     f'  <!-- {len(rows)} keyframes, {spacing:g} s apart: time, qpos and qvel at the beginning of a control step, and',
-    '       the ctrl that is held from there on, in [-1, 1]; times gear it is the torque in N m.',
+    '       the ctrl that is held from there on, in [-1, 1].',
     f'       mj_resetDataKeyframe and {steps} times mj_step lead to the next {following}, to the last bit. -->',
     '  <keyframe>',
   ]

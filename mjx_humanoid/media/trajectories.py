@@ -28,7 +28,6 @@ class Trajectory:
 
   body: Body
   substeps: int  # physics steps for which the controls of a row are held
-  gear: np.ndarray  # [nu] N m at ctrl = 1
   time: np.ndarray  # [T] s
   qpos: np.ndarray  # [T, nq] m, unit quaternion, rad
   qvel: np.ndarray  # [T, nv] m/s, rad/s
@@ -39,7 +38,8 @@ class Trajectory:
   @property
   def torque(self) -> np.ndarray:
     """[T, nu] N m that the motors put on their joints."""
-    return self.ctrl * self.gear
+    view = View(self.time, self.qpos, self.qvel, self.ctrl, self.sensordata)
+    return np.asarray(self.body.torque(view))
 
   @property
   def power(self) -> np.ndarray:
@@ -80,8 +80,8 @@ def trace(scene: Scene, controller: Controller, seconds: float, rng: np.random.G
   finite = [all(np.isfinite(x).all() for x in row) for row in rows]
   count = [*finite, False].index(False)
   time, qpos, qvel, ctrl, sensordata = (np.stack(column) for column in zip(*rows[:count], strict=True))
-  gear, command = scene.model.actuator_gear[:, 0].copy(), paths.contexts.command[0, :count].astype(float)
-  return Trajectory(scene.body, scene.substeps, gear, time, qpos, qvel, ctrl, sensordata, command)
+  command = paths.contexts.command[0, :count].astype(float)
+  return Trajectory(scene.body, scene.substeps, time, qpos, qvel, ctrl, sensordata, command)
 
 
 def advance(
@@ -130,7 +130,7 @@ def to_npz(trajectory: Trajectory) -> bytes:
     'foot_names': body.robot.feet,
     'sensor_names': tuple(body.sensors),
     'sensor_starts': [part.start for part in body.sensors.values()],  # in sensordata
-    'gear': trajectory.gear,
+    'torque_limit': body.torque_limit,
     'substeps': trajectory.substeps,
   }
   file = io.BytesIO()
