@@ -97,7 +97,7 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
   def _context(self) -> Context:
     command = np.asarray(self.config.command, np.float32)
     nothing = np.zeros(2, np.float32)
-    return Context(np.int32(0), self.last_action, command, self.heading, nothing, np.float32(0), np.float32(1))
+    return Context(np.int32(0), self.last_action, command, self.heading, nothing, np.float32(0), np.float32(1), command)
 
   def _observe(self, view: View) -> np.ndarray:
     return self.observer(view, self.body, self._context())

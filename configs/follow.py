@@ -18,13 +18,14 @@ def get_config() -> ConfigDict:
   config.task.command = (0.8, 0.0, 0.0)
   config.curriculum = 'linear'
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'command')
-  config.task.gait_frequency = 1.1
+  config.task.gait_frequency = 1.2
   config.task.gait_duty = 0.6
   config.task.termination = 'off_balance'
   config.task.episode_length = 7.5
   config.task.start_strength = 2.0
   config.task.frame_skip = 4  # 50 decisions a second
+  config.ppo.learning_rate = 7e-4
   config.network.initial_std = 0.2
   config.network.final_std = 0.06
-  config.total_timesteps = 10_000_000
+  config.total_timesteps = 12_000_000
   return config

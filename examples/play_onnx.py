@@ -15,32 +15,55 @@ import numpy as np
 import onnxruntime
 
 
-def observe(data: Any, about: dict[str, Any], step: int, command: Any, heading: complex, place: complex) -> Any:
-  """What the policy sees. On the floor x + iy is a complex number, and one is turned by multiplying with another."""
-  task, rotation = about['task'], np.empty(9)
+class Guide:
+  """What the robot is asked for, step by step. On the floor x + iy is a complex number; products turn it."""
+
+  def __init__(self, about: dict[str, Any], asked: Any) -> None:
+    """It starts at the origin, along x. asked: forward, sideways [m/s] and turning [rad/s] velocity."""
+    self.task, self.dt, self.asked = about['task'], about['control_step'], np.asarray(asked, float)
+    self.command: Any = self.asked
+    self.heading, self.place, self.step, self.phase = 1 + 0j, 0j, 0, 0.0
+    self.stepping = self._walks()
+
+  def advance(self, data: Any) -> None:
+    """One control step, which has led to `data`, later: the command moves heading and place, and so the clock."""
+    before, here, task = self.place, complex(*data.qpos[:2]), self.task
+    self.place += complex(*self.asked[:2]) * self.heading * self.dt
+    self.heading *= np.exp(1j * self.asked[2] * self.dt)
+    if task['hold']:  # asked for nothing, it stays where it is, or walks back if its momentum carries it away
+      resting = np.abs(self.asked).max() <= 0.05
+      self.place = before if resting else here
+      off = (self.place - here - 0.3 * complex(*data.qvel[:2])) * self.heading.conjugate()
+      back = off / abs(off) * min(task['hold'] * abs(off), 0.5) if abs(off) > 0.1 else 0j
+      self.command = np.array([back.real, back.imag, 0.0]) if resting else self.asked
+    self.step, old = self.step + 1, self.phase
+    self.phase = self.step * self.dt * task['gait_frequency'] % 1
+    self.stepping = self._walks() or (self.stepping and self.phase > old)  # a stride is finished before it rests
+
+  def _walks(self) -> bool:
+    return bool(self.task['gait_frequency'] > 0 and self.task['gait_duty'] < 1 and np.abs(self.command).max() > 0.05)
+
+
+def observe(data: Any, about: dict[str, Any], guide: Guide) -> Any:
+  """What the policy sees."""
+  rotation = np.empty(9)
   mujoco.mju_quat2Mat(rotation, data.qpos[3:7])
   rotation = rotation.reshape(3, 3)  # of the torso: columns are its axes, seen from the world
   facing = complex(*rotation[:2, 0]) / max(abs(complex(*rotation[:2, 0])), 1e-6)
-  ahead = heading * facing.conjugate()
-  away = (place - complex(*data.qpos[:2])) * facing.conjugate()
-  angle = 2 * np.pi * (step * about['control_step'] * task['gait_frequency'] % 1)
-  moving = task['gait_frequency'] > 0 and task['gait_duty'] < 1 and np.abs(command).max() > 0.05
+  ahead = guide.heading * facing.conjugate()
+  away = (guide.place - complex(*data.qpos[:2])) * facing.conjugate()
+  clock = np.array([np.sin(2 * np.pi * guide.phase), np.cos(2 * np.pi * guide.phase)])
   everything = {
     'joint_positions': [data.qpos[2], *rotation[2], *data.qpos[7:]],
     'joint_velocities': [*rotation.T @ data.qvel[:3], *data.qvel[3:]],
     'heading_error': [ahead.real, ahead.imag],
     'place_error': np.clip([away.real, away.imag], -1, 1),
-    'gait_phase': [np.sin(angle) * moving, np.cos(angle) * moving],
-    'gait_clock': [np.sin(angle), np.cos(angle)],
-    'command': command,
+    'gait_phase': clock * guide.stepping,
+    'gait_clock': clock,
+    'command': guide.command,
     'actuator_states': data.ctrl,
   }
   return np.concatenate([everything[name] for name in about['observations']])
-
-
-def moved(heading: complex, place: complex, command: Any, seconds: float) -> tuple[complex, complex]:
-  """Where the torso should face and be a little later: the command moves both."""
-  return heading * np.exp(1j * command[2] * seconds), place + complex(*command[:2]) * heading * seconds
 
 
 def main() -> None:
@@ -57,16 +80,15 @@ def main() -> None:
   data = mujoco.MjData(model)
   if about['task']['start'] in ('fallen', 'falling'):  # it is there to get up: on its back
     data.qpos[2:7] = 0.25, 0.5**0.5, 0, -(0.5**0.5), 0
-  command, dt = np.array(arguments.command or about['task']['command']), about['control_step']
-  heading, place = 1 + 0j, 0j  # along x, at the origin
+  guide, dt = Guide(about, arguments.command or about['task']['command']), about['control_step']
   if arguments.view:
     from mujoco.viewer import launch_passive
   with launch_passive(model, data) if arguments.view else nullcontext() as viewer:
-    for step in range(round(arguments.seconds / dt)):
-      observation = observe(data, about, step, command, heading, place)[None].astype(np.float32)
+    for _ in range(round(arguments.seconds / dt)):
+      observation = observe(data, about, guide)[None].astype(np.float32)
       data.ctrl[:] = session.run(['action'], {'observation': observation})[0][0]
       mujoco.mj_step(model, data, about['substeps'])
-      heading, place = moved(heading, place, command, dt)
+      guide.advance(data)
       if viewer and viewer.is_running():
         viewer.sync()
         time.sleep(dt)

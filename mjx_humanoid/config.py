@@ -59,6 +59,9 @@ class TaskConfig:
   command_high: tuple[float, float, float] = setting((1.5, 0.4, 1.0), 'most of each')
   command_interval: float = setting(4.0, 'time between sampled commands [s]', above=0)
   command_rest: float = setting(0.1, 'share of sampled commands that are zero', low=0, high=1)
+  hold: float = setting(
+    0.0, 'command back to its place of a robot that is asked for nothing, per metre off it [1/s] (0 = none)', low=0
+  )
   gait_frequency: float = setting(0.0, 'strides per second, of two steps each (0 = no gait is asked for)', low=0)
   gait_duty: float = setting(0.6, 'share of a stride that each foot is on the floor', above=0, high=1)
   pushes: str = setting('none', 'name of the kind of pushes')

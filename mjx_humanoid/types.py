@@ -34,6 +34,7 @@ class Context(NamedTuple):
   place: Array  # [2] m, on the floor: where the torso should be, the start moved on by the commands
   phase: Array  # [] of the stride, in [0, 1): the left foot swings first, the right foot half a stride later
   duty: Array  # [] share of the stride that each foot should be on the floor; 1 where no gait is wanted
+  asked: Array  # [3] what was asked for: the command, but for the way back to its place of a robot asked for nothing
 
 
 Terms = dict[str, Array]

@@ -25,6 +25,7 @@ def at_rest(body, episodes=2, steps=4):
     place=np.zeros((*shape, 2), np.float32),
     phase=np.zeros(shape, np.float32),
     duty=np.ones(shape, np.float32),
+    asked=np.zeros((*shape, 3), np.float32),
   )
   return Trajectories(views, start, np.zeros(shape, bool), contexts)
 

@@ -165,36 +165,39 @@ def test_the_example_imports_numpy_mujoco_and_onnxruntime_alone():
   assert imported - sys.stdlib_module_names == {'mujoco', 'numpy', 'onnxruntime'}
 
 
-def task_of(config):
-  """Of a ready config, with a command that moves and turns."""
-  task = resolve(load_config(config)).task
-  return dataclasses.replace(task, commands='fixed', command=(0.8, -0.3, 0.5))
+def task_of(config, command):
+  """Of a ready config, with this command."""
+  return dataclasses.replace(resolve(load_config(config)).task, commands='fixed', command=command)
 
 
+@pytest.mark.parametrize('command', [(0.8, -0.3, 0.5), (0.0, 0.0, 0.0)])
 @pytest.mark.parametrize('config', config_names())
-def test_the_example_sees_what_the_package_shows(config, example):
-  """In random states, over a few control steps of every ready config."""
-  task = task_of(config)
+def test_the_example_sees_what_the_package_shows(config, command, example):
+  """In random states, over a few control steps of every ready config, walking and turning or asked for nothing."""
+  task = task_of(config, command)
   scene, rng = make_scene(task), np.random.default_rng(0)
   about = {'observations': task.observations, 'task': vars(task), 'control_step': scene.body.control_step}
   data = mujoco.MjData(scene.model)
   zeros = np.zeros((1, DRAWS))
   context = scene.guide.start(scene.model.qpos0[None].astype(np.float32), scene.body.nu, zeros)
-  heading, place = 1 + 0j, 0j
-  for step in range(20):
+  guide = example.Guide(about, task.command)
+  for _ in range(20):
     data.qpos[:], data.qvel[:] = rng.normal(size=scene.model.nq), rng.normal(size=scene.model.nv)
+    data.qpos[:2] *= 0.1  # near its place and away from it
+    data.qvel[:2] *= 0.1
     data.qpos[3:7] /= np.linalg.norm(data.qpos[3:7])
     shown = scene.observe(view_states(scene.model, data.qpos[None], data.qvel[None]), scene.body, context)[0]
-    seen = example.observe(data, about, step, np.array(task.command), heading, place)
+    seen = example.observe(data, about, guide)
     np.testing.assert_allclose(seen, shown, atol=1e-5)
-    context = scene.guide.advance(context, np.zeros((1, scene.body.nu), np.float32), zeros)
-    heading, place = example.moved(heading, place, task.command, scene.body.control_step)
+    view = view_states(scene.model, data.qpos[None], data.qvel[None])
+    context = scene.guide.advance(context, view, zeros)
+    guide.advance(data)
 
 
 @pytest.mark.parametrize('config', config_names())
 def test_the_example_plays_a_policy_of_every_ready_config(config, example, here, monkeypatch, capsys):
   pytest.importorskip('onnx')
-  task = task_of(config)
+  task = task_of(config, (0.8, -0.3, 0.5))
   scene = make_scene(task)
   sizes = {
     'joint_positions': 25,

@@ -140,7 +140,7 @@ class Env:
     context = before._replace(step=before.step + 1)
     reward, terms = jax.vmap(lambda v, c: task.reward(v, task.body, c))(view, context)
     uniform = jax.random.uniform(keys[0], (self.num_envs, guide.DRAWS))
-    following = task.guide.advance(before, view.ctrl, uniform, state.level)
+    following = task.guide.advance(before, view, uniform, state.level)
     next_obs = self._observe(view, following, keys[1])
     diverged = self._diverged(view, reward, next_obs)
     terminated = jax.vmap(lambda v, c: task.terminate(v, task.body, c))(view, context) | diverged

@@ -178,7 +178,7 @@ def record(
     push = scene.pusher.draw(context.step, push, rng.random((count, pushes.DRAWS)))
     view = step(scene.pusher.inputs(ctrl, context.step, push))
     judged = context._replace(step=context.step + 1)
-    context = scene.guide.advance(context, view.ctrl, rng.random((count, guide.DRAWS)))
+    context = scene.guide.advance(context, view, rng.random((count, guide.DRAWS)))
     finite = np.isfinite(view.qpos).all(axis=1) & np.isfinite(view.qvel).all(axis=1)
     views.append(view)
     contexts.append(judged)

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.registry import Registry
-from mjx_humanoid.types import Array, Context
+from mjx_humanoid.types import Array, Context, View
 
 DRAWS = 4  # uniform random numbers that a command is made from
+HOLD_RADIUS = 0.1  # m off its place, within which a robot just stands
+HOLD_LEAD = 0.3  # s, that its velocity is counted ahead: about the time that an inverted pendulum of its height takes
+HOLD_SPEED = 0.5  # m/s, of the way back
 MOVING = 0.05  # m/s and rad/s; a command below it means: stand still
 
 # (config, uniform [..., DRAWS]) -> command [..., 3]
@@ -60,18 +63,20 @@ class Guide:
     step = xp.zeros(qpos.shape[:-1], dtype=xp.int32)
     last = xp.zeros((*qpos.shape[:-1], action_size), dtype=xp.float32)
     command = self._draw(uniform, level)
-    return self.timed(Context(step, last, command, heading_of(qpos), qpos[..., :2], step * 0.0, step * 0.0))
+    return self.timed(Context(step, last, command, heading_of(qpos), qpos[..., :2], step * 0.0, step * 0.0, command))
 
-  def advance(self, context: Context, last_action: Array, uniform: Array, level: Array | float = 1.0) -> Context:
-    """The context one control step later; a new command where one is due."""
-    xp = last_action.__array_namespace__()
+  def advance(self, context: Context, view: View, uniform: Array, level: Array | float = 1.0) -> Context:
+    """The context one control step later, when `view` is what that step led to; a new command where one is due."""
+    xp = view.ctrl.__array_namespace__()
     step = context.step + 1
     due = (step % self.interval == 0)[..., None]
-    command = xp.where(due, self._draw(uniform, level), context.command)
-    ahead = turn(context.heading, context.command[..., 2:] * self.control_step)
-    place = context.place + rotate(context.command[..., :2], context.heading) * self.control_step
-    following = context._replace(step=step, last_action=last_action, command=command, heading=ahead, place=place)
-    following = self.timed(following)
+    asked = xp.where(due, self._draw(uniform, level), context.asked)
+    ahead = turn(context.heading, context.asked[..., 2:] * self.control_step)
+    place = context.place + rotate(context.asked[..., :2], context.heading) * self.control_step
+    following = context._replace(
+      step=step, last_action=view.ctrl, command=asked, heading=ahead, place=place, asked=asked
+    )
+    following = self.timed(self._held(following, context.place, view) if self.config.hold else following)
     # Who is told to stop finishes the stride: nobody can stand on the spot in the middle of one.
     finishing = (context.duty < 1) & (following.phase > context.phase)
     return following._replace(duty=xp.where(finishing, context.duty, following.duty))
@@ -84,6 +89,22 @@ class Guide:
     duty = self.config.gait_duty if self.config.gait_frequency else 1.0
     duty = xp.where(moving, xp.asarray(duty, dtype=xp.float32), xp.asarray(1.0, dtype=xp.float32))
     return context._replace(phase=strides % 1.0, duty=duty)
+
+  def _held(self, context: Context, before: Array, view: View) -> Context:
+    """The context in which a robot that is asked for nothing stays at the place `before` [..., 2], or walks back.
+
+    What counts is where its momentum carries it, so that the command comes while the robot can still follow it.
+    """
+    xp = context.asked.__array_namespace__()
+    resting = (xp.abs(context.asked).max(axis=-1) <= MOVING)[..., None]
+    here = view.qpos[..., :2]
+    place = xp.where(resting, before, here)
+    off = resolve_along(place - here - HOLD_LEAD * view.qvel[..., :2], context.heading)
+    distance = (off * off).sum(axis=-1, keepdims=True) ** 0.5
+    speed = (self.config.hold * distance).clip(0.0, HOLD_SPEED) * (distance > HOLD_RADIUS)
+    back = off * (speed / xp.maximum(distance, 1e-6))
+    command = xp.where(resting, xp.concatenate([back, 0 * back[..., :1]], axis=-1), context.asked)
+    return context._replace(place=place, command=command.astype(xp.float32))
 
   def _draw(self, uniform: Array, level: Array | float) -> Array:
     xp = uniform.__array_namespace__()

@@ -88,6 +88,7 @@ def mirror_context(context: Context, body: Body) -> Context:
   return context._replace(
     last_action=last,
     command=context.command * COMMAND,
+    asked=context.asked * COMMAND,
     heading=context.heading * POLAR[:2],
     place=context.place * POLAR[:2],
     phase=(context.phase + 0.5) % 1.0,
@@ -124,5 +125,5 @@ def _probe(observe: ObserveFn, body: Body, rng: np.random.Generator) -> tuple[np
   heading = draw(2)
   heading /= np.linalg.norm(heading)
   phase, duty = np.asarray(rng.uniform(), np.float32), np.asarray(0.6, np.float32)
-  context = Context(np.zeros((), np.int32), draw(body.nu), draw(3), heading, draw(2), phase, duty)
+  context = Context(np.zeros((), np.int32), draw(body.nu), draw(3), heading, draw(2), phase, duty, draw(3))
   return observe(view, body, context), observe(mirror_view(view, body), body, mirror_context(context, body))

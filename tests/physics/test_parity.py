@@ -219,7 +219,7 @@ def contexts(ctrl, rows):
   steps = np.broadcast_to(np.arange(1, STEPS + 1, dtype=np.int32)[:, None], (STEPS, WORLDS))
   command, heading, place = (np.tile(np.float32(x), (count, 1)) for x in ([0.5, 0, 0.2], [0.8, 0.6], [0.1, -0.2]))
   phase = (0.02 * steps[rows] % 1).astype(np.float32)
-  return Context(steps[rows], last[rows], command, heading, place, phase, np.full(count, 0.6, np.float32))
+  return Context(steps[rows], last[rows], command, heading, place, phase, np.full(count, 0.6, np.float32), command)
 
 
 def rows_of(view, rows):

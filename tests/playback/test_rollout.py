@@ -110,7 +110,7 @@ def test_the_controller_sees_the_state_before_its_action(scene):
   context = scene.guide.start(paths.start.qpos, 21, np.zeros((2, DRAWS)))
   np.testing.assert_array_equal(seen[0], scene.observe(paths.start, scene.body, context))
   view = type(paths.views)(*(field[:, 0] for field in paths.views))
-  context = scene.guide.advance(context, still(seen[0]), np.zeros((2, DRAWS)))
+  context = scene.guide.advance(context, view, np.zeros((2, DRAWS)))
   np.testing.assert_array_equal(seen[1], scene.observe(view, scene.body, context))
 
 

@@ -52,7 +52,7 @@ def make_context(body):
     *, step=0, last_action=None, command=(0.0, 0.0, 0.0), heading=(1.0, 0.0), place=(0.0, 0.0), phase=0.0, duty=1.0
   ):
     last_action = np.zeros(body.nu) if last_action is None else last_action
-    numbers = (np.asarray(x, np.float32) for x in (last_action, command, heading, place, phase, duty))
+    numbers = (np.asarray(x, np.float32) for x in (last_action, command, heading, place, phase, duty, command))
     return Context(np.asarray(step, np.int32), *numbers)
 
   return make

@@ -22,7 +22,7 @@ from mjx_humanoid.tasks.guide import (
   swing,
   turn,
 )
-from mjx_humanoid.types import Context
+from mjx_humanoid.types import Context, View
 
 DT = 0.025
 NU = 3
@@ -55,11 +55,19 @@ def begin(guide, xp=np, angles=(0.0,), uniform=0.5, **more):
   return guide.start(xp.asarray(facing(*angles)), NU, xp.full((len(angles), DRAWS), uniform), **more)
 
 
+def seen(action, qpos=None, qvel=None):
+  """What a control step under this action led to: by default a robot at rest at the origin."""
+  xp, shape = action.__array_namespace__(), action.shape[:-1]
+  qpos = xp.zeros((*shape, 28), xp.float32) if qpos is None else qpos
+  qvel = xp.zeros((*shape, 27), xp.float32) if qvel is None else qvel
+  return View(None, qpos, qvel, action, None)
+
+
 def lead(guide, context, steps, uniform=0.5, **more):
   """The context some steps later, all random numbers being `uniform`."""
   count, xp = len(context.step), context.command.__array_namespace__()
   for _ in range(steps):
-    context = guide.advance(context, xp.zeros((count, NU)), xp.full((count, DRAWS), uniform), **more)
+    context = guide.advance(context, seen(xp.zeros((count, NU))), xp.full((count, DRAWS), uniform), **more)
   return context
 
 
@@ -102,7 +110,7 @@ def test_a_new_command_is_given_at_exactly_every_interval(xp):
   context, changes = begin(guide, xp, uniform=0.1), []
   rng = np.random.default_rng(0)
   for step in range(1, 14):
-    following = guide.advance(context, xp.zeros((1, NU)), xp.asarray(rng.uniform(0.2, 1, (1, DRAWS))))
+    following = guide.advance(context, seen(xp.zeros((1, NU))), xp.asarray(rng.uniform(0.2, 1, (1, DRAWS))))
     if not np.array_equal(following.command, context.command):
       changes.append(step)
     context = following
@@ -121,7 +129,7 @@ def test_each_world_has_its_own_age(xp):
   guide = guide_of(**SAMPLED, command_interval=0.1)
   context = begin(guide, xp, angles=(0, 0, 0, 0), uniform=0.5)
   context = context._replace(step=xp.asarray([2, 3, 6, 7], dtype=xp.int32))
-  following = guide.advance(context, xp.zeros((4, NU)), xp.full((4, DRAWS), 0.9))
+  following = guide.advance(context, seen(xp.zeros((4, NU))), xp.full((4, DRAWS), 0.9))
   np.testing.assert_array_equal(np.any(following.command != context.command, axis=1), [False, True, False, True])
 
 
@@ -188,7 +196,7 @@ def test_a_new_command_moves_nothing_yet(xp):
   """In the step that ends with a new command, the robot still follows the old one."""
   guide = guide_of(**SAMPLED, command_interval=DT)
   old = begin(guide, xp, uniform=0.9)
-  new = guide.advance(old, xp.zeros((1, NU)), xp.full((1, DRAWS), 0.5))
+  new = guide.advance(old, seen(xp.zeros((1, NU))), xp.full((1, DRAWS), 0.5))
   np.testing.assert_allclose(new.command, [[0.5, 0, 0]], atol=1e-6)
   np.testing.assert_allclose(new.place, [[1.3 * DT, 0.32 * DT]], rtol=1e-5)
   np.testing.assert_allclose(new.heading, [[math.cos(0.8 * DT), math.sin(0.8 * DT)]], rtol=1e-5)
@@ -198,7 +206,7 @@ def test_the_action_is_remembered(xp):
   guide = guide_of()
   action = xp.asarray([[0.5, -1.0, 0.25]])
   np.testing.assert_array_equal(
-    guide.advance(begin(guide, xp), action, xp.zeros((1, DRAWS))).last_action, [[0.5, -1, 0.25]]
+    guide.advance(begin(guide, xp), seen(action), xp.zeros((1, DRAWS))).last_action, [[0.5, -1, 0.25]]
   )
 
 
@@ -252,7 +260,7 @@ def test_a_rest_ends_the_gait_at_the_end_of_its_stride_and_a_new_command_begins_
 
 def at_phase(xp, phase, duty):
   phase = xp.asarray(phase)
-  return Context(None, None, None, None, None, phase, xp.full(phase.shape, duty))
+  return Context(*[None] * 5, phase, xp.full(phase.shape, duty), None)
 
 
 def test_the_left_foot_swings_first_and_the_right_one_half_a_stride_later(xp):
@@ -306,22 +314,63 @@ def test_vectors_are_turned_like_complex_numbers(xp):
   np.testing.assert_allclose(found, np.stack([turned.real, turned.imag], axis=1), atol=1e-6)
 
 
+# A place that is held
+
+
+def at(xp, ahead, left, velocity=(0.0, 0.0)):
+  """A robot that faces +y, this far ahead and to the left of where it began, and what it moves by."""
+  qpos, qvel = np.zeros((1, 28), np.float32), np.zeros((1, 27), np.float32)
+  qpos[0, :2], qvel[0, :2] = (-left, ahead), (-velocity[1], velocity[0])
+  return seen(xp.zeros((1, NU)), xp.asarray(qpos), xp.asarray(qvel))
+
+
+@pytest.mark.parametrize(
+  ('ahead', 'left', 'velocity', 'expected'),
+  [
+    (0.06, -0.06, (0.0, 0.0), (0.0, 0.0)),  # 0.085 m off, less than 0.1: it just stands
+    (0.2, -0.1, (0.0, 0.0), (-0.3, 0.15)),  # 1.5 m/s for each metre
+    (3.0, -4.0, (0.0, 0.0), (-0.3, 0.4)),  # but no more than 0.5 m/s
+    (0.0, 0.0, (0.4, 0.0), (-0.18, 0.0)),  # shoved: in 0.3 s it will be 0.12 m off
+    (-0.24, 0.0, (0.8, 0.0), (0.0, 0.0)),  # on its way back already
+  ],
+)
+def test_who_is_asked_for_nothing_is_led_back_to_its_place(xp, ahead, left, velocity, expected):
+  guide = guide_of(hold=1.5, gait_frequency=1.0, gait_duty=0.6)
+  start = begin(guide, xp, angles=(math.pi / 2,))
+  context = guide.advance(start, at(xp, ahead, left, velocity), xp.zeros((1, DRAWS)))
+  np.testing.assert_allclose(context.command, [[*expected, 0.0]], atol=1e-6)
+  np.testing.assert_array_equal(context.asked, [[0, 0, 0]])
+  np.testing.assert_array_equal(context.place, [[0, 0]])
+  assert float(context.duty[0]) == pytest.approx(0.6 if any(expected) else 1.0)
+
+
+def test_a_place_is_held_where_the_last_command_ended(xp):
+  """Asked to walk, it is led nowhere else; then it holds the place where it was told to rest."""
+  guide = guide_of(**SAMPLED, hold=1.5, command_interval=2 * DT, command_rest=0.1)
+  walking = guide.advance(begin(guide, xp, uniform=0.9), at(xp, 5.0, 1.0), xp.full((1, DRAWS), 0.9))
+  np.testing.assert_allclose(walking.command, [[1.3, 0.32, 0.8]], atol=1e-6)
+  resting = guide.advance(walking, at(xp, 6.0, 1.0), xp.full((1, DRAWS), 0.05))
+  np.testing.assert_allclose(resting.place, [[-1.0, 5.0]], atol=1e-6)
+  np.testing.assert_allclose(np.linalg.norm(resting.command), 0.5, rtol=1e-5)
+
+
 # NumPy and JAX
 
 
 def test_numpy_and_jax_lead_the_same_way():
-  """Sixty steps of sampled commands with gait, heading and place, from the same random numbers."""
-  guide = guide_of(**SAMPLED, command_interval=0.2, gait_frequency=1.1, gait_duty=0.6)
+  """Sixty steps of sampled commands and rests, with gait, heading and place, from the same random numbers."""
+  guide = guide_of(**SAMPLED, command_interval=0.2, command_rest=0.5, hold=1.5, gait_frequency=1.1, gait_duty=0.6)
   rng = np.random.default_rng(0)
   uniform = rng.random((61, 8, DRAWS)).astype(np.float32)
   actions, level = rng.normal(size=(60, 8, NU)).astype(np.float32), rng.uniform(0.1, 1, 8).astype(np.float32)
   qpos = facing(*rng.uniform(-3, 3, 8))
+  qvel = rng.normal(size=(8, 27)).astype(np.float32)
   on_host = guide.start(qpos, NU, uniform[0], level)
   on_device = guide.start(*map(jnp.asarray, (qpos,)), NU, *map(jnp.asarray, (uniform[0], level)))
   advance = jax.jit(guide.advance)
   for action, draws in zip(actions, uniform[1:], strict=True):
-    on_host = guide.advance(on_host, action, draws, level)
-    on_device = advance(on_device, action, draws, level)
+    on_host = guide.advance(on_host, seen(action, qpos, qvel), draws, level)
+    on_device = advance(on_device, seen(jnp.asarray(action), qpos, qvel), draws, level)
     for name, a, b in zip(Context._fields, on_host, on_device, strict=True):
       assert a.shape == b.shape
       np.testing.assert_allclose(a, b, rtol=1e-5, atol=3e-6, err_msg=name)
@@ -331,9 +380,9 @@ def test_any_leading_axes():
   guide = guide_of(**SAMPLED, command_interval=DT)
   rng = np.random.default_rng(0)
   qpos, uniform = facing(*rng.uniform(-3, 3, 6)), rng.random((6, DRAWS))
-  flat = guide.advance(guide.start(qpos, NU, uniform), np.ones((6, NU)), uniform[::-1])
+  flat = guide.advance(guide.start(qpos, NU, uniform), seen(np.ones((6, NU))), uniform[::-1])
   folded = guide.start(qpos.reshape(2, 3, -1), NU, uniform.reshape(2, 3, -1))
-  folded = guide.advance(folded, np.ones((2, 3, NU)), uniform[::-1].reshape(2, 3, -1))
+  folded = guide.advance(folded, seen(np.ones((2, 3, NU))), uniform[::-1].reshape(2, 3, -1))
   for a, b in zip(flat, folded, strict=True):
     np.testing.assert_array_equal(a, b.reshape(a.shape))
 

@@ -35,7 +35,15 @@ def view_of(data):
 def context(body):
   """A batch of one, in which nothing is symmetric."""
   rng = np.random.default_rng(1)
-  numbers = (rng.normal(size=(1, body.nu)), [[0.7, -0.3, 0.4]], [[0.6, 0.8]], [[0.25, -0.4]], [0.15], [0.6])
+  numbers = (
+    rng.normal(size=(1, body.nu)),
+    [[0.7, -0.3, 0.4]],
+    [[0.6, 0.8]],
+    [[0.25, -0.4]],
+    [0.15],
+    [0.6],
+    [[0.7, -0.3, 0.4]],
+  )
   return Context(np.zeros(1, np.int32), *(np.asarray(x, np.float32) for x in numbers))
 
 
@@ -138,7 +146,9 @@ def test_a_mirrored_context_is_led_on_to_the_mirror_image(body, context):
   guide = make_guide(TaskConfig(), 0.025)
   here, there = context, mirror_context(context, body)
   for _ in range(20):
-    here, there = (guide.advance(c, c.last_action, np.zeros((1, 4))) for c in (here, there))
+    here, there = (
+      guide.advance(c, View(None, None, None, c.last_action, None), np.zeros((1, 4))) for c in (here, there)
+    )
   assert np.abs(here.place - context.place).max() > 0.1
   for a, b in zip(mirror_context(here, body)._replace(phase=0), there._replace(phase=0), strict=True):
     np.testing.assert_allclose(a, b, atol=1e-6)
