@@ -27,13 +27,13 @@ class Guide:
 
   def advance(self, data: Any) -> None:
     """One control step, which has led to `data`, later: the command moves heading and place, and so the clock."""
-    before, here, task = self.place, complex(*data.qpos[:2]), self.task
+    before, task = self.place, self.task
     self.place += complex(*self.asked[:2]) * self.heading * self.dt
     self.heading *= np.exp(1j * self.asked[2] * self.dt)
     if task['hold']:  # asked for nothing, it stays where it is, or walks back if its momentum carries it away
-      resting = np.abs(self.asked).max() <= 0.05
-      self.place = before if resting else here
-      off = (self.place - here - 0.3 * complex(*data.qvel[:2])) * self.heading.conjugate()
+      resting, there = np.abs(self.asked).max() <= 0.05, complex(*data.qpos[:2]) + 0.3 * complex(*data.qvel[:2])
+      self.place = before if resting else there
+      off = (self.place - there) * self.heading.conjugate()
       back = off / abs(off) * min(task['hold'] * abs(off), 0.5) if abs(off) > 0.1 else 0j
       self.command = np.array([back.real, back.imag, 0.0]) if resting else self.asked
     self.step, old = self.step + 1, self.phase
@@ -46,7 +46,7 @@ class Guide:
 
 def observe(data: Any, about: dict[str, Any], guide: Guide) -> Any:
   """What the policy sees."""
-  rotation = np.empty(9)
+  rotation: Any = np.empty(9)
   mujoco.mju_quat2Mat(rotation, data.qpos[3:7])
   rotation = rotation.reshape(3, 3)  # of the torso: columns are its axes, seen from the world
   facing = complex(*rotation[:2, 0]) / max(abs(complex(*rotation[:2, 0])), 1e-6)

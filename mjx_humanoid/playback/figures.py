@@ -62,8 +62,8 @@ def _motion(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
   # Directions are averaged as vectors: the mean of 179 and -179 degrees is 180, not 0.
   off = smoothed(resolve_along(contexts.heading, heading_of(views.qpos)), steps)
   astray = np.degrees(np.arctan2(off[..., 1], off[..., 0]))
-  error = smoothed(along - contexts.command[..., :2], steps)
-  turning = smoothed(body.sensor(views, 'torso_angvel')[..., 2] - contexts.command[..., 2], steps)
+  error = smoothed(along - contexts.asked[..., :2], steps)
+  turning = smoothed(body.sensor(views, 'torso_angvel')[..., 2] - contexts.asked[..., 2], steps)
   return {
     'drift': most(np.linalg.norm(path, axis=-1), alive),
     'sideways': most(np.abs(aside), alive),

@@ -97,9 +97,9 @@ class Guide:
     """
     xp = context.asked.__array_namespace__()
     resting = (xp.abs(context.asked).max(axis=-1) <= MOVING)[..., None]
-    here = view.qpos[..., :2]
-    place = xp.where(resting, before, here)
-    off = resolve_along(place - here - HOLD_LEAD * view.qvel[..., :2], context.heading)
+    there = view.qpos[..., :2] + HOLD_LEAD * view.qvel[..., :2]
+    place = xp.where(resting, before, there)
+    off = resolve_along(place - there, context.heading)
     distance = (off * off).sum(axis=-1, keepdims=True) ** 0.5
     speed = (self.config.hold * distance).clip(0.0, HOLD_SPEED) * (distance > HOLD_RADIUS)
     back = off * (speed / xp.maximum(distance, 1e-6))

@@ -204,7 +204,7 @@ def going(body, speed, down):
   """An episode of six seconds in this direction along x, with a stride of one second."""
   paths = at_rest(body, 1, 6 * SECOND)
   sensor(paths, body, 'com_vel')[..., 0] = speed
-  paths.contexts.command[..., 0] = speed
+  paths.contexts.asked[..., 0] = speed
   stride(paths, body, SECOND, down)
   return paths
 

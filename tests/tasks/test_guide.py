@@ -345,12 +345,12 @@ def test_who_is_asked_for_nothing_is_led_back_to_its_place(xp, ahead, left, velo
 
 
 def test_a_place_is_held_where_the_last_command_ended(xp):
-  """Asked to walk, it is led nowhere else; then it holds the place where it was told to rest."""
+  """Asked to walk, it is led nowhere else; told to rest, it holds the place that its momentum leads to in 0.3 s."""
   guide = guide_of(**SAMPLED, hold=1.5, command_interval=2 * DT, command_rest=0.1)
-  walking = guide.advance(begin(guide, xp, uniform=0.9), at(xp, 5.0, 1.0), xp.full((1, DRAWS), 0.9))
+  walking = guide.advance(begin(guide, xp, uniform=0.9), at(xp, 5.0, 1.0, (1.0, 0.2)), xp.full((1, DRAWS), 0.9))
   np.testing.assert_allclose(walking.command, [[1.3, 0.32, 0.8]], atol=1e-6)
-  resting = guide.advance(walking, at(xp, 6.0, 1.0), xp.full((1, DRAWS), 0.05))
-  np.testing.assert_allclose(resting.place, [[-1.0, 5.0]], atol=1e-6)
+  resting = guide.advance(walking, at(xp, 9.0, 1.0), xp.full((1, DRAWS), 0.05))
+  np.testing.assert_allclose(resting.place, [[-1.06, 5.3]], atol=1e-6)
   np.testing.assert_allclose(np.linalg.norm(resting.command), 0.5, rtol=1e-5)
 
 
