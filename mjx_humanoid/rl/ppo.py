@@ -21,6 +21,7 @@ from mjx_humanoid.types import Array, Key, Transition
 # The adaptive schedule multiplies or divides by 1.5 within these bounds (as in Rudin et al., 2022).
 ADAPTIVE_FACTOR, ADAPTIVE_LOW, ADAPTIVE_HIGH = 1.5, 1e-5, 1e-2
 LINEAR_END = 0.1  # of the learning rate is left at the end of the linear schedule
+WARM_UP = 30  # updates in which the critic of an adopted actor learns to judge it, before the actor changes
 
 
 class Learner(NamedTuple):
@@ -31,6 +32,7 @@ class Learner(NamedTuple):
   normalizer: normalize.Normalizer
   learning_rate: Array  # []
   timesteps: Array  # [] float32, environment steps learned from
+  warm_up: Array  # [] int32, updates to come in which only the critic learns
 
 
 class Batch(NamedTuple):
@@ -81,6 +83,7 @@ class PPO:
       normalizer=normalize.init(self.observation_size),
       learning_rate=jnp.asarray(self.hyper.learning_rate, jnp.float32),
       timesteps=jnp.zeros(()),
+      warm_up=jnp.zeros((), jnp.int32),
     )
 
   def act(self, learner: Learner, obs: Array, key: Key) -> tuple[Array, dict[str, Array]]:
@@ -101,13 +104,13 @@ class PPO:
       part: Batch = jax.tree.map(lambda x: x[rows], data)
       (_, metrics), grads = jax.value_and_grad(self.loss, has_aux=True)(params, part, old_log_std)
       updates, next_state = self.optimizer.update(grads, opt_state, params)
-      stepped = optax.apply_updates(params, jax.tree.map(lambda u: -rate * u, updates))
+      stepped = descend(params, updates, rate, acting)
       # One bad minibatch must not poison the run: it is left out, and counted.
       good = jnp.isfinite(optax.tree.norm(grads))
       carry = jax.tree.map(lambda new, old: jnp.where(good, new, old), (stepped, next_state), carry)
       return carry, metrics | {'skipped': 1.0 - good}
 
-    rate = self._rate(learner)
+    rate, acting = self._rate(learner), learner.warm_up == 0
     keys = jax.random.split(key, self.hyper.num_epochs)
     order = jax.vmap(lambda k: jax.random.permutation(k, size))(keys).reshape(-1, self.hyper.batch_size)
     (params, opt_state), metrics = jax.lax.scan(minibatch, (learner.params, learner.opt_state), order)
@@ -122,6 +125,7 @@ class PPO:
       normalizer=self._observe_all(learner.normalizer, batch.obs),
       learning_rate=self._adapted(rate, last_epoch['kl']),
       timesteps=timesteps,
+      warm_up=jnp.maximum(learner.warm_up - 1, 0),
     )
     return learner, averaged
 
@@ -164,7 +168,10 @@ class PPO:
     return Actor(kernels, biases, log_std, mean, std, self.mirror)
 
   def adopt(self, learner: Learner, actor: Actor) -> Learner:
-    """See Algorithm. The critic starts afresh: a policy does not carry one."""
+    """See Algorithm. The critic starts afresh, as a policy does not carry one, and learns alone for WARM_UP updates.
+
+    Else the first updates would follow advantages that mean nothing, away from what the actor knows.
+    """
     params = jax.tree.map(lambda x: x, learner.params)  # a copy of the tree, not of its arrays
     names = [f'hidden_{i}' for i in range(len(self.network.policy_layers))]
     own = [*(params['policy'][name] for name in names), params['mean_head']]
@@ -181,7 +188,8 @@ class PPO:
     for layer, kernel, bias in zip(own, actor.kernels, actor.biases, strict=True):
       layer |= {'kernel': jnp.asarray(kernel), 'bias': jnp.asarray(bias)}
     normalizer = normalize.known(jnp.asarray(actor.mean), jnp.asarray(actor.std))
-    return learner._replace(params=params, normalizer=normalizer)
+    warm_up = jnp.asarray(WARM_UP, jnp.int32)
+    return learner._replace(params=params, normalizer=normalizer, warm_up=warm_up)
 
   def _prepare(self, learner: Learner, batch: Transition) -> tuple[Batch, Metrics]:
     """Advantages and targets, and all of it as one row of N = T x B."""
@@ -247,3 +255,9 @@ class PPO:
 
   def _apply(self, params: Any, obs: Array, method: str) -> Any:
     return networks.ActorCritic(self.network, self.action_size).apply({'params': params}, obs, method=method)
+
+
+def descend(params: Any, updates: Any, rate: Array, acting: Array) -> Any:
+  """The parameters one step down the updates; where `acting` is False, only the critic's are changed."""
+  rates = {name: rate if name.startswith('value') else rate * acting for name in params}
+  return {name: jax.tree.map(lambda p, u, r=rates[name]: p - r * u, params[name], updates[name]) for name in params}

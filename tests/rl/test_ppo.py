@@ -380,6 +380,25 @@ def test_what_was_adopted_survives_learning():
   np.testing.assert_allclose(mean, acts(obs), atol=0.01)
 
 
+def test_the_critic_of_what_was_adopted_learns_first(monkeypatch):
+  """For WARM_UP updates the actor stays as it is, to the last bit; a fresh learner's never does."""
+  monkeypatch.setattr(ppo, 'WARM_UP', 3)
+  algorithm, (actor, _) = make(layers=(4, 3), batch_size=8, num_epochs=1), policy()
+  fresh, batch = experience(algorithm)
+  update, changed = jax.jit(algorithm.update), []
+  learners = [algorithm.adopt(fresh, actor), fresh]
+  for _ in range(5):
+    following = [update(learner, batch, jax.random.PRNGKey(0))[0] for learner in learners]
+    for part in ('policy', 'mean_head', 'value', 'value_head'):
+      pairs = [(before.params[part], after.params[part]) for before, after in zip(learners, following, strict=True)]
+      moved = [any(not np.array_equal(*x) for x in zip(*map(jax.tree.leaves, pair), strict=True)) for pair in pairs]
+      changed.append((part, *moved))
+    learners = following
+  critics, actors = ([row[1:] for row in changed if row[0].startswith('value') == sort] for sort in (True, False))
+  assert critics == 5 * 2 * [(True, True)]
+  assert actors == 3 * 2 * [(False, True)] + 2 * 2 * [(True, True)]
+
+
 def test_learning_on_from_what_was_adopted_compiles_once():
   algorithm, (actor, _) = make(layers=(4, 3), batch_size=8, num_epochs=1), policy()
   fresh, batch = experience(algorithm)
