@@ -104,4 +104,6 @@ class Robot:
   legs: tuple[str, ...]  # parts of the names of joints that belong to the legs
   relaxed: tuple[tuple[str, float], ...] = ()  # rad, of joints that in a relaxed stance are not as in the file's own
   symmetry: tuple[tuple[str, str], ...] = (('left', 'right'),)  # name parts that mirror each other
+  all_fours: tuple[tuple[str, float], ...] = ()  # rad, of joints by parts of their names; others as in the file's pose
+  all_fours_pitch: float = 0.0  # rad, by which the torso then leans forward
   servos: Servos | None = None  # what the motors of the MJCF file become; None: they give torque as commanded

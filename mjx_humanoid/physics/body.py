@@ -11,8 +11,8 @@ import numpy as np
 from mjx_humanoid.errors import unknown
 from mjx_humanoid.types import Array, Robot, View
 
-SQUAT = 'squat'  # the keyframe that crouches lead to
-CROUCHES = 17
+SQUAT = 'squat'  # the keyframe that a descent leads through
+DESCENT = 16  # steps of each half of it
 FAR = 10.0  # m
 
 
@@ -27,7 +27,7 @@ class Body:
   default_qpos: np.ndarray  # [nq] m, unit quaternion, rad: the standing pose
   relaxed_qpos: np.ndarray  # [nq] the same with relaxed arms
   keyframes: dict[str, np.ndarray]  # [nq] each, of the MJCF file
-  crouches: np.ndarray  # [K, nq] from standing to the keyframe 'squat', feet on the floor; K = 0 without that keyframe
+  descent: np.ndarray  # [2 K + 1, nq] from standing to the keyframe 'squat' and on to all fours; none without it
   joint_names: tuple[str, ...]  # hinges, in qpos order after the free joint
   joint_range: np.ndarray  # [joints, 2] rad
   joint_axes: np.ndarray  # [joints, 3] unit vectors in the frames of their bodies
@@ -85,7 +85,7 @@ def describe(robot: Robot, model: mujoco.MjModel, frame_skip: int = 0) -> Body:
     default_qpos=model.qpos0.astype(np.float32),
     relaxed_qpos=relaxed,
     keyframes={model.key(i).name: model.key_qpos[i].astype(np.float32) for i in range(model.nkey)},
-    crouches=crouches(model, robot),
+    descent=descent(model, robot),
     joint_names=tuple(model.joint(i).name for i in hinges),
     joint_range=model.jnt_range[1:].astype(np.float32),
     joint_axes=model.jnt_axis[1:].astype(np.float32),
@@ -101,19 +101,30 @@ def describe(robot: Robot, model: mujoco.MjModel, frame_skip: int = 0) -> Body:
   )
 
 
-def crouches(model: mujoco.MjModel, robot: Robot) -> np.ndarray:
-  """Poses [K, nq] evenly on the way from standing to the keyframe named squat, each put onto the floor by its feet."""
+def descent(model: mujoco.MjModel, robot: Robot) -> np.ndarray:
+  """Poses [2 K + 1, nq] from standing to the keyframe named squat and on to all fours, each put onto the floor.
+
+  None where the robot's file has no such keyframe; the second half stays in the squat where its datasheet says no more.
+  """
   squat = next((model.key_qpos[i] for i in range(model.nkey) if model.key(i).name == SQUAT), None)
   if squat is None:
     return np.zeros((0, model.nq), np.float32)
+  fours = model.qpos0.copy() if robot.all_fours else squat
+  for i in range(1, model.njnt):
+    for part, angle in robot.all_fours:
+      if part in model.joint(i).name:
+        fours[model.jnt_qposadr[i]] = angle
+  if robot.all_fours:
+    fours[3:7] = np.cos(robot.all_fours_pitch / 2), 0, np.sin(robot.all_fours_pitch / 2), 0
   data, floor = mujoco.MjData(model), model.geom(robot.floor).id
-  soles = [g for g in range(model.ngeom) if model.body(model.geom_bodyid[g]).name in robot.feet]
-  poses = []
-  for share in np.linspace(0, 1, CROUCHES):
-    data.qpos[:] = (1 - share) * model.qpos0 + share * squat
+  others, poses = [g for g in range(model.ngeom) if g != floor], []
+  for k in range(2 * DESCENT + 1):
+    share = k / DESCENT
+    before, after = (model.qpos0, squat) if share <= 1 else (squat, fours)
+    data.qpos[:] = before + (share - (share > 1)) * (after - before)
     mujoco.mju_normalize4(data.qpos[3:7])
-    data.qpos[2] += 1.0  # clear of the floor, so that distances are not those of things in each other
+    data.qpos[2] = FAR / 2  # clear of the floor, so that distances are not those of things in each other
     mujoco.mj_kinematics(model, data)
-    data.qpos[2] -= min(mujoco.mj_geomDistance(model, data, floor, sole, FAR, None) for sole in soles)
+    data.qpos[2] -= min(mujoco.mj_geomDistance(model, data, floor, geom, FAR, None) for geom in others)
     poses.append(data.qpos.copy())
   return np.array(poses, np.float32)

@@ -29,4 +29,10 @@ ROBOT = Robot(
     for side in ('left', 'right')
     for joint, angle in (('shoulder1', 0.6), ('shoulder2', -0.65), ('elbow', -1.2))
   ),
+  # On hands and toes, arms straight down.
+  all_fours=(
+    *(('shoulder2', 0.78), ('elbow', -1.58)),
+    *(('hip_y', -1.66), ('knee', -1.57), ('ankle_y', -0.52)),
+  ),
+  all_fours_pitch=1.45,
 )

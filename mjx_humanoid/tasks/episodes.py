@@ -32,11 +32,11 @@ DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
 LIE_HEIGHT = 0.25  # m, where one that lies already is
 SETTLE_SECONDS = 1.5
 SHALLOWEST = 0.75  # of the strength: the least depth of a start on the way down
-CROUCHED, TIPPED = 0.15, 0.6  # depths up to which it crouches, and has been tipped over and let go; beyond, it lies
-TIPPING_SPEED = 0.7  # m/s
-LET_GO_SECONDS = 1.5  # of the longest limp fall
-LET_GO = 16  # moments of the fall that are told apart
-FALLING_STRENGTH = 3.0  # of what perturbs a robot that is let go, over that of standing
+# Depths up to which it crouches, goes down on all fours, and is let go from there; beyond, it lies.
+CROUCHED, ON_ALL_FOURS, LET_GO = 0.15, 0.4, 0.6
+LET_GO_SECONDS = 1.0  # of the longest time that it is limp
+LET_GO_MOMENTS = 16  # of that time that are told apart
+FALLING_STRENGTH = 3.0  # of what perturbs a robot on its way down, over that of standing
 SETTLED = frozenset({'fallen', 'falling'})  # starts that need physics
 
 
@@ -108,26 +108,23 @@ def lying(
 def falling(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
-  """On the way down, the further the stronger: crouching, then tipped over from a crouch, then lying ever less folded.
+  """On the way down, the further the stronger: crouching, on all fours, let go from there, lying ever less folded.
 
   Each is the neighbour of the one before, so that whoever gets up from there has not far to learn to get up from here.
   """
   depth = np.minimum(strength, 1.0) * rng.uniform(SHALLOWEST, 1.0, len(strength))
-  folded = ((1 - depth) / (1 - TIPPED)).clip(0, 1)
+  folded = ((1 - depth) / (1 - LET_GO)).clip(0, 1)
   qpos, _ = settle(strewn(body, rng, folded), np.zeros((len(depth), body.nv)), SETTLE_SECONDS)
   qvel = velocity_noise(body, rng, strength)
-  share = np.where(depth < CROUCHED, depth / CROUCHED, rng.uniform(0.3, 1.0, len(depth)))
-  poses, speeds = perturbed(crouching(body, share), body, rng, FALLING_STRENGTH * strength)
-  tipping = (depth >= CROUCHED) & (depth < TIPPED)
-  angle, speed = rng.uniform(-np.pi, np.pi, len(depth)), TIPPING_SPEED * tipping
-  speeds[:, :2] += speed[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-  moment = np.floor(LET_GO * (depth - CROUCHED) / (TIPPED - CROUCHED)).clip(0, LET_GO - 1)
-  for k in range(LET_GO):
-    rows = np.flatnonzero((depth < TIPPED) & (moment == k))
+  share = np.interp(depth, [0, CROUCHED, ON_ALL_FOURS], [0, 1, 2])
+  poses, speeds = perturbed(descending(body, share), body, rng, FALLING_STRENGTH * strength)
+  moment = np.floor(LET_GO_MOMENTS * (depth - ON_ALL_FOURS) / (LET_GO - ON_ALL_FOURS)).clip(0, LET_GO_MOMENTS - 1)
+  for k in range(LET_GO_MOMENTS):
+    rows = np.flatnonzero((depth < LET_GO) & (moment == k))
     if len(rows):
       qpos[rows], qvel[rows] = poses[rows], speeds[rows]
       if k:
-        qpos[rows], qvel[rows] = settle(qpos[rows], qvel[rows], LET_GO_SECONDS * k / LET_GO)
+        qpos[rows], qvel[rows] = settle(qpos[rows], qvel[rows], LET_GO_SECONDS * k / LET_GO_MOMENTS)
   return qpos, qvel
 
 
@@ -152,23 +149,23 @@ def strewn(body: Body, rng: np.random.Generator, folded: np.ndarray) -> np.ndarr
   share = np.where(tumbling, 0.8, rng.uniform(0, 0.5, n))[:, None]
   qpos[:, 7:] = (1 - share) * qpos[:, 7:] + share * bent
   if folded.any():
-    squat = crouching(body, np.ones(n))[:, 7:]
+    squat = descending(body, np.ones(n))[:, 7:]
     qpos[:, 7:] += folded[:, None] * (squat - qpos[:, 7:])
   return qpos
 
 
-def crouching(body: Body, share: np.ndarray) -> np.ndarray:
-  """Poses [n, nq] that share [n] of the way from standing to a squat.
+def descending(body: Body, share: np.ndarray) -> np.ndarray:
+  """Poses [n, nq] on the way from standing, share 0, to a squat, 1, and on all fours, 2.
 
   Raises:
     UserError: the robot's MJCF file has no keyframe named squat.
   """
-  if not len(body.crouches):
+  if not len(body.descent):
     raise UserError(f"start 'falling' needs a keyframe named squat in the MJCF file of {body.robot.name}.")
-  way = share * (len(body.crouches) - 1)
-  row = np.minimum(way.astype(int), len(body.crouches) - 2)
+  way = share / 2 * (len(body.descent) - 1)
+  row = np.minimum(way.astype(int), len(body.descent) - 2)
   part = (way - row)[:, None]
-  qpos = (1 - part) * body.crouches[row] + part * body.crouches[row + 1]
+  qpos = (1 - part) * body.descent[row] + part * body.descent[row + 1]
   qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
   return qpos
 

@@ -418,7 +418,7 @@ def test_weak_starts_on_the_way_down_crouch(body):
 @pytest.mark.parametrize('share', [0.0, 0.3, 0.5, 0.97, 1.0])
 def test_crouches_stand_on_the_floor(model, body, share):
   """By C MuJoCo: both feet touch it within 2 mm, joints are that far on the way, and nothing else is as low."""
-  qpos = episodes.crouching(body, np.array([share]))[0]
+  qpos = episodes.descending(body, np.array([share]))[0]
   expected = (1 - share) * body.default_qpos[7:] + share * body.keyframes['squat'][7:]
   np.testing.assert_allclose(qpos[7:], expected, atol=1e-6)
   data = mujoco.MjData(model)
@@ -442,17 +442,37 @@ def test_without_strength_they_stand(body):
   assert not qvel.any()
 
 
-def test_in_between_they_are_tipped_over_and_let_go(body):
-  """At strength 0.3 depths are 0.225 to 0.3: 0.167 to 0.333 on the way from 0.15 to 0.6, moments 2 to 5 of 16."""
-  qpos, qvel, (_, *calls) = fall(body, 0.3)
-  np.testing.assert_allclose([seconds for _, seconds in calls], np.arange(2, 6) / 16 * 1.5)
-  assert sum(rows for rows, _ in calls) == 320
-  # 0.7 m/s in any direction, beside the noise: 3 x 0.3 x 0.05 m/s
-  speed = np.linalg.norm(qvel[:, :2], axis=1)
-  assert np.median(speed) == pytest.approx(0.7, abs=0.02)
-  assert np.abs(qvel[:, :2].mean(axis=0)).max() < 5 * 0.5 / np.sqrt(320)
-  # crouching by 0.3 to 1 of the way: torso at 1.22 to 0.596 m
-  assert 0.59 < qpos[:, 2].min() < 0.65 < 1.15 < qpos[:, 2].max() < 1.22
+def test_further_down_they_go_on_all_fours(body):
+  """At strength 0.3 depths are 0.225 to 0.3: 0.3 to 0.6 of the way from a squat at 0.15 to all fours at 0.4."""
+  qpos, _, calls = fall(body, 0.3)
+  assert len(calls) == 1
+  squat, fours = body.descent[16], body.descent[32]
+  knees = [7 + body.joint_index(f'knee_{side}') for side in ('left', 'right')]
+  share = ((qpos[:, knees] - squat[knees]) / (fours[knees] - squat[knees])).mean(axis=1)
+  noise = 0.3 * 3 * episodes.JOINT_NOISE / 1.08
+  assert 0.3 - 4 * noise < share.min() < 0.4 < 0.5 < share.max() < 0.6 + 4 * noise
+  assert share.mean() == pytest.approx(0.45, abs=0.02)
+
+
+def test_on_all_fours_it_is_on_hands_and_toes(model, body):
+  """Feet touch the floor, hands are within 5 cm of it, nothing else within 10, and the back is nearly level."""
+  data = mujoco.MjData(model)
+  data.qpos[:] = episodes.descending(body, np.array([2.0]))[0]
+  mujoco.mj_kinematics(model, data)
+  floor, near = model.geom('floor').id, set()
+  for geom in range(model.ngeom):
+    if geom != floor and mujoco.mj_geomDistance(model, data, floor, geom, 5.0, None) < 0.05:
+      near.add(model.body(model.geom_bodyid[geom]).name)
+  assert near == {'foot_left', 'foot_right', 'hand_left', 'hand_right'}
+  assert data.body('torso').xmat[6] == pytest.approx(-np.sin(1.45), abs=1e-3)  # what was ahead is down
+
+
+def test_from_all_fours_they_are_let_go(body):
+  """At strength 0.5 depths are 0.375 to 0.5: from 0.4 on let go, up to half a second, in moments of 1/16 s."""
+  _, _, (_, *calls) = fall(body, 0.5)
+  np.testing.assert_allclose([seconds for _, seconds in calls], np.arange(1, 8) / 16)
+  # moment 0 lasts from 0.4 to 0.4125 and is no time; beyond are 0.0875 of a range of 0.125
+  assert sum(rows for rows, _ in calls) / 320 == pytest.approx(0.7, abs=0.1)
 
 
 def test_the_stronger_the_less_folded_they_lie(body):
@@ -471,18 +491,18 @@ def test_the_stronger_the_less_folded_they_lie(body):
 
 def test_falls_are_those_of_physics(body, settle):
   """The stronger, the lower; all of them move or have come to rest on the floor."""
-  strength = np.repeat([0.05, 0.14, 0.35, 1.0], 24)
+  strength = np.repeat([0.05, 0.14, 0.55, 1.0], 24)
   qpos, qvel = STARTS['falling'](body, np.random.default_rng(0), strength, settle)
   heights = [np.median(qpos[strength == level, 2]) for level in np.unique(strength)]
   assert heights == sorted(heights, reverse=True)
   assert heights[0] > 1.1
   assert heights[-1] < 0.25
-  assert np.median(np.abs(qvel[strength == 0.35, :6]).max(axis=1)) > 0.5
+  assert np.median(np.abs(qvel[strength == 0.55, :6]).max(axis=1)) > 0.2
 
 
 def test_a_robot_without_a_squat_cannot_begin_on_the_way_down(body):
   with pytest.raises(UserError, match=r'keyframe named squat .*humanoid'):
-    fall(dataclasses.replace(body, crouches=body.crouches[:0]), 1.0)
+    fall(dataclasses.replace(body, descent=body.descent[:0]), 1.0)
 
 
 def test_only_starts_that_need_physics_ask_for_it(body):
