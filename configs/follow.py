@@ -14,6 +14,7 @@ def get_config() -> ConfigDict:
   config.task.commands = 'sampled'
   config.task.command_interval = 2.5
   config.task.command_rest = 0.15
+  config.task.hold = 1.0  # who is told to stop steps on until its momentum is spent
   # At first all walk ahead; then their commands part, ever further.
   config.task.command = (0.8, 0.0, 0.0)
   config.curriculum = 'linear'

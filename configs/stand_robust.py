@@ -8,17 +8,18 @@ from mjx_humanoid.config import default_config
 def get_config() -> ConfigDict:
   config = default_config()
   config.name = 'stand_robust'
-  config.task.robot = 'humanoid_pd'
-  # Who can walk any way can also catch itself: it learns to follow commands, and off its place it is told to go back.
+  # Who can walk any way can also catch itself by a step: it learns to follow commands, and to stay where it is.
   config.task.reward = 'follow'
   config.task.card = 'stand_robust'
+  config.task.weights = {'gait': 0.0, 'catching_steps': 0.2, 'place': 0.1}
   config.task.commands = 'sampled'
   config.task.command = (0.8, 0.0, 0.0)
   config.task.command_interval = 2.5
   config.task.command_rest = 0.5
-  config.task.hold = 2.0
-  config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'command')
-  config.task.gait_frequency = 1.2
+  config.task.observations = (
+    'joint_positions', 'joint_velocities', 'heading_error', 'place_error', 'gait_clock', 'command'
+  )  # fmt: skip
+  config.task.gait_frequency = 1.1
   config.task.pushes = 'force'
   config.task.push_force = (0.0, 180.0)
   config.task.push_interval = 2.0
@@ -28,8 +29,7 @@ def get_config() -> ConfigDict:
   config.task.start_strength = 2.0
   config.task.frame_skip = 4  # 50 decisions a second
   config.curriculum = 'linear'
-  config.ppo.learning_rate = 7e-4
-  config.network.initial_std = 0.2
-  config.network.final_std = 0.06
-  config.total_timesteps = 12_000_000
+  config.network.initial_std = 0.35
+  config.network.final_std = 0.12
+  config.total_timesteps = 8_000_000
   return config
