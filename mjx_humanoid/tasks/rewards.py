@@ -24,7 +24,6 @@ GRAVITY = 9.81  # m/s^2
 FOOT_LIFT = 0.1  # m, of a foot in the middle of its swing
 STEPPING_DUTY = 0.6  # share of a stride that each foot is on the floor, of steps that no command asks for
 SHOVED, ASTRAY = 0.3, 0.15  # m/s and m off what is commanded, from where on such steps are wanted
-HOMING_SPEED = 0.6  # m/s
 FOOT_HEIGHT = 0.027  # m, of a foot's frame above the floor that its sole is on
 
 
@@ -120,15 +119,6 @@ def velocity(view: View, body: Body, context: Context) -> Array:
   # The linear half reaches from standing to the command, so that the first steps on the way pay already.
   distance = jnp.linalg.norm(error) / (0.3 + jnp.linalg.norm(context.command[:2]))
   return 0.5 * gaussian(error, 0.2) + 0.5 * jnp.maximum(1.0 - distance, 0.0)
-
-
-@TERMS.register()
-def homing(view: View, body: Body, context: Context) -> Array:
-  """The term velocity, where the command also leads back to the place: 1 m/s for each metre off it, up to 0.6 m/s."""
-  way = resolve_along(context.place - view.qpos[:2], context.heading)
-  back = way * jnp.minimum(1.0, HOMING_SPEED / jnp.maximum(jnp.linalg.norm(way), 1e-6))
-  command = jnp.concatenate([context.command[:2] + back, context.command[2:]])
-  return velocity(view, body, context._replace(command=command))
 
 
 @TERMS.register()

@@ -166,26 +166,6 @@ def test_gait(value, make_view, phase, duty, left, right, expected):
 
 
 @pytest.mark.parametrize(
-  ('command', 'place', 'velocity', 'wanted'),
-  [
-    ((0.0, 0.0, 0.0), (0.0, 0.0), (0.1, 0.0), (0.0, 0.0)),
-    ((0.0, 0.0, 0.0), (0.3, -0.4), (0.2, 0.2), (-0.4, -0.3)),  # facing +y: ahead of it is +y, to its left -x
-    ((0.0, 0.0, 0.0), (3.0, 0.0), (0.0, -0.5), (0.0, -0.6)),  # no faster than that
-    ((0.5, 0.2, 0.7), (0.0, 0.4), (0.5, 0.2), (0.9, 0.2)),
-  ],
-)
-def test_homing_is_velocity_with_a_command_that_leads_back_to_the_place(
-  value, make_view, command, place, velocity, wanted
-):
-  ahead, left = velocity
-  view = make_view(com_vel=[-left, ahead, 0])
-  context = {'heading': (0.0, 1.0), 'place': place}
-  expected = value('velocity', view, command=(*wanted, command[2]), **context)
-  assert 0 < expected < 1
-  assert value('homing', view, command=command, **context) == pytest.approx(expected, rel=1e-4)
-
-
-@pytest.mark.parametrize(
   ('speed', 'off', 'left', 'expected'),
   [
     (0.0, 0.0, 300, 1.0),  # nothing is wrong: both feet stand
