@@ -43,20 +43,21 @@ def test_every_ready_config_loads_and_resolves():
 
 
 @pytest.mark.parametrize('name', config_file.config_names())
-def test_a_ready_config_names_what_exists(name, scene):
+def test_a_ready_config_names_what_exists(name):
   """All that a training looks up by name, short of making its worlds."""
   from mjx_humanoid.physics import randomize
   from mjx_humanoid.playback.cards import CARDS
   from mjx_humanoid.playback.find import find_policy
+  from mjx_humanoid.playback.rollout import make_scene
   from mjx_humanoid.rl.algorithm import algorithms
-  from mjx_humanoid.robots import robots
   from mjx_humanoid.run.setup import mirror_of
   from mjx_humanoid.tasks.curricula import CURRICULA
   from mjx_humanoid.tasks.task import make_task
 
   config = resolve(config_file.load_config(name))
-  assert robots()[config.task.robot] is scene.body.robot
-  task = make_task(config.task, scene.body)  # reward, weights, observations, start, end, commands and pushes
+  task = make_task(
+    config.task, make_scene(config.task).body
+  )  # robot, reward, weights, observations, start, end, commands and pushes
   randomize.check({k: v for k, v in config.task.randomization.items() if k not in randomize.OF_THE_ENV})
   assert config.task.card in CARDS
   assert config.curriculum in CURRICULA
