@@ -55,9 +55,8 @@ def test_a_ready_config_names_what_exists(name):
   from mjx_humanoid.tasks.task import make_task
 
   config = resolve(config_file.load_config(name))
-  task = make_task(
-    config.task, make_scene(config.task).body
-  )  # robot, reward, weights, observations, start, end, commands and pushes
+  # Robot, reward, weights, observations, start, end, commands and pushes.
+  task = make_task(config.task, make_scene(config.task).body)
   randomize.check({k: v for k, v in config.task.randomization.items() if k not in randomize.OF_THE_ENV})
   assert config.task.card in CARDS
   assert config.curriculum in CURRICULA
