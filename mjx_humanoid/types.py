@@ -31,7 +31,7 @@ class Context(NamedTuple):
   last_action: Array  # [nu] the action before the one that led to this view, in [-1, 1]
   command: Array  # [3] wanted forward, sideways [m/s] and turning [rad/s] velocity
   heading: Array  # [2] unit vector on the floor: where the torso should face; forward and sideways refer to it
-  place: Array  # [2] m, on the floor: where the torso should be, the start moved on by the commands
+  place: Array  # [2] m, on the floor: where the torso should be, the start moved on by the commands; see task.hold too
   phase: Array  # [] of the stride, in [0, 1): the left foot swings first, the right foot half a stride later
   duty: Array  # [] share of the stride that each foot should be on the floor; 1 where no gait is wanted
   asked: Array  # [3] what was asked for: the command, but for the way back to its place of a robot asked for nothing
