@@ -34,7 +34,7 @@ class Guide:
       resting, there = np.abs(self.asked).max() <= 0.05, complex(*data.qpos[:2]) + 0.3 * complex(*data.qvel[:2])
       self.place = before if resting else there
       off = (self.place - there) * self.heading.conjugate()
-      back = off / abs(off) * min(task['hold'] * abs(off), 0.5) if abs(off) > 0.1 else 0j
+      back = off / abs(off) * min(task['hold'] * abs(off), 0.5) if abs(off) > 0.05 else 0j
       self.command = np.array([back.real, back.imag, 0.0]) if resting else self.asked
     self.step, old = self.step + 1, self.phase
     self.phase = self.step * self.dt * task['gait_frequency'] % 1

@@ -110,6 +110,12 @@ class PPOConfig:
   clip_epsilon: float = setting(0.3, 'of the clipped objective', above=0)
   entropy_coef: float = setting(0.0, 'weight of the entropy bonus', low=0)
   value_coef: float = setting(0.5, 'weight of the value loss', low=0)
+  ema_decay: float = setting(
+    0.0,
+    'of an exponential moving average of the actor over updates, which is what is saved and judged (0 = none)',
+    low=0,
+    high=0.9999,
+  )
   max_grad_norm: float = setting(1.0, 'gradients are scaled down to this global norm', above=0)
   normalize_observations: bool = setting(True, 'by a running mean and standard deviation')
   normalize_advantages: bool = setting(True, 'within each minibatch')

@@ -116,12 +116,15 @@ def after(alive: np.ndarray, seconds: float, body: Body) -> np.ndarray:
 
 
 def smoothed(values: np.ndarray, steps: int) -> np.ndarray:
-  """Means over the last `steps` steps (fewer at the start) of values [N, T] or [N, T, n]."""
+  """Means over the last `steps` steps of values [N, T] or [N, T, n], which were 0 before the start.
+
+  So each moment of an error counts once, like any other: with shorter means at the start the first ones would count
+  four times and more, for an error that nobody can avoid who has to get moving.
+  """
   total = np.cumsum(np.nan_to_num(values), axis=1, dtype=float)
   before = np.zeros_like(total)
   before[:, steps:] = total[:, :-steps]
-  count = np.minimum(np.arange(values.shape[1]) + 1, steps).reshape((1, -1) + (1,) * (values.ndim - 2))
-  return np.asarray((total - before) / count)
+  return np.asarray((total - before) / steps)
 
 
 def touching(paths: Trajectories, body: Body, name: str) -> np.ndarray:

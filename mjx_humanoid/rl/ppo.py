@@ -28,6 +28,7 @@ class Learner(NamedTuple):
   """All that PPO remembers."""
 
   params: Any
+  average: Any  # of the actor's parameters over the last updates; empty where there is none
   opt_state: optax.OptState
   normalizer: normalize.Normalizer
   learning_rate: Array  # []
@@ -79,6 +80,7 @@ class PPO:
     params = net.init(key, jnp.zeros(self.observation_size))['params']
     return Learner(
       params=params,
+      average=jax.tree.map(jnp.copy, self._acting(params)),
       opt_state=self.optimizer.init(params),
       normalizer=normalize.init(self.observation_size),
       learning_rate=jnp.asarray(self.hyper.learning_rate, jnp.float32),
@@ -118,8 +120,10 @@ class PPO:
     averaged = jax.tree.map(jnp.mean, metrics)
     averaged |= {'skipped': metrics['skipped'].sum(), 'kl': last_epoch['kl'], 'learning_rate': rate, **value_metrics}
     timesteps = learner.timesteps + size
+    params = self._explore(params, timesteps)
     learner = Learner(
-      params=self._explore(params, timesteps),
+      params=params,
+      average=self._averaged(learner.average, params, timesteps / size),
       opt_state=opt_state,
       # Statistics move after the update, so that it sees what the actions were chosen by.
       normalizer=self._observe_all(learner.normalizer, batch.obs),
@@ -157,14 +161,15 @@ class PPO:
 
   def actor(self, learner: Learner) -> Actor:
     """See Algorithm."""
-    trunk, head = learner.params.get('policy', {}), learner.params['mean_head']
+    params = {**learner.params, **learner.average}
+    trunk, head = params.get('policy', {}), params['mean_head']
     layers = [trunk[f'hidden_{i}'] for i in range(len(self.network.policy_layers))] + [head]
     normalizer = learner.normalizer
     mean, std = normalizer.mean, normalizer.std
     if not self.hyper.normalize_observations:
       mean, std = jnp.zeros_like(mean), jnp.ones_like(std)
     kernels, biases = [x['kernel'] for x in layers], [x['bias'] for x in layers]
-    _, log_std = self._policy(learner.params, jnp.zeros(self.observation_size))
+    _, log_std = self._policy(params, jnp.zeros(self.observation_size))
     return Actor(kernels, biases, log_std, mean, std, self.mirror)
 
   def adopt(self, learner: Learner, actor: Actor) -> Learner:
@@ -189,7 +194,8 @@ class PPO:
       layer |= {'kernel': jnp.asarray(kernel), 'bias': jnp.asarray(bias)}
     normalizer = normalize.known(jnp.asarray(actor.mean), jnp.asarray(actor.std))
     warm_up = jnp.asarray(WARM_UP, jnp.int32)
-    return learner._replace(params=params, normalizer=normalizer, warm_up=warm_up)
+    average = jax.tree.map(jnp.copy, self._acting(params))
+    return learner._replace(params=params, average=average, normalizer=normalizer, warm_up=warm_up)
 
   def _prepare(self, learner: Learner, batch: Transition) -> tuple[Batch, Metrics]:
     """Advantages and targets, and all of it as one row of N = T x B."""
@@ -225,6 +231,15 @@ class PPO:
     slower = jnp.where(kl > 2 * self.hyper.target_kl, rate / ADAPTIVE_FACTOR, rate)
     faster = jnp.where(kl < self.hyper.target_kl / 2, rate * ADAPTIVE_FACTOR, slower)
     return jnp.clip(faster, ADAPTIVE_LOW, ADAPTIVE_HIGH)
+
+  def _acting(self, params: Any) -> Any:
+    """The part of the parameters that is averaged: the actor's; none where the config asks for no average."""
+    return {name: part for name, part in params.items() if self.hyper.ema_decay and not name.startswith('value')}
+
+  def _averaged(self, average: Any, params: Any, updates: Array) -> Any:
+    """The running average one update later; over few updates at first, so that it soon forgets the beginning."""
+    decay = jnp.minimum(self.hyper.ema_decay, (1 + updates) / (10 + updates))
+    return jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, average, self._acting(params))
 
   def _observe_all(self, normalizer: normalize.Normalizer, obs: Array) -> normalize.Normalizer:
     """Statistics of the observations and, where used, of their mirror images, so that both are scaled alike."""

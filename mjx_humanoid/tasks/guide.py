@@ -14,7 +14,7 @@ from mjx_humanoid.registry import Registry
 from mjx_humanoid.types import Array, Context, View
 
 DRAWS = 4  # uniform random numbers that a command is made from
-HOLD_RADIUS = 0.1  # m off its place, within which a robot just stands
+HOLD_RADIUS = 0.05  # m off its place, within which a robot just stands
 HOLD_LEAD = 0.3  # s, that its velocity is counted ahead: sqrt(height / g) of a centre of mass 0.9 m high
 HOLD_SPEED = 0.5  # m/s, of the way back
 MOVING = 0.05  # m/s and rad/s; a command below it means: stand still

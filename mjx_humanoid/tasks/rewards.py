@@ -24,6 +24,7 @@ GRAVITY = 9.81  # m/s^2
 FOOT_LIFT = 0.1  # m, of a foot in the middle of its swing
 STEPPING_DUTY = 0.6  # share of a stride that each foot is on the floor, of steps that no command asks for
 SHOVED, ASTRAY = 0.3, 0.15  # m/s and m off what is commanded, from where on such steps are wanted
+OUT_OF_REACH = 0.8  # m, from which on a centre of mass is nowhere near the feet
 FOOT_HEIGHT = 0.027  # m, of a foot's frame above the floor that its sole is on
 
 
@@ -93,15 +94,27 @@ def upright(view: View, body: Body, context: Context) -> Array:
 
 
 @TERMS.register()
-def balance(view: View, body: Body, context: Context) -> Array:
-  """Extrapolated centre of mass above the middle of the feet, within about 0.25 m.
+def rise_on_feet(view: View, body: Body, context: Context) -> Array:
+  """The term on_feet, times nearness: sitting on the heels does not pay either."""
+  return on_feet(view, body, context) * nearness(view, body)
 
-  Where a falling inverted pendulum would come to rest: x + v / sqrt(g / h) (Hof et al., 2005).
-  """
-  feet = jnp.stack([body.sensor(view, f'{foot}_pos') for foot in body.robot.feet]).mean(axis=0)
-  com = body.sensor(view, 'com_pos')
-  lead = jnp.sqrt(jnp.maximum(com[2] - feet[2], 0.1) / GRAVITY)
-  return gaussian((com + lead * body.sensor(view, 'com_vel') - feet)[:2], 0.25)
+
+@TERMS.register()
+def balance(view: View, body: Body, context: Context) -> Array:
+  """Extrapolated centre of mass above the middle of the feet, within about 0.25 m."""
+  return gaussian(lead_over_feet(view, body), 0.25)
+
+
+@TERMS.register()
+def balanced_rise(view: View, body: Body, context: Context) -> Array:
+  """The term rise, times nearness: neither leaping up while leaning over pays, nor lying folded."""
+  return rise(view, body, context) * nearness(view, body)
+
+
+@TERMS.register()
+def leaping(view: View, body: Body, context: Context) -> Array:
+  """Squared speed by which the torso goes up faster than 1 m/s, in m^2/s^2; a cost."""
+  return jnp.square(jnp.clip(body.sensor(view, 'torso_linvel')[2] - 1.0, 0.0, 3.0))
 
 
 @TERMS.register()
@@ -224,6 +237,23 @@ def effort(view: View, body: Body, context: Context) -> Array:
 def action_rate(view: View, body: Body, context: Context) -> Array:
   """Mean square change of the motor commands since the last step; a cost."""
   return jnp.mean(jnp.square(view.ctrl - context.last_action))
+
+
+def lead_over_feet(view: View, body: Body) -> Array:
+  """Extrapolated centre of mass [2], from the middle of the feet, in m: where it would come to rest above the floor.
+
+  That of a falling inverted pendulum: x + v / sqrt(g / h) (Hof et al., 2005).
+  """
+  feet = jnp.stack([body.sensor(view, f'{foot}_pos') for foot in body.robot.feet]).mean(axis=0)
+  com = body.sensor(view, 'com_pos')
+  lead = jnp.sqrt(jnp.maximum(com[2] - feet[2], 0.1) / GRAVITY)
+  return (com + lead * body.sensor(view, 'com_vel') - feet)[:2]
+
+
+def nearness(view: View, body: Body) -> Array:
+  """How near [] the extrapolated centre of mass is to the feet: half within about 0.25 m, half for the last 0.8 m."""
+  away = lead_over_feet(view, body)
+  return 0.5 * gaussian(away, 0.25) + 0.5 * jnp.maximum(1.0 - jnp.linalg.norm(away) / OUT_OF_REACH, 0.0)
 
 
 def heading_velocity(view: View, body: Body, context: Context) -> Array:

@@ -63,13 +63,13 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
   'follow': (
     'Follow commands on foot: forward, sideways and turning; stand still where none is given.',
     {
-      'velocity': 0.45,
+      'velocity': 0.5,
       'turning': 0.05,
-      'heading': 0.15,
-      'gait': 0.15,
+      'heading': 0.12,
+      'gait': 0.14,
       'clearance': 0.05,
       'upright': 0.05,
-      'arms': 0.1,
+      'arms': 0.09,
       'slip': -0.05,
       'energy': -0.05,
       'action_rate': -0.02,

@@ -302,10 +302,10 @@ def test_means_over_what_is_counted():
   assert most(np.array([[1, 50, 3], [7, 8, 9]]), counted).tolist() == [3, 0]
 
 
-def test_smoothed_is_the_mean_of_the_last_steps_and_of_fewer_at_the_start():
-  assert smoothed(np.array([[2.0, 4, 9, 1]]), 2).tolist() == [[2, 3, 6.5, 5]]
-  assert smoothed(np.array([[2.0, 4, 9, 1]]), 9).tolist() == [[2, 3, 5, 4]]
-  assert smoothed(np.array([[[2.0, 1], [4, 1]]]), 2).tolist() == [[[2, 1], [3, 1]]]
+def test_smoothed_is_the_mean_of_the_last_steps_and_of_zeros_before_the_start():
+  assert smoothed(np.array([[2.0, 4, 9, 1]]), 2).tolist() == [[1, 3, 6.5, 5]]
+  assert smoothed(np.array([[2.0, 4, 9, 1]]), 8).tolist() == [[0.25, 0.75, 1.875, 2]]
+  assert smoothed(np.array([[[2.0, 1], [4, 1]]]), 2).tolist() == [[[1, 0.5], [3, 1]]]
 
 
 def test_steps_after_some_seconds(body):

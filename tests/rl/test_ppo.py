@@ -256,6 +256,23 @@ def test_the_update_counts_the_transitions_it_learned_from():
   assert [float(learner.timesteps) for learner, _ in updated(2)] == [16.0, 32.0]
 
 
+def test_the_average_of_the_actor_is_what_is_played():
+  """Decays of 2/11, 3/12 and 4/13 at first; then the config's, here 0.3. The critic is not averaged."""
+  algorithm = make(layers=(4,), batch_size=16, num_epochs=1, ema_decay=0.3)
+  learner, batch = experience(algorithm)
+  update, expected = jax.jit(algorithm.update), np.asarray(learner.params['mean_head']['kernel'])
+  for decay in (2 / 11, 3 / 12, 0.3, 0.3):
+    learner, _ = update(learner, batch, jax.random.PRNGKey(0))
+    expected = decay * expected + (1 - decay) * np.asarray(learner.params['mean_head']['kernel'])
+  np.testing.assert_allclose(algorithm.actor(learner).kernels[-1], expected, rtol=1e-5)
+  assert np.abs(expected - learner.params['mean_head']['kernel']).max() > 1e-5
+  assert not any(name.startswith('value') for name in learner.average)
+  plain = make(layers=(4,), batch_size=16, num_epochs=1)
+  learner, batch = experience(plain)
+  assert learner.average == {}
+  np.testing.assert_array_equal(plain.actor(learner).kernels[-1], learner.params['mean_head']['kernel'])
+
+
 def test_statistics_of_observations_move_only_after_the_update():
   """The update must normalise by what the actions were chosen by; then the batch's own statistics join."""
   algorithm = make(layers=(4,), batch_size=16, num_epochs=1)
@@ -365,6 +382,13 @@ def test_adopting_leaves_exploration_critic_optimiser_and_the_fresh_learner_alon
     jax.tree.map(np.testing.assert_array_equal, learner.params[part], fresh.params[part])
   assert float(learner.timesteps) == 0
   jax.tree.map(np.testing.assert_array_equal, learner.opt_state, fresh.opt_state)
+
+
+def test_the_average_begins_at_what_was_adopted():
+  algorithm, (actor, _) = make(layers=(4, 3), ema_decay=0.99), policy()
+  learner = algorithm.adopt(algorithm.init(jax.random.PRNGKey(0)), actor)
+  for a, b in zip(algorithm.actor(learner).kernels, actor.kernels, strict=True):
+    np.testing.assert_array_equal(a, b)
 
 
 def test_what_was_adopted_survives_learning():

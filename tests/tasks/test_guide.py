@@ -327,7 +327,7 @@ def at(xp, ahead, left, velocity=(0.0, 0.0)):
 @pytest.mark.parametrize(
   ('ahead', 'left', 'velocity', 'expected'),
   [
-    (0.06, -0.06, (0.0, 0.0), (0.0, 0.0)),  # 0.085 m off, less than 0.1: it just stands
+    (0.03, -0.03, (0.0, 0.0), (0.0, 0.0)),  # 0.042 m off, less than 0.05: it just stands
     (0.2, -0.1, (0.0, 0.0), (-0.3, 0.15)),  # 1.5 m/s for each metre
     (3.0, -4.0, (0.0, 0.0), (-0.3, 0.4)),  # but no more than 0.5 m/s
     (0.0, 0.0, (0.4, 0.0), (-0.18, 0.0)),  # shoved: in 0.3 s it will be 0.12 m off

@@ -8,7 +8,7 @@ import pytest
 from mjx_humanoid.tasks import rewards
 from mjx_humanoid.tasks.rewards import TERMS, heading_velocity
 
-COSTS = ('energy', 'effort', 'action_rate', 'slip', 'sinking', 'stray_contacts')
+COSTS = ('energy', 'effort', 'action_rate', 'slip', 'sinking', 'leaping', 'stray_contacts')
 
 
 HALF = math.sqrt(0.5)
@@ -73,6 +73,35 @@ def test_balance_upside_down_is_a_number(value, make_view):
   view = make_view(foot_left_pos=[0, 0, 2], foot_right_pos=[0, 0, 2], com_pos=[0, 0, 1], com_vel=[1, 0, 0])
   # The height is taken as 0.1 m at least: 1 m/s leads by sqrt(0.1 / 9.81) = 0.100964 m.
   assert value('balance', view) == exp(-((0.100964 / 0.25) ** 2))
+
+
+@pytest.mark.parametrize(
+  ('away', 'near'),
+  [
+    ((0, 0), 1.0),
+    ((0.15, 0.2), 0.5 * math.exp(-1) + 0.5 * (1 - 0.25 / 0.8)),  # 0.25 m off
+    ((0, -0.6), 0.5 * math.exp(-5.76) + 0.5 * 0.25),
+    ((3, 0), 0.0),
+  ],
+)
+def test_balanced_rise_is_height_times_nearness_to_the_feet(value, make_view, away, near):
+  """At half of standing height."""
+  sensors = {'foot_left_pos': [1, 2.5, 0.1], 'foot_right_pos': [1, 1.5, 0.1], 'torso_pos': [9, 9, 0.641]}
+  view = make_view(com_pos=[1 + away[0], 2 + away[1], 1], **sensors)
+  assert value('balanced_rise', view) == pytest.approx(0.5 * near, rel=1e-4, abs=1e-7)
+
+
+def test_rise_on_feet_is_on_feet_times_nearness(value, make_view):
+  """At half of standing height, 0.25 m off, a third of the load on the feet."""
+  sensors = {'foot_left_pos': [0, 0.1, 0.1], 'foot_right_pos': [0, -0.1, 0.1], 'com_pos': [0.25, 0, 1]}
+  view = make_view(torso_pos=[9, 9, 0.641], **sensors, **feet(60, 60), shin_left_touch=240)
+  near = 0.5 * math.exp(-1) + 0.5 * (1 - 0.25 / 0.8)
+  assert value('rise_on_feet', view) == pytest.approx(0.5 * near / 3, rel=1e-4)
+
+
+@pytest.mark.parametrize(('vertical', 'expected'), [(1.5, 0.25), (1.0, 0), (0.9, 0), (-4, 0), (50, 9)])
+def test_leaping(value, make_view, vertical, expected):
+  assert value('leaping', make_view(torso_linvel=[7, -7, vertical])) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(
