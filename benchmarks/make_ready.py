@@ -37,7 +37,7 @@ def main() -> None:
     if not card['passed']:
       sys.exit(f'{name} does not pass; nothing was written')
     shutil.copy(folder / 'policy.safetensors', READY / f'{name}.safetensors')
-    config = json.loads((folder / 'config.json').read_text())
+    config = json.loads((folder / 'config.json').read_text()) | {'run_dir': 'runs'}  # not where it was made
     (READY / f'{name}.json').write_text(json.dumps({**card, 'config': config}, indent=2) + '\n')
     draw(name)
 

@@ -16,5 +16,5 @@ def get_config() -> ConfigDict:
   config.task.frame_skip = 4  # 50 decisions a second
   # Noise that stays large keeps each update small beside it; learned, it falls early, and falls come back late.
   config.network.final_std = 0.2
-  config.total_timesteps = 1_500_000
+  config.total_timesteps = 1_200_000
   return config

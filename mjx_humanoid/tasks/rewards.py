@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.registry import Registry, first_line
-from mjx_humanoid.tasks.guide import heading_of, resolve_along, swing
+from mjx_humanoid.tasks.guide import MOVING, heading_of, resolve_along, swing
 from mjx_humanoid.tasks.shaping import gaussian
 from mjx_humanoid.types import Array, Context, View
 
@@ -148,8 +148,9 @@ def heading(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def place(view: View, body: Body, context: Context) -> Array:
-  """Torso where the commands lead to, within about 0.3 m."""
-  return gaussian(view.qpos[:2] - context.place, 0.3)
+  """Torso within about 0.3 m of where it was last asked to go; 1 while it is asked to move."""
+  moving = jnp.abs(context.asked).max() > MOVING
+  return jnp.where(moving, 1.0, gaussian(view.qpos[:2] - context.place, 0.3))
 
 
 @TERMS.register()

@@ -162,6 +162,10 @@ def test_place_is_the_way_to_it_on_the_floor(value, make_view):
   view = make_view(qpos=[1, 2, 0.1, 1, *[0] * 24])
   assert value('place', view, place=(1.18, 2.24)) == exp(-1)
   assert value('place', view, place=(1, 2)) == 1.0
+  # Asked to move, or to turn, it has no place yet; asked for less than 0.05, it stands still.
+  assert value('place', view, place=(1.18, 2.24), command=(-0.06, 0, 0)) == 1.0
+  assert value('place', view, place=(1.18, 2.24), command=(0, 0, 0.06)) == 1.0
+  assert value('place', view, place=(1.18, 2.24), command=(0.04, 0, 0)) == exp(-1)
 
 
 # Gait: feet that touch the floor and swing by the clock
