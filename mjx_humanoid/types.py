@@ -81,6 +81,13 @@ class Servos:
   reach: float  # rad, how far from the standing pose ctrl = 1 asks the joint to be
 
 
+class Pose(NamedTuple):
+  """A pose on the floor."""
+
+  joints: tuple[tuple[str, float], ...]  # rad, of joints by parts of their names; others as in the file's pose
+  pitch: float = 0.0  # rad, by which the torso leans forward
+
+
 @dataclass(frozen=True)
 class Robot:
   """A datasheet: everything about a robot that is not in its MJCF file. Lengths in m, times in s."""
@@ -104,6 +111,5 @@ class Robot:
   legs: tuple[str, ...]  # parts of the names of joints that belong to the legs
   relaxed: tuple[tuple[str, float], ...] = ()  # rad, of joints that in a relaxed stance are not as in the file's own
   symmetry: tuple[tuple[str, str], ...] = (('left', 'right'),)  # name parts that mirror each other
-  all_fours: tuple[tuple[str, float], ...] = ()  # rad, of joints by parts of their names; others as in the file's pose
-  all_fours_pitch: float = 0.0  # rad, by which the torso then leans forward
+  descent: tuple[Pose, ...] = ()  # on the way from standing down to all fours
   servos: Servos | None = None  # what the motors of the MJCF file become; None: they give torque as commanded

@@ -17,7 +17,7 @@ import numpy as np
 
 from mjx_humanoid.physics.engine import Engine, settle, view_states
 from mjx_humanoid.tasks import guide, pushes
-from mjx_humanoid.tasks.curricula import LOWEST, CurriculumFn, none
+from mjx_humanoid.tasks.curricula import LOWEST, CurriculumFn, none, share_of_starts
 from mjx_humanoid.tasks.task import Task
 from mjx_humanoid.types import Array, Context, Inputs, Key, View
 
@@ -182,7 +182,7 @@ class Env:
 
   def _draw(self, bank: Bank, level: Array, key: Key) -> Bank:
     """A row of the bank for each world, among the first ones where its level is low."""
-    rows = jax.random.uniform(key, (self.num_envs,)) * level * len(bank.qpos)
+    rows = share_of_starts(self.curriculum, level, jax.random.uniform(key, (self.num_envs,))) * len(bank.qpos)
     drawn: Bank = jax.tree.map(lambda x: jnp.asarray(x)[rows.astype(jnp.int32)], bank)
     return drawn
 

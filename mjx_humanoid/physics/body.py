@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
 
 from mjx_humanoid.errors import unknown
-from mjx_humanoid.types import Array, Robot, View
+from mjx_humanoid.types import Array, Pose, Robot, View
 
-SQUAT = 'squat'  # the keyframe that a descent leads through
-DESCENT = 16  # steps of each half of it
+DESCENT = 8  # steps from each pose of a descent to the next
 FAR = 10.0  # m
 
 
@@ -27,7 +27,7 @@ class Body:
   default_qpos: np.ndarray  # [nq] m, unit quaternion, rad: the standing pose
   relaxed_qpos: np.ndarray  # [nq] the same with relaxed arms
   keyframes: dict[str, np.ndarray]  # [nq] each, of the MJCF file
-  descent: np.ndarray  # [2 K + 1, nq] from standing to the keyframe 'squat' and on to all fours; none without it
+  descent: np.ndarray  # [K, nq] from standing through the poses of the datasheet, each on the floor; none without them
   joint_names: tuple[str, ...]  # hinges, in qpos order after the free joint
   joint_range: np.ndarray  # [joints, 2] rad
   joint_axes: np.ndarray  # [joints, 3] unit vectors in the frames of their bodies
@@ -102,29 +102,33 @@ def describe(robot: Robot, model: mujoco.MjModel, frame_skip: int = 0) -> Body:
 
 
 def descent(model: mujoco.MjModel, robot: Robot) -> np.ndarray:
-  """Poses [2 K + 1, nq] from standing to the keyframe named squat and on to all fours, each put onto the floor.
-
-  None where the robot's file has no such keyframe; the second half stays in the squat where its datasheet says no more.
-  """
-  squat = next((model.key_qpos[i] for i in range(model.nkey) if model.key(i).name == SQUAT), None)
-  if squat is None:
+  """Poses [K, nq] from standing through those of the datasheet, each put onto the floor; none where it has none."""
+  if not robot.descent:
     return np.zeros((0, model.nq), np.float32)
-  fours = model.qpos0.copy() if robot.all_fours else squat
+  stops = [model.qpos0, *(posed(model, pose) for pose in robot.descent)]
+  shares = np.arange(DESCENT) / DESCENT
+  ways = [a + share * (b - a) for a, b in itertools.pairwise(stops) for share in shares]
+  return np.array([grounded(model, robot, qpos) for qpos in (*ways, stops[-1])], np.float32)
+
+
+def posed(model: mujoco.MjModel, pose: Pose) -> np.ndarray:
+  """The file's pose [nq] with the joints and the pitch of another."""
+  qpos = model.qpos0.copy()
   for i in range(1, model.njnt):
-    for part, angle in robot.all_fours:
+    for part, angle in pose.joints:
       if part in model.joint(i).name:
-        fours[model.jnt_qposadr[i]] = angle
-  if robot.all_fours:
-    fours[3:7] = np.cos(robot.all_fours_pitch / 2), 0, np.sin(robot.all_fours_pitch / 2), 0
+        qpos[model.jnt_qposadr[i]] = angle
+  qpos[3:7] = np.cos(pose.pitch / 2), 0, np.sin(pose.pitch / 2), 0
+  return qpos
+
+
+def grounded(model: mujoco.MjModel, robot: Robot, qpos: np.ndarray) -> np.ndarray:
+  """A pose [nq] raised or lowered until it touches the floor."""
   data, floor = mujoco.MjData(model), model.geom(robot.floor).id
-  others, poses = [g for g in range(model.ngeom) if g != floor], []
-  for k in range(2 * DESCENT + 1):
-    share = k / DESCENT
-    before, after = (model.qpos0, squat) if share <= 1 else (squat, fours)
-    data.qpos[:] = before + (share - (share > 1)) * (after - before)
-    mujoco.mju_normalize4(data.qpos[3:7])
-    data.qpos[2] = FAR / 2  # clear of the floor, so that distances are not those of things in each other
-    mujoco.mj_kinematics(model, data)
-    data.qpos[2] -= min(mujoco.mj_geomDistance(model, data, floor, geom, FAR, None) for geom in others)
-    poses.append(data.qpos.copy())
-  return np.array(poses, np.float32)
+  data.qpos[:] = qpos
+  mujoco.mju_normalize4(data.qpos[3:7])
+  data.qpos[2] = FAR / 2  # clear of the floor, so that distances are not those of things in each other
+  mujoco.mj_kinematics(model, data)
+  others = [g for g in range(model.ngeom) if g != floor]
+  data.qpos[2] -= min(mujoco.mj_geomDistance(model, data, floor, geom, FAR, None) for geom in others)
+  return data.qpos.copy()

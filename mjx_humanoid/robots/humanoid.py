@@ -1,6 +1,14 @@
 """MuJoCo's humanoid, from the file that mujoco-mjx carries: 21 torque motors, 27 degrees of freedom, 41 kg."""
 
-from mjx_humanoid.types import Robot
+from mjx_humanoid.types import Pose, Robot
+
+
+def _leg(side: str, hip: float, knee: float, ankle: float) -> tuple[tuple[str, float], ...]:
+  """The joints that bend a leg forward and back, in rad; of both legs where no side is given."""
+  return tuple(('_'.join(filter(None, (j, side))), a) for j, a in (('hip_y', hip), ('knee', knee), ('ankle_y', ankle)))
+
+
+_PROPPED = (('shoulder2', 0.78), ('elbow', -1.58))  # arms straight down from a level trunk
 
 ROBOT = Robot(
   name='humanoid',
@@ -29,10 +37,13 @@ ROBOT = Robot(
     for side in ('left', 'right')
     for joint, angle in (('shoulder1', 0.6), ('shoulder2', -0.65), ('elbow', -1.2))
   ),
-  # On hands and toes, arms straight down.
-  all_fours=(
-    *(('shoulder2', 0.78), ('elbow', -1.58)),
-    *(('hip_y', -1.66), ('knee', -1.57), ('ankle_y', -0.52)),
+  # A lunge, on one knee, leaning forward, hands on the floor, the foot between them drawn back, on hands and knees.
+  descent=(
+    Pose((*_leg('left', -0.9, -1.0, -0.1), *_leg('right', 0.2, -1.0, -0.6))),
+    Pose((*_leg('left', -1.5, -1.57, 0.0), *_leg('right', 0.0, -1.57, 0.7))),
+    Pose((*_PROPPED, *_leg('left', -2.1, -1.65, -0.1), *_leg('right', -0.6, -1.57, 0.7)), pitch=0.65),
+    Pose((*_PROPPED, *_leg('left', -2.55, -1.8, -0.3), *_leg('right', -1.3, -1.5, 0.7)), pitch=1.25),
+    Pose((*_PROPPED, *_leg('left', -2.5, -2.5, -0.3), *_leg('right', -1.45, -1.5, 0.7)), pitch=1.35),
+    Pose((*_PROPPED, *_leg('', -1.57, -1.55, 0.7)), pitch=1.4),
   ),
-  all_fours_pitch=1.45,
 )

@@ -10,7 +10,7 @@ from mjx_humanoid.registry import Registry
 from mjx_humanoid.types import Array
 
 LOWEST = 0.1
-STEP = 0.1
+HARDER, EASIER = 0.05, 0.1  # so that two of three episodes succeed
 
 # (level [B], terminated [B], truncated [B], steps of a world in the whole training) -> level [B]
 CurriculumFn = Callable[[Array, Array, Array, float], Array]
@@ -32,4 +32,12 @@ def linear(level: Array, terminated: Array, truncated: Array, steps: float) -> A
 @CURRICULA.register()
 def survival(level: Array, terminated: Array, truncated: Array, steps: float) -> Array:
   """Each world by itself: harder after an episode that reached its time limit, easier after one that did not."""
-  return jnp.clip(level + STEP * truncated - STEP * terminated, LOWEST, 1.0)
+  return jnp.clip(level + HARDER * truncated - EASIER * terminated, LOWEST, 1.0)
+
+
+def share_of_starts(curriculum: CurriculumFn, level: Array, uniform: Array) -> Array:
+  """How hard starts are to be [B], as shares of the hardest, from uniform numbers [B] in [0, 1).
+
+  Anything up to the level; where that is what a world can just do, mostly what is nearly as hard.
+  """
+  return level * (jnp.sqrt(uniform) if curriculum is survival else uniform)

@@ -32,8 +32,8 @@ DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
 LIE_HEIGHT = 0.25  # m, where one that lies already is
 SETTLE_SECONDS = 1.5
 SHALLOWEST = 0.75  # of the strength: the least depth of a start on the way down
-# Depths up to which it crouches, goes down on all fours, and is let go from there; beyond, it lies.
-CROUCHED, ON_ALL_FOURS, LET_GO = 0.15, 0.4, 0.6
+# Depths down to which it is on its way to all fours, and is let go from there; beyond, it lies.
+ON_ALL_FOURS, LET_GO = 0.6, 0.75
 LET_GO_SECONDS = 1.0  # of the longest time that it is limp
 LET_GO_MOMENTS = 16  # of that time that are told apart
 FALLING_STRENGTH = 3.0  # of what perturbs a robot on its way down, over that of standing
@@ -108,7 +108,7 @@ def lying(
 def falling(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
-  """On the way down, the further the stronger: crouching, on all fours, let go from there, lying ever less folded.
+  """On the way down, the further the stronger: kneeling, on all fours, let go from there, lying ever less folded.
 
   Each is the neighbour of the one before, so that whoever gets up from there has not far to learn to get up from here.
   """
@@ -116,8 +116,7 @@ def falling(
   folded = ((1 - depth) / (1 - LET_GO)).clip(0, 1)
   qpos, _ = settle(strewn(body, rng, folded), np.zeros((len(depth), body.nv)), SETTLE_SECONDS)
   qvel = velocity_noise(body, rng, strength)
-  share = np.interp(depth, [0, CROUCHED, ON_ALL_FOURS], [0, 1, 2])
-  poses, speeds = perturbed(descending(body, share), body, rng, FALLING_STRENGTH * strength)
+  poses, speeds = perturbed(descending(body, (depth / ON_ALL_FOURS).clip(0, 1)), body, rng, FALLING_STRENGTH * strength)
   moment = np.floor(LET_GO_MOMENTS * (depth - ON_ALL_FOURS) / (LET_GO - ON_ALL_FOURS)).clip(0, LET_GO_MOMENTS - 1)
   for k in range(LET_GO_MOMENTS):
     rows = np.flatnonzero((depth < LET_GO) & (moment == k))
@@ -132,7 +131,7 @@ def strewn(body: Body, rng: np.random.Generator, folded: np.ndarray) -> np.ndarr
   """Poses [n, nq] just above the floor that have yet to come to rest: prone, supine, on a side or anyhow.
 
   Args:
-    folded: [n] how much the joints are those of a squat rather than at random.
+    folded: [n] how much the joints are those on all fours rather than at random.
   """
   n = len(folded)
   qpos = np.repeat(body.default_qpos[None].astype(np.float64), n, axis=0)
@@ -149,20 +148,19 @@ def strewn(body: Body, rng: np.random.Generator, folded: np.ndarray) -> np.ndarr
   share = np.where(tumbling, 0.8, rng.uniform(0, 0.5, n))[:, None]
   qpos[:, 7:] = (1 - share) * qpos[:, 7:] + share * bent
   if folded.any():
-    squat = descending(body, np.ones(n))[:, 7:]
-    qpos[:, 7:] += folded[:, None] * (squat - qpos[:, 7:])
+    qpos[:, 7:] += folded[:, None] * (descending(body, np.ones(n))[:, 7:] - qpos[:, 7:])
   return qpos
 
 
 def descending(body: Body, share: np.ndarray) -> np.ndarray:
-  """Poses [n, nq] on the way from standing, share 0, to a squat, 1, and on all fours, 2.
+  """Poses [n, nq] on the way from standing, share 0, to all fours, 1.
 
   Raises:
-    UserError: the robot's MJCF file has no keyframe named squat.
+    UserError: the robot's datasheet has no descent.
   """
   if not len(body.descent):
-    raise UserError(f"start 'falling' needs a keyframe named squat in the MJCF file of {body.robot.name}.")
-  way = share / 2 * (len(body.descent) - 1)
+    raise UserError(f"start 'falling' needs the poses of a descent in the datasheet of {body.robot.name}.")
+  way = share * (len(body.descent) - 1)
   row = np.minimum(way.astype(int), len(body.descent) - 2)
   part = (way - row)[:, None]
   qpos = (1 - part) * body.descent[row] + part * body.descent[row + 1]

@@ -95,10 +95,12 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
   'getup': (
     'Get up from the floor and stand.',
     {
-      'rise': 0.25,
-      'on_feet': 0.35,
-      'height': 0.2,
-      'poise': 0.2,
+      'rise': 0.08,
+      'balanced_rise': 0.17,
+      'on_feet': 0.1,
+      'rise_on_feet': 0.25,
+      'poise': 0.4,
+      'leaping': -0.1,
       'energy': -0.02,
       'action_rate': -0.02,
     },

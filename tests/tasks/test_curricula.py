@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.tasks.curricula import CURRICULA, LOWEST, STEP
+from mjx_humanoid.tasks.curricula import CURRICULA, EASIER, HARDER, LOWEST, share_of_starts
 
 NO = jnp.zeros(4, bool)
 
@@ -43,8 +43,24 @@ def test_survival_is_decided_by_each_world_itself():
   """One falls, one reaches its time limit, two go on."""
   which = jnp.arange(4)
   found = levels('survival', 0.5, 3, terminated=which == 0, truncated=which == 1)
-  np.testing.assert_allclose(found, [[0.4, 0.6, 0.5, 0.5], [0.3, 0.7, 0.5, 0.5], [0.2, 0.8, 0.5, 0.5]], atol=1e-6)
-  assert STEP == 0.1
+  np.testing.assert_allclose(found, [[0.4, 0.55, 0.5, 0.5], [0.3, 0.6, 0.5, 0.5], [0.2, 0.65, 0.5, 0.5]], atol=1e-6)
+
+
+def test_survival_rests_where_two_of_three_succeed():
+  assert pytest.approx(1 / 3 * EASIER) == 2 / 3 * HARDER
+
+
+def test_starts_are_anything_up_to_the_level():
+  level, uniform = jnp.array([0.2, 1.0]), jnp.array([0.25, 0.81])
+  np.testing.assert_allclose(share_of_starts(CURRICULA['linear'], level, uniform), [0.05, 0.81], atol=1e-6)
+  np.testing.assert_allclose(share_of_starts(CURRICULA['none'], level, uniform), [0.05, 0.81], atol=1e-6)
+
+
+def test_starts_of_survivors_are_mostly_about_as_hard_as_the_level():
+  """By hand, square roots of the uniform numbers: half of them lie above 0.71 of the level."""
+  level, uniform = jnp.array([0.2, 1.0, 0.4]), jnp.array([0.25, 0.81, 0.5])
+  expected = [0.1, 0.9, 0.4 * 0.70710678]
+  np.testing.assert_allclose(share_of_starts(CURRICULA['survival'], level, uniform), expected, atol=1e-6)
 
 
 def test_survival_stays_within_its_bounds():

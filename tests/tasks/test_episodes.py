@@ -403,37 +403,63 @@ def test_at_full_strength_all_lie(body):
   assert qpos[:, 2].max() < 0.8
 
 
-def test_weak_starts_on_the_way_down_crouch(body):
-  """At strength 0.12 depths are 0.09 to 0.12, of 0.15 for a whole squat: 0.6 to 0.8 of the way there."""
-  qpos, qvel, calls = fall(body, 0.12)
+def joint(body, name):
+  return 7 + body.joint_index(name)
+
+
+def test_weak_starts_on_the_way_down_go_on_one_knee(body):
+  """At strength 0.2 depths are 0.15 to 0.2, of 0.6 for all six poses: half to all of the way to the second."""
+  qpos, qvel, calls = fall(body, 0.2)
   assert len(calls) == 1  # of those that lie, and none of these is
-  knees = [7 + body.joint_index(f'knee_{side}') for side in ('left', 'right')]
-  bent = qpos[:, knees].mean(axis=1) / body.keyframes['squat'][knees[0]]
-  noise = 0.12 * 3 * episodes.JOINT_NOISE / 2.65
-  assert 0.6 - 4 * noise < bent.min() < 0.65 < 0.75 < bent.max() < 0.8 + 4 * noise
+  lunge, knee = body.descent[8], body.descent[16]
+  bending = [joint(body, 'hip_y_left'), joint(body, 'knee_left'), joint(body, 'knee_right')]
+  share = ((qpos[:, bending] - lunge[bending]) / (knee[bending] - lunge[bending])).mean(axis=1)
+  noise = 0.2 * 3 * episodes.JOINT_NOISE / 0.57
+  assert 0.5 - 4 * noise < share.min() < 0.6 < 0.9 < share.max() < 1 + 4 * noise
+  assert share.mean() == pytest.approx(0.75, abs=0.02)
   np.testing.assert_allclose(np.linalg.norm(qpos[:, 3:7], axis=1), 1)
-  assert qvel[:, 6:].std() == pytest.approx(0.12 * 3 * episodes.JOINT_VELOCITY_NOISE, rel=0.05)
+  assert qvel[:, 6:].std() == pytest.approx(0.2 * 3 * episodes.JOINT_VELOCITY_NOISE, rel=0.05)
 
 
-@pytest.mark.parametrize('share', [0.0, 0.3, 0.5, 0.97, 1.0])
-def test_crouches_stand_on_the_floor(model, body, share):
-  """By C MuJoCo: both feet touch it within 2 mm, joints are that far on the way, and nothing else is as low."""
-  qpos = episodes.descending(body, np.array([share]))[0]
-  expected = (1 - share) * body.default_qpos[7:] + share * body.keyframes['squat'][7:]
-  np.testing.assert_allclose(qpos[7:], expected, atol=1e-6)
+def near_the_floor(model, qpos, within):
+  """By C MuJoCo: the bodies of which some part is that near, and the distance of the nearest."""
   data = mujoco.MjData(model)
   data.qpos[:] = qpos
   mujoco.mj_kinematics(model, data)
-  floor = model.geom('floor').id
-  lowest = {}
+  floor, distances = model.geom('floor').id, {}
   for geom in range(model.ngeom):
     if geom != floor:
       name = model.body(model.geom_bodyid[geom]).name
       distance = mujoco.mj_geomDistance(model, data, floor, geom, 5.0, None)
-      lowest[name] = min(distance, lowest.get(name, 5.0))
-  assert abs(lowest.pop('foot_left')) < 2e-3
-  assert abs(lowest.pop('foot_right')) < 2e-3
-  assert min(lowest.values()) > 0.01
+      distances[name] = min(distance, distances.get(name, 5.0))
+  return {name for name, distance in distances.items() if distance < within}, min(distances.values()), data
+
+
+@pytest.mark.parametrize('share', np.linspace(0, 1, 13))
+def test_all_of_the_way_down_is_on_the_floor(model, body, share):
+  qpos = episodes.descending(body, np.array([share]))[0]
+  _, lowest, _ = near_the_floor(model, qpos, 0.0)
+  assert abs(lowest) < 2e-3
+
+
+@pytest.mark.parametrize(
+  ('pose', 'bodies', 'pitch'),
+  [
+    (0, {'foot_left', 'foot_right'}, 0.0),
+    (1, {'foot_left', 'foot_right'}, 0.0),
+    (2, {'foot_left', 'foot_right', 'shin_right'}, 0.0),
+    (3, {'foot_left', 'foot_right', 'shin_right'}, 0.65),
+    (4, {'foot_left', 'foot_right', 'shin_right', 'hand_left', 'hand_right'}, 1.25),
+    (5, {'foot_right', 'shin_right', 'hand_left', 'hand_right'}, 1.35),
+    (6, {'foot_left', 'foot_right', 'shin_left', 'shin_right', 'hand_left', 'hand_right'}, 1.4),
+  ],
+)
+def test_on_the_way_down_it_rests_on_these(model, body, pose, bodies, pitch):
+  """Standing, a lunge, on one knee, leaning, hands down, the foot drawn back, on all fours; within 10 cm."""
+  near, _, data = near_the_floor(model, body.descent[8 * pose], 0.1)
+  assert bodies <= near
+  assert not near & {'torso', 'head', 'pelvis'}
+  assert data.body('torso').xmat[6] == pytest.approx(-np.sin(pitch), abs=1e-3)  # what was ahead is down
 
 
 def test_without_strength_they_stand(body):
@@ -442,48 +468,23 @@ def test_without_strength_they_stand(body):
   assert not qvel.any()
 
 
-def test_further_down_they_go_on_all_fours(body):
-  """At strength 0.3 depths are 0.225 to 0.3: 0.3 to 0.6 of the way from a squat at 0.15 to all fours at 0.4."""
-  qpos, _, calls = fall(body, 0.3)
-  assert len(calls) == 1
-  squat, fours = body.descent[16], body.descent[32]
-  knees = [7 + body.joint_index(f'knee_{side}') for side in ('left', 'right')]
-  share = ((qpos[:, knees] - squat[knees]) / (fours[knees] - squat[knees])).mean(axis=1)
-  noise = 0.3 * 3 * episodes.JOINT_NOISE / 1.08
-  assert 0.3 - 4 * noise < share.min() < 0.4 < 0.5 < share.max() < 0.6 + 4 * noise
-  assert share.mean() == pytest.approx(0.45, abs=0.02)
-
-
-def test_on_all_fours_it_is_on_hands_and_toes(model, body):
-  """Feet touch the floor, hands are within 5 cm of it, nothing else within 10, and the back is nearly level."""
-  data = mujoco.MjData(model)
-  data.qpos[:] = episodes.descending(body, np.array([2.0]))[0]
-  mujoco.mj_kinematics(model, data)
-  floor, near = model.geom('floor').id, set()
-  for geom in range(model.ngeom):
-    if geom != floor and mujoco.mj_geomDistance(model, data, floor, geom, 5.0, None) < 0.05:
-      near.add(model.body(model.geom_bodyid[geom]).name)
-  assert near == {'foot_left', 'foot_right', 'hand_left', 'hand_right'}
-  assert data.body('torso').xmat[6] == pytest.approx(-np.sin(1.45), abs=1e-3)  # what was ahead is down
-
-
 def test_from_all_fours_they_are_let_go(body):
-  """At strength 0.5 depths are 0.375 to 0.5: from 0.4 on let go, up to half a second, in moments of 1/16 s."""
-  _, _, (_, *calls) = fall(body, 0.5)
-  np.testing.assert_allclose([seconds for _, seconds in calls], np.arange(1, 8) / 16)
-  # moment 0 lasts from 0.4 to 0.4125 and is no time; beyond are 0.0875 of a range of 0.125
-  assert sum(rows for rows, _ in calls) / 320 == pytest.approx(0.7, abs=0.1)
+  """At strength 0.7 depths are 0.525 to 0.7: from 0.6 on let go, up to 2/3 of a second, in moments of 1/16 s."""
+  _, _, (_, *calls) = fall(body, 0.7)
+  np.testing.assert_allclose([seconds for _, seconds in calls], np.arange(1, 11) / 16)
+  # moment 0 lasts from 0.6 to 0.609 and is no time; beyond are 0.091 of a range of 0.175
+  assert sum(rows for rows, _ in calls) / 320 == pytest.approx(0.518, abs=0.1)
 
 
 def test_the_stronger_the_less_folded_they_lie(body):
-  """Of depth 0.6 they are as folded as a squat, of depth 1 not at all; those let go anyhow from 0.7 m, others lower."""
-  squat = body.keyframes['squat'][7:]
+  """Of depth 0.75 they are folded as on all fours, of depth 1 not at all; those let go anyhow 0.7 m up, others less."""
+  fours = body.descent[-1, 7:]
 
   def strewn(folded):
     return episodes.strewn(body, np.random.default_rng(0), np.full(50, folded))
 
-  np.testing.assert_allclose(strewn(1.0)[:, 7:], np.tile(squat, (50, 1)), atol=1e-6)
-  np.testing.assert_allclose(strewn(0.25)[:, 7:], 0.75 * strewn(0.0)[:, 7:] + 0.25 * squat, atol=1e-6)
+  np.testing.assert_allclose(strewn(1.0)[:, 7:], np.tile(fours, (50, 1)), atol=1e-6)
+  np.testing.assert_allclose(strewn(0.25)[:, 7:], 0.75 * strewn(0.0)[:, 7:] + 0.25 * fours, atol=1e-6)
   for folded, low in ((0.0, 0.25), (0.5, 0.475), (1.0, 0.7)):
     assert sorted(set(strewn(folded)[:, 2].round(6))) == sorted({low, 0.7})
     np.testing.assert_array_equal(strewn(folded)[:, 3:7], strewn(0.0)[:, 3:7])
@@ -491,17 +492,17 @@ def test_the_stronger_the_less_folded_they_lie(body):
 
 def test_falls_are_those_of_physics(body, settle):
   """The stronger, the lower; all of them move or have come to rest on the floor."""
-  strength = np.repeat([0.05, 0.14, 0.55, 1.0], 24)
+  strength = np.repeat([0.05, 0.2, 0.7, 1.0], 24)
   qpos, qvel = STARTS['falling'](body, np.random.default_rng(0), strength, settle)
   heights = [np.median(qpos[strength == level, 2]) for level in np.unique(strength)]
   assert heights == sorted(heights, reverse=True)
   assert heights[0] > 1.1
   assert heights[-1] < 0.25
-  assert np.median(np.abs(qvel[strength == 0.55, :6]).max(axis=1)) > 0.2
+  assert np.median(np.abs(qvel[strength == 0.7, :6]).max(axis=1)) > 0.2
 
 
-def test_a_robot_without_a_squat_cannot_begin_on_the_way_down(body):
-  with pytest.raises(UserError, match=r'keyframe named squat .*humanoid'):
+def test_a_robot_without_a_descent_cannot_begin_on_the_way_down(body):
+  with pytest.raises(UserError, match=r'descent in the datasheet of humanoid'):
     fall(dataclasses.replace(body, descent=body.descent[:0]), 1.0)
 
 
