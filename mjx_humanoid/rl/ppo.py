@@ -21,7 +21,9 @@ from mjx_humanoid.types import Array, Key, Transition
 # The adaptive schedule multiplies or divides by 1.5 within these bounds (as in Rudin et al., 2022).
 ADAPTIVE_FACTOR, ADAPTIVE_LOW, ADAPTIVE_HIGH = 1.5, 1e-5, 1e-2
 LINEAR_END = 0.1  # of the learning rate is left at the end of the linear schedule
-WARM_UP = 30  # updates in which the critic of an adopted actor learns to judge it, before the actor changes
+# Updates in which the critic of an adopted actor learns to judge it, and how fast, before the actor changes: one that
+# judges badly undoes within a minute what the actor knows, the more surely the smaller its own learning rate is.
+WARM_UP, WARM_UP_RATE = 100, 1.5e-3
 
 
 class Learner(NamedTuple):
@@ -112,7 +114,8 @@ class PPO:
       carry = jax.tree.map(lambda new, old: jnp.where(good, new, old), (stepped, next_state), carry)
       return carry, metrics | {'skipped': 1.0 - good}
 
-    rate, acting = self._rate(learner), learner.warm_up == 0
+    acting = learner.warm_up == 0
+    rate = jnp.where(acting, self._rate(learner), WARM_UP_RATE)
     keys = jax.random.split(key, self.hyper.num_epochs)
     order = jax.vmap(lambda k: jax.random.permutation(k, size))(keys).reshape(-1, self.hyper.batch_size)
     (params, opt_state), metrics = jax.lax.scan(minibatch, (learner.params, learner.opt_state), order)

@@ -69,15 +69,32 @@ def test_known_statistics_are_those_that_were_given():
   np.testing.assert_allclose(normalize.normalize(normalizer, obs), [[1, -1, 0.5]], atol=2e-3)
 
 
-def test_known_statistics_count_as_many_observations():
+def test_known_statistics_count_as_many_observations(monkeypatch):
   """As many new ones move the mean half of the way, and a thousandth of that by a thousandth."""
-  count = normalize.KNOWN
+  monkeypatch.setattr(normalize, 'KNOWN', count := 2**17)
   few = normalize.update(normalize.known(MEAN[:1], STD[:1]), np.full((count // 1000, 1), 1.3, np.float32))
   assert float(few.mean[0]) == pytest.approx(0.3 + 1 / 1001, rel=1e-3)
   many = normalize.update(normalize.known(MEAN[:1], STD[:1]), np.full((count, 1), 1.3, np.float32))
   assert float(many.mean[0]) == pytest.approx(0.8, rel=1e-3)
   # Half at 0.3 with a variance of 4, half at 1.3 with none: 4 / 2 + 0.5^2
   assert float(many.std[0]) == pytest.approx(np.sqrt(2.25), rel=1e-3)
+
+
+def test_known_statistics_stay_what_they_are_through_a_training():
+  """An actor that was trained on them would else do something else before its first update: 16M others, 1.5 %."""
+  normalizer = normalize.known(MEAN[:1], STD[:1])
+  other = np.full((2**20, 1), 6.3, np.float32)  # three standard deviations off
+  for _ in range(16):
+    normalizer = normalize.update(normalizer, other)
+  assert float(normalizer.mean[0]) == pytest.approx(0.3 + 6 * 2**24 / (2**30 + 2**24), rel=1e-3)
+  assert float(normalizer.std[0]) == pytest.approx(2.0, rel=0.07)
+
+
+def test_weights_say_how_often_an_observation_counts():
+  """By hand: 1 thrice and 5 once have mean 2 and variance 3."""
+  weighted = normalize.update(normalize.init(1), np.array([[1.0], [5.0]], np.float32), np.array([3.0, 1.0], np.float32))
+  assert float(weighted.mean[0]) == pytest.approx(2.0)
+  assert float(weighted.std[0]) == pytest.approx(np.sqrt(3.0))
 
 
 def test_known_statistics_of_an_element_that_never_moved_are_not_below_the_least():
