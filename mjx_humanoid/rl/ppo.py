@@ -21,9 +21,9 @@ from mjx_humanoid.types import Array, Key, Transition
 # The adaptive schedule multiplies or divides by 1.5 within these bounds (as in Rudin et al., 2022).
 ADAPTIVE_FACTOR, ADAPTIVE_LOW, ADAPTIVE_HIGH = 1.5, 1e-5, 1e-2
 LINEAR_END = 0.1  # of the learning rate is left at the end of the linear schedule
-# Updates in which the critic of an adopted actor learns to judge it, and how fast, before the actor changes: one that
-# judges badly undoes within a minute what the actor knows, the more surely the smaller its own learning rate is.
-WARM_UP, WARM_UP_RATE = 100, 1.5e-3
+# Transitions from which the critic of an adopted actor learns to judge it, and how fast, before the actor changes: one
+# that judges badly undoes within a minute what the actor knows, the more surely the smaller its own learning rate is.
+WARM_UP, WARM_UP_RATE = 400_000, 1.5e-3
 
 
 class Learner(NamedTuple):
@@ -35,7 +35,7 @@ class Learner(NamedTuple):
   normalizer: normalize.Normalizer
   learning_rate: Array  # []
   timesteps: Array  # [] float32, environment steps learned from
-  warm_up: Array  # [] int32, updates to come in which only the critic learns
+  warm_up: Array  # [] int32, transitions to come from which only the critic learns
 
 
 class Batch(NamedTuple):
@@ -132,7 +132,7 @@ class PPO:
       normalizer=self._observe_all(learner.normalizer, batch.obs),
       learning_rate=self._adapted(rate, last_epoch['kl']),
       timesteps=timesteps,
-      warm_up=jnp.maximum(learner.warm_up - 1, 0),
+      warm_up=jnp.maximum(learner.warm_up - size, 0),
     )
     return learner, averaged
 
@@ -176,7 +176,7 @@ class PPO:
     return Actor(kernels, biases, log_std, mean, std, self.mirror)
 
   def adopt(self, learner: Learner, actor: Actor) -> Learner:
-    """See Algorithm. The critic starts afresh, as a policy does not carry one, and learns alone for WARM_UP updates.
+    """See Algorithm. The critic starts afresh, as a policy does not carry one, and learns alone from WARM_UP transitions.
 
     Else the first updates would follow advantages that mean nothing, away from what the actor knows.
     """

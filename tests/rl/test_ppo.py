@@ -405,8 +405,8 @@ def test_what_was_adopted_survives_learning():
 
 
 def test_the_critic_of_what_was_adopted_learns_first(monkeypatch):
-  """For WARM_UP updates the actor stays as it is, to the last bit; a fresh learner's never does."""
-  monkeypatch.setattr(ppo, 'WARM_UP', 3)
+  """From WARM_UP transitions, 16 an update, the actor stays as it is, to the last bit; a fresh learner's never does."""
+  monkeypatch.setattr(ppo, 'WARM_UP', 3 * 16)
   algorithm, (actor, _) = make(layers=(4, 3), batch_size=8, num_epochs=1), policy()
   fresh, batch = experience(algorithm)
   update, changed = jax.jit(algorithm.update), []
