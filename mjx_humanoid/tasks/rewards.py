@@ -154,6 +154,12 @@ def place(view: View, body: Body, context: Context) -> Array:
 
 
 @TERMS.register()
+def course(view: View, body: Body, context: Context) -> Array:
+  """Torso within about 0.3 m, to either side, of the line that it was asked to go along."""
+  return gaussian(resolve_along(context.place - view.qpos[:2], context.heading)[1], 0.3)
+
+
+@TERMS.register()
 def gait(view: View, body: Body, context: Context) -> Array:
   """Share of the feet that are on the floor or off it as the clock of the stride asks."""
   feet = body.robot.feet
