@@ -22,7 +22,7 @@ from mjx_humanoid.types import Array, Key, Transition
 ADAPTIVE_FACTOR, ADAPTIVE_LOW, ADAPTIVE_HIGH = 1.5, 1e-5, 1e-2
 LINEAR_END = 0.1  # of the learning rate is left at the end of the linear schedule
 # Transitions from which the critic of an adopted actor learns to judge it, and how fast, before the actor changes: one
-# that judges badly undoes within a minute what the actor knows, the more surely the smaller its own learning rate is.
+# that judges badly undoes what the actor knows, and the small rate that suits the actor does not teach it in time.
 WARM_UP, WARM_UP_RATE = 400_000, 1.5e-3
 
 
@@ -130,7 +130,7 @@ class PPO:
       opt_state=opt_state,
       # Statistics move after the update, so that it sees what the actions were chosen by.
       normalizer=self._observe_all(learner.normalizer, batch.obs),
-      learning_rate=self._adapted(rate, last_epoch['kl']),
+      learning_rate=jnp.where(acting, self._adapted(rate, last_epoch['kl']), learner.learning_rate),
       timesteps=timesteps,
       warm_up=jnp.maximum(learner.warm_up - size, 0),
     )
@@ -196,7 +196,7 @@ class PPO:
     for layer, kernel, bias in zip(own, actor.kernels, actor.biases, strict=True):
       layer |= {'kernel': jnp.asarray(kernel), 'bias': jnp.asarray(bias)}
     normalizer = normalize.known(jnp.asarray(actor.mean), jnp.asarray(actor.std))
-    warm_up = jnp.asarray(WARM_UP, jnp.int32)
+    warm_up = jnp.asarray(min(WARM_UP, self.total_timesteps // 10), jnp.int32)  # most of a training is the actor's
     average = jax.tree.map(jnp.copy, self._acting(params))
     return learner._replace(params=params, average=average, normalizer=normalizer, warm_up=warm_up)
 

@@ -423,17 +423,27 @@ def test_the_critic_of_what_was_adopted_learns_first(monkeypatch):
   assert actors == 3 * 2 * [(False, True)] + 2 * 2 * [(True, True)]
 
 
-def test_the_critic_of_what_was_adopted_learns_at_its_own_rate(monkeypatch):
-  """Reported, and by its first step: Adam's is the rate itself, whatever the gradient."""
+@pytest.mark.parametrize('schedule', ['constant', 'linear', 'adaptive'])
+def test_the_critic_of_what_was_adopted_learns_at_its_own_rate(monkeypatch, schedule):
+  """Reported, and by its first step: Adam's is the rate itself, whatever the gradient. The actor's rate is kept."""
   monkeypatch.setattr(ppo, 'WARM_UP', 1)
-  algorithm, (actor, _) = make(layers=(4, 3), batch_size=16, num_epochs=1, learning_rate=1e-5), policy()
+  settings = {'batch_size': 16, 'num_epochs': 1, 'learning_rate': 1e-5, 'lr_schedule': schedule}
+  algorithm, (actor, _) = make(layers=(4, 3), **settings), policy()
   fresh, batch = experience(algorithm)
   learner = algorithm.adopt(fresh, actor)
   first, metrics = jax.jit(algorithm.update)(learner, batch, jax.random.PRNGKey(0))
   assert float(metrics['learning_rate']) == pytest.approx(ppo.WARM_UP_RATE)
   bias = [float(x.params['value_head']['bias'][0]) for x in (learner, first)]
   assert abs(bias[1] - bias[0]) == pytest.approx(ppo.WARM_UP_RATE, rel=0.05)
-  assert float(jax.jit(algorithm.update)(first, batch, jax.random.PRNGKey(0))[1]['learning_rate']) < 1.1e-5
+  second = jax.jit(algorithm.update)(first, batch, jax.random.PRNGKey(0))[1]
+  assert float(second['learning_rate']) == pytest.approx(1e-5, rel=0.02)  # linear: 1.4 % of the way down
+
+
+def test_of_a_short_training_the_critic_alone_has_a_tenth():
+  algorithm, (actor, _) = make(total_timesteps=50_000, layers=(4, 3)), policy()
+  fresh, _ = experience(algorithm)
+  assert int(algorithm.adopt(fresh, actor).warm_up) == 5000
+  assert int(fresh.warm_up) == 0
 
 
 def test_learning_on_from_what_was_adopted_compiles_once():
