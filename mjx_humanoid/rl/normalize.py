@@ -13,7 +13,7 @@ with quiet_imports():
 
 CLIP = 10.0  # standard deviations; a world about to diverge shall not shake the networks
 # Observations that statistics from elsewhere count as, far more than a training makes: an actor's weights are made for
-# its scale. Where commands became half as large, one that followed the new scale soon did everything twice as hard.
+# that scale. One that was given the scale of a new task lost its skill before it had learned anything.
 KNOWN = 2**30
 MIN_STD = 1e-2  # an element that never moves must not be blown up when it first does
 

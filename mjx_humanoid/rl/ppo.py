@@ -176,7 +176,8 @@ class PPO:
     return Actor(kernels, biases, log_std, mean, std, self.mirror)
 
   def adopt(self, learner: Learner, actor: Actor) -> Learner:
-    """See Algorithm. The critic starts afresh, as a policy carries none, and learns alone from WARM_UP transitions.
+    """See Algorithm. The critic starts afresh, as a policy carries none, and learns alone from WARM_UP transitions, if
+    these are not more than a tenth of the training.
 
     Else the first updates would follow advantages that mean nothing, away from what the actor knows.
     """

@@ -462,6 +462,19 @@ def test_on_the_way_down_it_rests_on_these(model, body, pose, bodies, pitch):
   assert data.body('torso').xmat[6] == pytest.approx(-np.sin(pitch), abs=1e-3)  # what was ahead is down
 
 
+@pytest.mark.parametrize('pose', range(1, 7))
+def test_on_the_way_down_it_does_not_tip_over(model, body, pose):
+  """By C MuJoCo: the centre of mass is behind what rests on the floor in front, and ahead of what does behind."""
+  data = mujoco.MjData(model)
+  data.qpos[:] = body.descent[8 * pose]
+  mujoco.mj_forward(model, data)
+  floor, ends, places = model.geom('floor').id, np.zeros(6), []
+  for geom in set(range(model.ngeom)) - {floor}:
+    if mujoco.mj_geomDistance(model, data, floor, geom, 5.0, ends) < 0.1:
+      places.append(ends[3])
+  assert min(places) + 0.05 < data.subtree_com[0, 0] < max(places) - 0.05
+
+
 def test_without_strength_they_stand(body):
   qpos, qvel, _ = fall(body, 0.0)
   np.testing.assert_allclose(qpos[:, 2], 1.282, atol=1e-3)
