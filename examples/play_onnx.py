@@ -21,6 +21,7 @@ class Guide:
   def __init__(self, about: dict[str, Any], asked: Any) -> None:
     """It starts at the origin, along x. asked: forward, sideways [m/s] and turning [rad/s] velocity."""
     self.task, self.dt, self.asked = about['task'], about['control_step'], np.asarray(asked, float)
+    self.fallen = about['fallen_height']
     self.command: Any = self.asked
     self.heading, self.place, self.step, self.phase = 1 + 0j, 0j, 0, 0.0
     self.stepping = self._walks()
@@ -30,6 +31,9 @@ class Guide:
     before, task = self.place, self.task
     self.place += complex(*self.asked[:2]) * self.heading * self.dt
     self.heading *= np.exp(1j * self.asked[2] * self.dt)
+    if data.qpos[2] < self.fallen:  # its heading and its place are those with which it gets up
+      self.place, self.heading = complex(*data.qpos[:2]), facing(data)
+      before = self.place
     if task['hold']:  # asked for nothing, it stays where it is, or walks back if its momentum carries it away
       resting, there = np.abs(self.asked).max() <= 0.05, complex(*data.qpos[:2]) + 0.3 * complex(*data.qvel[:2])
       self.place = before if resting else there
@@ -44,14 +48,24 @@ class Guide:
     return bool(self.task['gait_frequency'] > 0 and self.task['gait_duty'] < 1 and np.abs(self.command).max() > 0.05)
 
 
-def observe(data: Any, about: dict[str, Any], guide: Guide) -> Any:
-  """What the policy sees."""
+def axes(data: Any) -> Any:
+  """Of the torso, seen from the world: a matrix whose columns they are."""
   rotation: Any = np.empty(9)
   mujoco.mju_quat2Mat(rotation, data.qpos[3:7])
-  rotation = rotation.reshape(3, 3)  # of the torso: columns are its axes, seen from the world
-  facing = complex(*rotation[:2, 0]) / max(abs(complex(*rotation[:2, 0])), 1e-6)
-  ahead = guide.heading * facing.conjugate()
-  away = (guide.place - complex(*data.qpos[:2])) * facing.conjugate()
+  return rotation.reshape(3, 3)
+
+
+def facing(data: Any) -> complex:
+  """Where on the floor the torso faces."""
+  ahead = complex(*axes(data)[:2, 0])
+  return ahead / max(abs(ahead), 1e-6)
+
+
+def observe(data: Any, about: dict[str, Any], guide: Guide) -> Any:
+  """What the policy sees."""
+  rotation = axes(data)
+  ahead = guide.heading * facing(data).conjugate()
+  away = (guide.place - complex(*data.qpos[:2])) * facing(data).conjugate()
   clock = np.array([np.sin(2 * np.pi * guide.phase), np.cos(2 * np.pi * guide.phase)])
   everything = {
     'joint_positions': [data.qpos[2], *rotation[2], *data.qpos[7:]],

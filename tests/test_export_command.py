@@ -177,6 +177,7 @@ def test_the_example_sees_what_the_package_shows(config, command, example):
   task = task_of(config, command)
   scene, rng = make_scene(task), np.random.default_rng(0)
   about = {'observations': task.observations, 'task': vars(task), 'control_step': scene.body.control_step}
+  about['fallen_height'] = scene.body.robot.fallen_height
   data = mujoco.MjData(scene.model)
   zeros = np.zeros((1, DRAWS))
   context = scene.guide.start(scene.model.qpos0[None].astype(np.float32), scene.body.nu, zeros)
@@ -184,6 +185,7 @@ def test_the_example_sees_what_the_package_shows(config, command, example):
   for _ in range(20):
     data.qpos[:], data.qvel[:] = rng.normal(size=scene.model.nq), rng.normal(size=scene.model.nv)
     data.qpos[:2] *= 0.1  # near its place and away from it
+    data.qpos[2] += 0.8  # up and down
     data.qvel[:2] *= 0.1
     data.qpos[3:7] /= np.linalg.norm(data.qpos[3:7])
     shown = scene.observe(view_states(scene.model, data.qpos[None], data.qvel[None]), scene.body, context)[0]

@@ -78,6 +78,7 @@ def describe(policy: Policy, scene: Scene) -> dict[str, Any]:
   return {
     'format': FORMAT,
     'robot': scene.task.robot,
+    'fallen_height': scene.body.robot.fallen_height,  # m, of the torso, below which it is down
     'observations': {name: list(place) for name, place in places.items()},  # first element, one past the last
     'control_step': scene.body.control_step,  # s
     'timestep': float(scene.model.opt.timestep),  # s, of physics

@@ -46,6 +46,7 @@ class Guide:
 
   config: TaskConfig
   control_step: float  # s
+  fallen_height: float  # m
   draw: CommandFn
 
   @property
@@ -73,10 +74,14 @@ class Guide:
     asked = xp.where(due, self._draw(uniform, level), context.asked)
     ahead = turn(context.heading, context.asked[..., 2:] * self.control_step)
     place = context.place + rotate(context.asked[..., :2], context.heading) * self.control_step
+    # Who is down has no heading and no place to keep: both are those with which it gets up.
+    down = (view.qpos[..., 2] < self.fallen_height)[..., None]
+    ahead = xp.where(down, heading_of(view.qpos), ahead)
+    before, place = (xp.where(down, view.qpos[..., :2], p) for p in (context.place, place))
     following = context._replace(
       step=step, last_action=view.ctrl, command=asked, heading=ahead, place=place, asked=asked
     )
-    following = self.timed(self._held(following, context.place, view) if self.config.hold else following)
+    following = self.timed(self._held(following, before, view) if self.config.hold else following)
     # Who is told to stop finishes the stride: nobody can stand on the spot in the middle of one.
     finishing = (context.duty < 1) & (following.phase > context.phase)
     return following._replace(duty=xp.where(finishing, context.duty, following.duty))
@@ -112,13 +117,17 @@ class Guide:
     return (1 - share) * first + share * self.draw(self.config, uniform)
 
 
-def make_guide(config: TaskConfig, control_step: float) -> Guide:
-  """The guide of a task. Raises UserError for an unknown kind of command, or ranges upside down."""
+def make_guide(config: TaskConfig, control_step: float, fallen_height: float) -> Guide:
+  """The guide of a task, for a robot that is down where its torso is below fallen_height, in m.
+
+  Raises:
+    UserError: an unknown kind of command, or ranges upside down.
+  """
   draw = COMMANDS[config.commands]
   for low, high, name in zip(config.command_low, config.command_high, ('forward', 'sideways', 'turning'), strict=True):
     if low > high:
       raise UserError(f'config.task.command_low is above config.task.command_high for {name}: {low} > {high}.')
-  return Guide(config, control_step, draw)
+  return Guide(config, control_step, fallen_height, draw)
 
 
 def heading_of(qpos: Array) -> Array:

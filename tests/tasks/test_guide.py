@@ -26,6 +26,7 @@ from mjx_humanoid.types import Context, View
 
 DT = 0.025
 NU = 3
+FALLEN = 0.8  # m
 SAMPLED = {'commands': 'sampled', 'command_low': (-0.5, -0.4, -1.0), 'command_high': (1.5, 0.4, 1.0)}
 
 
@@ -36,12 +37,13 @@ def xp(request):
 
 
 def guide_of(**settings):
-  return make_guide(TaskConfig(**settings), DT)
+  return make_guide(TaskConfig(**settings), DT, FALLEN)
 
 
 def facing(*angles):
-  """qpos [n, 28] of robots at the origin that face these angles in rad, leaning forward a little."""
+  """qpos [n, 28] of robots on their feet at the origin that face these angles in rad, leaning forward a little."""
   qpos = np.zeros((len(angles), 28), np.float32)
+  qpos[:, 2] = 1.28
   for row, angle in zip(qpos, angles, strict=True):
     turned, leant, both = np.zeros(4), np.zeros(4), np.zeros(4)
     mujoco.mju_axisAngle2Quat(turned, np.array([0, 0, 1.0]), angle)
@@ -56,9 +58,9 @@ def begin(guide, xp=np, angles=(0.0,), uniform=0.5, **more):
 
 
 def seen(action, qpos=None, qvel=None):
-  """What a control step under this action led to: by default a robot at rest at the origin."""
+  """What a control step under this action led to: by default a robot at rest at the origin, on its feet."""
   xp, shape = action.__array_namespace__(), action.shape[:-1]
-  qpos = xp.zeros((*shape, 28), xp.float32) if qpos is None else qpos
+  qpos = xp.zeros((*shape, 28), xp.float32) + xp.asarray(np.eye(28, dtype=np.float32)[2]) if qpos is None else qpos
   qvel = xp.zeros((*shape, 27), xp.float32) if qvel is None else qvel
   return View(None, qpos, qvel, action, None)
 
@@ -192,6 +194,31 @@ def test_the_place_goes_round_in_a_circle(xp):
   np.testing.assert_allclose(context.place, [[expected.real, expected.imag]], atol=1e-5)
 
 
+@pytest.mark.parametrize('hold', [0.0, 2.0])
+def test_who_is_down_keeps_the_heading_and_the_place_with_which_it_gets_up(xp, hold):
+  """At 0.79 m it goes where it will, as if nothing had been asked; from 0.81 m on it is led from there."""
+  guide = guide_of(command=(1.0, 0.0, 0.5), hold=hold)
+  context = begin(guide, xp)
+  for angle, height, where in ((0.3, 0.79, [2.0, -1.0]), (1.1, 0.79, [2.5, -1.5]), (0.0, 0.81, [9.0, 9.0])):
+    qpos = facing(angle)
+    qpos[:, :3] = [*where, height]
+    context = guide.advance(context, seen(xp.zeros((1, NU)), xp.asarray(qpos)), xp.zeros((1, DRAWS)))
+    if height < FALLEN:
+      np.testing.assert_allclose(context.heading, [[math.cos(angle), math.sin(angle)]], atol=1e-6)
+      np.testing.assert_allclose(context.place, [where], atol=1e-6)
+  np.testing.assert_allclose(context.heading, [[math.cos(1.1 + 0.5 * DT), math.sin(1.1 + 0.5 * DT)]], atol=1e-6)
+  if not hold:  # with it, who is asked to move has its place wherever it is
+    np.testing.assert_allclose(context.place, [[2.5 + math.cos(1.1) * DT, -1.5 + math.sin(1.1) * DT]], atol=1e-6)
+
+
+def test_who_is_down_and_at_rest_is_led_nowhere(xp):
+  guide = guide_of(hold=2.0)
+  qpos = facing(0.3)
+  qpos[:, :3] = [3.0, 4.0, 0.2]
+  context = guide.advance(begin(guide, xp), seen(xp.zeros((1, NU)), xp.asarray(qpos)), xp.zeros((1, DRAWS)))
+  np.testing.assert_array_equal(context.command, np.zeros((1, 3)))
+
+
 def test_a_new_command_moves_nothing_yet(xp):
   """In the step that ends with a new command, the robot still follows the old one."""
   guide = guide_of(**SAMPLED, command_interval=DT)
@@ -319,7 +346,7 @@ def test_vectors_are_turned_like_complex_numbers(xp):
 
 def at(xp, ahead, left, velocity=(0.0, 0.0)):
   """A robot that faces +y, this far ahead and to the left of where it began, and what it moves by."""
-  qpos, qvel = np.zeros((1, 28), np.float32), np.zeros((1, 27), np.float32)
+  qpos, qvel = facing(math.pi / 2), np.zeros((1, 27), np.float32)
   qpos[0, :2], qvel[0, :2] = (-left, ahead), (-velocity[1], velocity[0])
   return seen(xp.zeros((1, NU)), xp.asarray(qpos), xp.asarray(qvel))
 
@@ -364,6 +391,7 @@ def test_numpy_and_jax_lead_the_same_way():
   uniform = rng.random((61, 8, DRAWS)).astype(np.float32)
   actions, level = rng.normal(size=(60, 8, NU)).astype(np.float32), rng.uniform(0.1, 1, 8).astype(np.float32)
   qpos = facing(*rng.uniform(-3, 3, 8))
+  qpos[:4, 2] = 0.3  # down
   qvel = rng.normal(size=(8, 27)).astype(np.float32)
   on_host = guide.start(qpos, NU, uniform[0], level)
   on_device = guide.start(*map(jnp.asarray, (qpos,)), NU, *map(jnp.asarray, (uniform[0], level)))

@@ -143,11 +143,11 @@ def test_the_left_foot_swings_in_the_mirror_when_the_right_one_does_here(body, c
 
 def test_a_mirrored_context_is_led_on_to_the_mirror_image(body, context):
   """Heading and place after twenty steps of turning and side steps, but for the clock, which counts steps."""
-  guide = make_guide(TaskConfig(), 0.025)
-  here, there = context, mirror_context(context, body)
+  guide = make_guide(TaskConfig(), 0.025, 0.8)
+  here, there, standing = context, mirror_context(context, body), body.default_qpos[None]
   for _ in range(20):
     here, there = (
-      guide.advance(c, View(None, None, None, c.last_action, None), np.zeros((1, 4))) for c in (here, there)
+      guide.advance(c, View(None, standing, None, c.last_action, None), np.zeros((1, 4))) for c in (here, there)
     )
   assert np.abs(here.place - context.place).max() > 0.1
   for a, b in zip(mirror_context(here, body)._replace(phase=0), there._replace(phase=0), strict=True):
