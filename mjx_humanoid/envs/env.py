@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
-from mjx_humanoid.physics.engine import Engine, settle, view_states
+from mjx_humanoid.physics.engine import MAX_VELOCITY, Engine, settle, view_states
 from mjx_humanoid.tasks import guide, pushes
 from mjx_humanoid.tasks.curricula import LOWEST, CurriculumFn, none, share_of_starts
 from mjx_humanoid.tasks.task import Task
@@ -58,10 +58,6 @@ class Outcome(NamedTuple):
 # Sums, so that they add up over steps and devices: means are taken when they are logged.
 EPISODE_METRICS = ('episodes', 'episode_return', 'episode_length', 'steps', 'diverged', 'level')
 VELOCITY_NOISE = 10.0  # 1/s; noise of velocities, over that of angles
-
-
-# A world beyond this is diverging: finite still, but its squares would ruin the running statistics.
-MAX_VELOCITY = 1000.0  # m/s and rad/s
 
 
 @dataclass(frozen=True, eq=False)

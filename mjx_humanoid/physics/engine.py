@@ -19,6 +19,7 @@ S = TypeVar('S')
 NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
 
 MAX_SETTLED = 50.0  # m/s and rad/s; a robot that has come to lie is slower
+MAX_VELOCITY = 1000.0  # m/s and rad/s; a world beyond it is diverging: finite still, but no figure of it means anything
 
 # One line for each; 'auto' takes the fastest for the machine.
 ENGINES = {

@@ -20,7 +20,7 @@ from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics import randomize
 from mjx_humanoid.physics.body import Body, describe
-from mjx_humanoid.physics.engine import settle, view_states
+from mjx_humanoid.physics.engine import MAX_VELOCITY, settle, view_states
 from mjx_humanoid.physics.model import ROOT, build_model, quiet
 from mjx_humanoid.physics.native import available_cores
 from mjx_humanoid.playback.policy import Policy
@@ -179,10 +179,10 @@ def record(
     view = step(scene.pusher.inputs(ctrl, context.step, push))
     judged = context._replace(step=context.step + 1)
     context = scene.guide.advance(context, view, rng.random((count, guide.DRAWS)))
-    finite = np.isfinite(view.qpos).all(axis=1) & np.isfinite(view.qvel).all(axis=1)
+    sound = np.isfinite(view.qpos).all(axis=1) & (np.abs(view.qvel).max(axis=1) <= MAX_VELOCITY)
     views.append(view)
     contexts.append(judged)
-    ends.append(scene.terminate(view, scene.body, judged) | ~finite)
+    ends.append(scene.terminate(view, scene.body, judged) | ~sound)
     if stop_at_end and np.any(ends, axis=0).all():
       break
   return Trajectories(_stack(views), start, np.stack(ends, axis=1), _stack(contexts))
