@@ -23,7 +23,7 @@ class Guide:
     self.task, self.dt, self.asked = about['task'], about['control_step'], np.asarray(asked, float)
     self.fallen = about['fallen_height']
     self.command: Any = self.asked
-    self.heading, self.place, self.step, self.phase = 1 + 0j, 0j, 0, 0.0
+    self.heading, self.place, self.phase = 1 + 0j, 0j, 0.0
     self.stepping = self._walks()
 
   def advance(self, data: Any) -> None:
@@ -40,9 +40,11 @@ class Guide:
       off = (self.place - there) * self.heading.conjugate()
       back = off / abs(off) * min(task['hold'] * abs(off), 0.5) if abs(off) > 0.05 else 0j
       self.command = np.array([back.real, back.imag, 0.0]) if resting else self.asked
-    self.step, old = self.step + 1, self.phase
-    self.phase = self.step * self.dt * task['gait_frequency'] % 1
-    self.stepping = self._walks() or (self.stepping and self.phase > old)  # a stride is finished before it rests
+    old, self.phase = self.phase, (self.phase + self.dt * task['gait_frequency']) % 1
+    stepping = self._walks() or (self.stepping and self.phase > old)  # a stride is finished before it rests
+    if stepping and not self.stepping:  # it begins with the foot of the side that it is moving to
+      self.phase = 0.5 if (complex(*data.qvel[:2]) * self.heading.conjugate()).imag < 0 else 0.0
+    self.stepping = stepping
 
   def _walks(self) -> bool:
     return bool(self.task['gait_frequency'] > 0 and self.task['gait_duty'] < 1 and np.abs(self.command).max() > 0.05)

@@ -81,19 +81,35 @@ class Guide:
     following = context._replace(
       step=step, last_action=view.ctrl, command=asked, heading=ahead, place=place, asked=asked
     )
-    following = self.timed(self._held(following, before, view) if self.config.hold else following)
-    # Who is told to stop finishes the stride: nobody can stand on the spot in the middle of one.
-    finishing = (context.duty < 1) & (following.phase > context.phase)
-    return following._replace(duty=xp.where(finishing, context.duty, following.duty))
+    following = self._held(following, before, view) if self.config.hold else following
+    return self._clocked(following, context, view)
 
   def timed(self, context: Context) -> Context:
     """The context with the clock of its step, and the gait that its command asks for."""
     xp = context.command.__array_namespace__()
     strides = context.step * xp.asarray(self.config.gait_frequency * self.control_step, dtype=xp.float32)
-    moving = xp.abs(context.command).max(axis=-1) > MOVING
+    return context._replace(phase=strides % 1.0, duty=self._duty(context.command))
+
+  def _duty(self, command: Array) -> Array:
+    """Share of a stride [...] that each foot is to be on the floor under a command [..., 3]."""
+    xp = command.__array_namespace__()
+    moving = xp.abs(command).max(axis=-1) > MOVING
     duty = self.config.gait_duty if self.config.gait_frequency else 1.0
-    duty = xp.where(moving, xp.asarray(duty, dtype=xp.float32), xp.asarray(1.0, dtype=xp.float32))
-    return context._replace(phase=strides % 1.0, duty=duty)
+    return xp.where(moving, xp.asarray(duty, dtype=xp.float32), xp.asarray(1.0, dtype=xp.float32))
+
+  def _clocked(self, context: Context, before: Context, view: View) -> Context:
+    """The context with its clock a control step after the one before, and the gait that its command asks for."""
+    xp = context.command.__array_namespace__()
+    duty = self._duty(context.command)
+    phase = (before.phase + xp.asarray(self.config.gait_frequency * self.control_step, dtype=xp.float32)) % 1.0
+    # Who is told to stop finishes the stride: nobody can stand on the spot in the middle of one.
+    finishing = (before.duty < 1) & (phase > before.phase)
+    duty = xp.where(finishing, before.duty, duty)
+    # Who sets out begins with the foot of the side that it is moving to: shoved, it must put that one there at once.
+    setting_out = (before.duty == 1) & (duty < 1)
+    rightward = resolve_along(view.qvel[..., :2], context.heading)[..., 1] < 0
+    first = xp.where(rightward, xp.asarray(0.5, dtype=xp.float32), xp.asarray(0.0, dtype=xp.float32))
+    return context._replace(phase=xp.where(setting_out, first, phase), duty=duty)
 
   def _held(self, context: Context, before: Array, view: View) -> Context:
     """The context in which a robot that is asked for nothing stays at the place `before` [..., 2], or walks back.

@@ -285,6 +285,18 @@ def test_a_rest_ends_the_gait_at_the_end_of_its_stride_and_a_new_command_begins_
   assert duties == pytest.approx([0.6] * 7 + [1.0] * 8 + [0.6])
 
 
+@pytest.mark.parametrize(('velocity', 'phase'), [((0.3, 0.2), 0.0), ((0.3, -0.2), 0.5), ((-0.3, -0.01), 0.5)])
+def test_who_is_shoved_begins_with_the_foot_of_the_side_that_it_is_moving_to(xp, velocity, phase):
+  """After eleven steps at rest, of strides of 40: the left foot swings from phase 0 on, the right one from 0.5 on."""
+  guide = guide_of(hold=2.0, gait_frequency=1.0, gait_duty=0.6)
+  context = lead(guide, begin(guide, xp, angles=(math.pi / 2,)), 11)
+  np.testing.assert_allclose(context.duty, [1.0])
+  for step in range(3):
+    context = guide.advance(context, at(xp, 0.3, 0.0, velocity), xp.zeros((1, DRAWS)))
+    np.testing.assert_allclose(context.duty, [0.6], rtol=1e-6)
+    np.testing.assert_allclose(context.phase, [phase + step / 40], atol=1e-6)
+
+
 def at_phase(xp, phase, duty):
   phase = xp.asarray(phase)
   return Context(*[None] * 5, phase, xp.full(phase.shape, duty), None)

@@ -147,7 +147,7 @@ def test_a_mirrored_context_is_led_on_to_the_mirror_image(body, context):
   here, there, standing = context, mirror_context(context, body), body.default_qpos[None]
   for _ in range(20):
     here, there = (
-      guide.advance(c, View(None, standing, None, c.last_action, None), np.zeros((1, 4))) for c in (here, there)
+      guide.advance(c, View(None, standing, 0 * standing, c.last_action, None), np.zeros((1, 4))) for c in (here, there)
     )
   assert np.abs(here.place - context.place).max() > 0.1
   for a, b in zip(mirror_context(here, body)._replace(phase=0), there._replace(phase=0), strict=True):
