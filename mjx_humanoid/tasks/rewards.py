@@ -22,8 +22,6 @@ TERMS: Registry[TermFn] = Registry('reward term')
 POWER_SCALE = 1000.0  # W
 GRAVITY = 9.81  # m/s^2
 FOOT_LIFT = 0.1  # m, of a foot in the middle of its swing
-STEPPING_DUTY = 0.6  # share of a stride that each foot is on the floor, of steps that no command asks for
-SHOVED, ASTRAY = 0.3, 0.15  # m/s and m off what is commanded, from where on such steps are wanted
 OUT_OF_REACH = 0.8  # m, from which on a centre of mass is nowhere near the feet
 FOOT_HEIGHT = 0.027  # m, of a foot's frame above the floor that its sole is on
 
@@ -165,15 +163,6 @@ def gait(view: View, body: Body, context: Context) -> Array:
   feet = body.robot.feet
   right = [(touching(view, body, foot) > 0) != (swing(context, i, len(feet)) >= 0) for i, foot in enumerate(feet)]
   return jnp.stack(right).mean()
-
-
-@TERMS.register()
-def catching_steps(view: View, body: Body, context: Context) -> Array:
-  """The term gait, where the clock also asks for steps while the robot is shoved or off its place."""
-  shoved = jnp.linalg.norm(heading_velocity(view, body, context) - context.command[:2]) > SHOVED
-  astray = jnp.linalg.norm(view.qpos[:2] - context.place) > ASTRAY
-  unasked = (shoved | astray) & (context.duty == 1)
-  return gait(view, body, context._replace(duty=jnp.where(unasked, STEPPING_DUTY, context.duty)))
 
 
 @TERMS.register()

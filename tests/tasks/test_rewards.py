@@ -207,28 +207,6 @@ def test_gait(value, make_view, phase, duty, left, right, expected):
 
 
 @pytest.mark.parametrize(
-  ('speed', 'off', 'left', 'expected'),
-  [
-    (0.0, 0.0, 300, 1.0),  # nothing is wrong: both feet stand
-    (0.0, 0.0, 0, 0.5),
-    (0.29, 0.14, 300, 1.0),
-    (0.31, 0.0, 0, 1.0),  # shoved: at a phase of 0.1 the left one swings
-    (0.31, 0.0, 300, 0.5),
-    (0.0, 0.16, 0, 1.0),  # off its place
-    (0.0, 0.16, 300, 0.5),
-  ],
-)
-def test_catching_steps_are_those_that_no_command_asks_for(value, make_view, speed, off, left, expected):
-  # (0.6, 0.8) has length 1; the command and the place are zero, and no gait is asked for.
-  view = make_view(
-    com_vel=[0.6 * speed, -0.8 * speed, 5], qpos=[0.8 * off, 0.6 * off, 1.28, 1, *[0] * 24], **feet(left, 300)
-  )
-  assert value('catching_steps', view, phase=0.1, duty=1.0) == expected
-  # where a gait is asked for anyway, it is that one: at 0.1 of a stride, of a duty of 0.95, both stand
-  assert value('catching_steps', view, phase=0.1, duty=0.95) == (1.0 if left else 0.5)
-
-
-@pytest.mark.parametrize(
   ('phase', 'left', 'expected'),
   [
     # In the middle of a swing, at half of 1 - 0.6, a foot should be 0.1 m up: its frame at 0.127 m.
