@@ -8,6 +8,8 @@ from mjx_humanoid.config import default_config
 def get_config() -> ConfigDict:
   config = default_config()
   config.name = 'getup'
+  # Who can step can catch itself once it is up; from scratch, it rose and fell over again.
+  config.init_from = 'follow'
   config.task.robot = 'humanoid_pd'
   config.task.reward = 'getup'
   config.task.card = 'getup'
@@ -15,15 +17,19 @@ def get_config() -> ConfigDict:
   # From a lunge at first, then from ever further down, the more often it gets up: each way up leads to a known one.
   config.task.start = 'falling'
   config.curriculum = 'survival'
-  # On its hands and knees it must choose a foot, and to a symmetric network both are one. A clock of no strides a
-  # second stands still, and is the other way round in the mirror.
-  config.task.observations = ('joint_positions', 'joint_velocities', 'gait_clock')
+  config.task.hold = 2.0
+  config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'command')
+  config.task.gait_frequency = 1.2
+  config.task.gait_duty = 0.6
   config.task.episode_length = 4.5
-  config.task.frame_skip = 8  # 25 decisions a second
-  config.ppo.learning_rate = 8e-4
-  config.ppo.gamma = 0.975
-  config.ppo.ema_decay = 0.99
-  config.network.initial_std = 0.2
+  config.task.frame_skip = 4  # 50 decisions a second
+  config.ppo.unroll_length = 32
+  config.ppo.batch_size = 4096
+  config.ppo.learning_rate = 5e-4
+  config.ppo.gamma = 0.985
+  config.ppo.gae_lambda = 0.95
+  config.ppo.ema_decay = 0.98
+  config.network.initial_std = 0.16
   config.network.final_std = 0.08
-  config.total_timesteps = 12_000_000
+  config.total_timesteps = 20_000_000
   return config
