@@ -610,7 +610,7 @@ def test_worlds_draw_among_the_first_rows_where_their_level_is_low(make_env, lon
   env = compiled(make_env(num_envs=600, curriculum='survival', limit=100))
   state, qpos, _ = env.begin(KEY, long_bank)
   np.testing.assert_allclose(state.level, 0.1)
-  assert set(row(qpos)) == set(range(5))  # a tenth of 50
+  assert {1, 2, 3, 4} <= set(row(qpos)) <= set(range(5))  # a tenth of 50; of the first one by one chance in 625
   level = jnp.repeat(jnp.array([0.3, 0.6, 1.0]), 200)
   state = state._replace(level=level)
   # All fall, which first makes it easier by 0.1: levels 0.2, 0.5, 0.9; so that 10, 25 and 45 rows are drawn from.
@@ -618,8 +618,8 @@ def test_worlds_draw_among_the_first_rows_where_their_level_is_low(make_env, lon
   np.testing.assert_allclose(state.level, np.repeat([0.2, 0.5, 0.9], 200), rtol=1e-6)
   for i, count in enumerate((10, 25, 45)):
     rows = row(out.qpos[200 * i : 200 * (i + 1)])
-    # Mostly of the harder ones: the mean square root of a uniform number is 2/3.
-    assert rows.mean() + 0.5 == pytest.approx(2 / 3 * count, rel=0.09)
+    # Mostly of the harder ones: the mean fourth root of a uniform number is 4/5.
+    assert rows.mean() + 0.5 == pytest.approx(4 / 5 * count, rel=0.06)
     assert 0.8 * count < rows.max() + 1 <= count
   assert float(out.metrics['level']) == pytest.approx(200 * (0.2 + 0.5 + 0.9), rel=1e-5)
 
