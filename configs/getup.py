@@ -20,7 +20,6 @@ def get_config() -> ConfigDict:
   config.task.hold = 2.0
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'command')
   config.task.gait_frequency = 1.2
-  config.task.gait_duty = 0.6
   config.task.episode_length = 4.5
   config.task.frame_skip = 4  # 50 decisions a second
   config.ppo.unroll_length = 32

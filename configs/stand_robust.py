@@ -17,7 +17,6 @@ def get_config() -> ConfigDict:
   config.task.hold = 2.0
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'command')
   config.task.gait_frequency = 1.2
-  config.task.gait_duty = 0.6
   config.task.pushes = 'force'
   config.task.push_force = (60.0, 180.0)
   config.task.push_interval = 2.2

@@ -92,6 +92,10 @@ def main() -> None:
   arguments = parser.parse_args()
   session = onnxruntime.InferenceSession(arguments.policy, providers=['CPUExecutionProvider'])
   about = {name: json.loads(text) for name, text in session.get_modelmeta().custom_metadata_map.items()}
+  if about['format'] != 2:
+    raise SystemExit(
+      f'{arguments.policy} is of format {about["format"]}, this example plays 2: export the policy anew.'
+    )
   model = mujoco.MjModel.from_xml_path(str(arguments.policy.with_suffix('.xml')))
   data = mujoco.MjData(model)
   if about['task']['start'] in ('fallen', 'falling'):  # it is there to get up: on its back

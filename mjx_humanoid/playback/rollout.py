@@ -156,6 +156,7 @@ def rollout(
     return record(scene, controller, qpos, qvel, step, steps, rng=rng, stop_at_end=stop_at_end)
 
 
+@np.errstate(over='ignore', invalid='ignore')  # of worlds that diverge, and so end
 def record(
   scene: Scene,
   controller: Controller,

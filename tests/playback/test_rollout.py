@@ -127,6 +127,7 @@ def test_it_ends_early_only_when_all_have_fallen(scene):
 
 
 @pytest.mark.parametrize('speed', [np.nan, np.inf, -2000.0])
+@pytest.mark.filterwarnings('error')
 def test_a_world_that_diverges_has_ended(scene, speed):
   qpos, qvel = starts(scene)
   qvel[0, 0] = speed
