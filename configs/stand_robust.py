@@ -18,8 +18,7 @@ def get_config() -> ConfigDict:
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'command')
   config.task.gait_frequency = 1.2
   config.task.pushes = 'force'
-  # From light to hard, and all of them hard from the middle on: with light ones among them to the end, its steps stayed
-  # too long to catch itself within half a metre.
+  # From light to hard, and none light from the middle on.
   config.task.push_force = (130.0, 180.0)
   config.curriculum = 'linear'
   config.task.push_interval = 2.2
