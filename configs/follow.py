@@ -32,5 +32,6 @@ def get_config() -> ConfigDict:
   config.ppo.ema_decay = 0.995
   config.network.initial_std = 0.2
   config.network.final_std = 0.1
+  config.render_interval = 4_000_000  # two cores that train do not keep up with one every 500,000 steps
   config.total_timesteps = 16_000_000
   return config

@@ -30,5 +30,6 @@ def get_config() -> ConfigDict:
   config.ppo.ema_decay = 0.98
   config.network.initial_std = 0.16
   config.network.final_std = 0.08
+  config.render_interval = 4_000_000  # two cores that train do not keep up with one every 500,000 steps
   config.total_timesteps = 20_000_000
   return config

@@ -36,5 +36,6 @@ def get_config() -> ConfigDict:
   config.ppo.ema_decay = 0.99
   config.network.initial_std = 0.16
   config.network.final_std = 0.09
+  config.render_interval = 4_000_000  # two cores that train do not keep up with one every 500,000 steps
   config.total_timesteps = 10_000_000
   return config
