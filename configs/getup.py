@@ -18,18 +18,26 @@ def get_config() -> ConfigDict:
   config.task.start = 'falling'
   config.curriculum = 'survival'
   config.task.hold = 2.0
-  config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'command')
+  config.task.observations = (
+    'joint_positions',
+    'joint_velocities',
+    'heading_error',
+    'gait_phase',
+    'command',
+    'posture',
+  )
   config.task.gait_frequency = 1.2
-  config.task.episode_length = 4.5
+  config.task.episode_length = 3.2
   config.task.frame_skip = 4  # 50 decisions a second
   config.ppo.unroll_length = 32
   config.ppo.batch_size = 4096
-  config.ppo.learning_rate = 5e-4
+  config.ppo.learning_rate = 7e-4
   config.ppo.gamma = 0.985
   config.ppo.gae_lambda = 0.95
   config.ppo.ema_decay = 0.98
-  config.network.initial_std = 0.16
-  config.network.final_std = 0.08
+  config.ppo.bound_coef = 0.05
+  config.network.initial_std = 0.2
+  config.network.final_std = 0.1
   config.render_interval = 4_000_000  # two cores that train do not keep up with one every 500,000 steps
-  config.total_timesteps = 20_000_000
+  config.total_timesteps = 25_000_000
   return config

@@ -18,13 +18,16 @@ import onnxruntime
 class Guide:
   """What the robot is asked for, step by step. On the floor x + iy is a complex number; products turn it."""
 
-  def __init__(self, about: dict[str, Any], asked: Any) -> None:
-    """It starts at the origin, along x. asked: forward, sideways [m/s] and turning [rad/s] velocity."""
+  def __init__(self, about: dict[str, Any], asked: Any, height: float) -> None:
+    """It starts at the origin, along x, its torso at a height in m.
+
+    asked: forward, sideways [m/s] and turning [rad/s] velocity.
+    """
     self.task, self.dt, self.asked = about['task'], about['control_step'], np.asarray(asked, float)
-    self.fallen = about['fallen_height']
+    self.fallen, self.off_balance = about['fallen_height'], about['off_balance_height']
     self.command: Any = self.asked
     self.heading, self.place, self.phase = 1 + 0j, 0j, 0.0
-    self.stepping = self._walks()
+    self.stepping = self._walks(height)
 
   def advance(self, data: Any) -> None:
     """One control step, which has led to `data`, later: the command moves heading and place, and so the clock."""
@@ -38,16 +41,19 @@ class Guide:
       resting, there = np.abs(self.asked).max() <= 0.05, complex(*data.qpos[:2]) + 0.3 * complex(*data.qvel[:2])
       self.place = before if resting else there
       off = (self.place - there) * self.heading.conjugate()
-      back = off / abs(off) * min(task['hold'] * abs(off), 0.5) if abs(off) > 0.05 else 0j
+      radius = 0.05 if np.abs(self.command).max() > 0.05 else 0.1  # m; where it arrives, and where it sets out
+      speed = min(max(task['hold'] * abs(off), 0.2), 0.5)
+      back = off / abs(off) * speed if abs(off) > radius else 0j
       self.command = np.array([back.real, back.imag, 0.0]) if resting else self.asked
     old, self.phase = self.phase, (self.phase + self.dt * task['gait_frequency']) % 1
-    stepping = self._walks() or (self.stepping and self.phase > old)  # a stride is finished before it rests
+    stepping = self._walks(data.qpos[2]) or (self.stepping and self.phase > old)  # a stride is finished before it rests
     if stepping and not self.stepping:  # it begins with the foot of the side that it is moving to
       self.phase = 0.5 if (complex(*data.qvel[:2]) * self.heading.conjugate()).imag < 0 else 0.0
     self.stepping = stepping
 
-  def _walks(self) -> bool:
-    return bool(self.task['gait_frequency'] > 0 and self.task['gait_duty'] < 1 and np.abs(self.command).max() > 0.05)
+  def _walks(self, height: float) -> bool:
+    moving = np.abs(self.command).max() > 0.05 or height < self.off_balance  # who is on its way up steps too
+    return bool(self.task['gait_frequency'] > 0 and self.task['gait_duty'] < 1 and moving)
 
 
 def axes(data: Any) -> Any:
@@ -92,15 +98,16 @@ def main() -> None:
   arguments = parser.parse_args()
   session = onnxruntime.InferenceSession(arguments.policy, providers=['CPUExecutionProvider'])
   about = {name: json.loads(text) for name, text in session.get_modelmeta().custom_metadata_map.items()}
-  if about['format'] != 2:
+  if about['format'] != 3:
     raise SystemExit(
-      f'{arguments.policy} is of format {about["format"]}, this example plays 2: export the policy anew.'
+      f'{arguments.policy} is of format {about["format"]}, this example plays 3: export the policy anew.'
     )
   model = mujoco.MjModel.from_xml_path(str(arguments.policy.with_suffix('.xml')))
   data = mujoco.MjData(model)
   if about['task']['start'] in ('fallen', 'falling'):  # it is there to get up: on its back
     data.qpos[2:7] = 0.25, 0.5**0.5, 0, -(0.5**0.5), 0
-  guide, dt = Guide(about, arguments.command or about['task']['command']), about['control_step']
+  guide = Guide(about, arguments.command or about['task']['command'], data.qpos[2])
+  dt = about['control_step']
   if arguments.view:
     from mujoco.viewer import launch_passive
   with launch_passive(model, data) if arguments.view else nullcontext() as viewer:

@@ -116,6 +116,9 @@ class PPOConfig:
     low=0,
     high=0.9999,
   )
+  bound_coef: float = setting(
+    0.0, 'weight of the squares by which mean actions exceed 1, where motors clip them and nothing is learned', low=0
+  )
   max_grad_norm: float = setting(1.0, 'gradients are scaled down to this global norm', above=0)
   normalize_observations: bool = setting(True, 'by a running mean and standard deviation')
   normalize_advantages: bool = setting(True, 'within each minibatch')

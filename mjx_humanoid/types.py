@@ -88,6 +88,9 @@ class Pose(NamedTuple):
   pitch: float = 0.0  # rad, by which the torso leans forward
 
 
+OFF_BALANCE = 0.85  # of standing height
+
+
 @dataclass(frozen=True)
 class Robot:
   """A datasheet: everything about a robot that is not in its MJCF file. Lengths in m, times in s."""
@@ -111,5 +114,10 @@ class Robot:
   legs: tuple[str, ...]  # parts of the names of joints that belong to the legs
   relaxed: tuple[tuple[str, float], ...] = ()  # rad, of joints that in a relaxed stance are not as in the file's own
   symmetry: tuple[tuple[str, str], ...] = (('left', 'right'),)  # name parts that mirror each other
-  descent: tuple[Pose, ...] = ()  # on the way from standing down to all fours
+  descent: tuple[Pose, ...] = ()  # on the way from standing down to the floor, face down
   servos: Servos | None = None  # what the motors of the MJCF file become; None: they give torque as commanded
+
+  @property
+  def off_balance_height(self) -> float:
+    """Below it the torso is on its way down, in a fall that can hardly be caught any more, or on its way up."""
+    return OFF_BALANCE * self.standing_height

@@ -177,11 +177,12 @@ def test_the_example_sees_what_the_package_shows(config, command, example):
   task = task_of(config, command)
   scene, rng = make_scene(task), np.random.default_rng(0)
   about = {'observations': task.observations, 'task': vars(task), 'control_step': scene.body.control_step}
-  about['fallen_height'] = scene.body.robot.fallen_height
+  robot = scene.body.robot
+  about |= {'fallen_height': robot.fallen_height, 'off_balance_height': robot.off_balance_height}
   data = mujoco.MjData(scene.model)
   zeros = np.zeros((1, DRAWS))
   context = scene.guide.start(scene.model.qpos0[None].astype(np.float32), scene.body.nu, zeros)
-  guide = example.Guide(about, task.command)
+  guide = example.Guide(about, task.command, scene.model.qpos0[2])
   for _ in range(20):
     data.qpos[:], data.qvel[:] = rng.normal(size=scene.model.nq), rng.normal(size=scene.model.nv)
     data.qpos[:2] *= 0.1  # near its place and away from it

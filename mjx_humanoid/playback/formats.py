@@ -24,7 +24,7 @@ from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.guide import DRAWS
 from mjx_humanoid.tasks.observations import slices
 
-FORMAT = 2  # raised when readers of the metadata must change
+FORMAT = 3  # raised when readers of the metadata must change
 TOLERANCE = 1e-5  # of an action in [-1, 1]
 
 
@@ -79,6 +79,7 @@ def describe(policy: Policy, scene: Scene) -> dict[str, Any]:
     'format': FORMAT,
     'robot': scene.task.robot,
     'fallen_height': scene.body.robot.fallen_height,  # m, of the torso, below which it is down
+    'off_balance_height': scene.body.robot.off_balance_height,  # m, of the torso, below which it steps
     'observations': {name: list(place) for name, place in places.items()},  # first element, one past the last
     'control_step': scene.body.control_step,  # s
     'timestep': float(scene.model.opt.timestep),  # s, of physics

@@ -89,7 +89,7 @@ def make_scene(task: TaskConfig) -> Scene:
     observe=observe_all(task.observations),
     terminate=TERMINATIONS[task.termination],
     substeps=substeps,
-    guide=make_guide(task, body.control_step, robot.fallen_height),
+    guide=make_guide(task, body.control_step, robot),
     pusher=make_pusher(task, body.control_step, body.total_mass),
   )
   randomize.check(scene.model_variation)
@@ -104,7 +104,7 @@ def change_task(scene: Scene, changes: Mapping[str, Any]) -> Scene:
     scene,
     task=task,
     terminate=TERMINATIONS[task.termination],
-    guide=make_guide(task, step, scene.body.robot.fallen_height),
+    guide=make_guide(task, step, scene.body.robot),
     pusher=make_pusher(task, step, mass),
   )
 

@@ -150,12 +150,14 @@ class PPO:
     policy_loss = -jnp.minimum(ratio * advantage, clipped * advantage).mean()
     value_loss = 0.5 * jnp.square(value - batch.target).mean()
     entropy = networks.entropy(log_std)
-    total = policy_loss + hyper.value_coef * value_loss - hyper.entropy_coef * entropy
+    excess = jnp.square(jnp.maximum(jnp.abs(mean) - 1.0, 0.0)).sum(axis=-1).mean()
+    total = policy_loss + hyper.value_coef * value_loss - hyper.entropy_coef * entropy + hyper.bound_coef * excess
     metrics = {
       'loss': total,
       'policy_loss': policy_loss,
       'value_loss': value_loss,
       'entropy': entropy,
+      'excess': excess,
       'kl': networks.kl_divergence(mean, log_std, batch.mean, old_log_std).mean(),
       'clip_fraction': (jnp.abs(ratio - 1) > hyper.clip_epsilon).mean(),
       'action_std': jnp.exp(log_std).mean(),
@@ -176,11 +178,13 @@ class PPO:
     return Actor(kernels, biases, log_std, mean, std, self.mirror)
 
   def adopt(self, learner: Learner, actor: Actor) -> Learner:
-    """See Algorithm. The critic starts afresh, as a policy carries none, and learns alone from WARM_UP transitions, if
-    these are not more than a tenth of the training.
+    """See Algorithm. What the actor has not seen before has no effect at first.
 
+    The critic starts afresh, as a policy carries none, and learns alone from WARM_UP transitions, if these are not more
+    than a tenth of the training.
     Else the first updates would follow advantages that mean nothing, away from what the actor knows.
     """
+    actor = seeing_more(actor, self.observation_size)
     params = jax.tree.map(lambda x: x, learner.params)  # a copy of the tree, not of its arrays
     names = [f'hidden_{i}' for i in range(len(self.network.policy_layers))]
     own = [*(params['policy'][name] for name in names), params['mean_head']]
@@ -274,6 +278,14 @@ class PPO:
 
   def _apply(self, params: Any, obs: Array, method: str) -> Any:
     return networks.ActorCritic(self.network, self.action_size).apply({'params': params}, obs, method=method)
+
+
+def seeing_more(actor: Actor, size: int) -> Actor:
+  """The actor that is shown `size` observations, those behind its own at first without effect and unscaled."""
+  first, more = np.asarray(actor.kernels[0]), max(0, size - len(actor.mean))
+  kernels = [np.concatenate([first, np.zeros((more, first.shape[1]), first.dtype)]), *actor.kernels[1:]]
+  mean, std = np.append(actor.mean, np.zeros(more)), np.append(actor.std, np.ones(more))
+  return actor._replace(kernels=kernels, mean=mean.astype(np.float32), std=std.astype(np.float32))
 
 
 def descend(params: Any, updates: Any, rate: Array, acting: Array) -> Any:

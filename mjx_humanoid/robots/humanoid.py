@@ -9,6 +9,7 @@ def _leg(side: str, hip: float, knee: float, ankle: float) -> tuple[tuple[str, f
 
 
 _PROPPED = (('shoulder2', 0.78), ('elbow', -1.58))  # arms straight down from a level trunk
+_RELAXED = (('shoulder1', 0.6), ('shoulder2', -0.65), ('elbow', -1.2))  # hanging, elbows a little bent
 
 ROBOT = Robot(
   name='humanoid',
@@ -31,19 +32,18 @@ ROBOT = Robot(
   solver_iterations=1,
   line_search_iterations=4,
   legs=('hip', 'knee', 'ankle'),
-  # Arms hanging, elbows a little bent; the file's own pose stretches them ahead.
-  relaxed=tuple(
-    (f'{joint}_{side}', angle)
-    for side in ('left', 'right')
-    for joint, angle in (('shoulder1', 0.6), ('shoulder2', -0.65), ('elbow', -1.2))
-  ),
-  # A lunge, on one knee, leaning forward, hands on the floor, the foot between them drawn back, on hands and knees.
+  # The file's own pose stretches the arms ahead.
+  relaxed=tuple((f'{joint}_{side}', angle) for side in ('left', 'right') for joint, angle in _RELAXED),
+  # A squat, a deep one on the toes, knees down, sitting on the heels, leaning ahead, hands down, on the elbows,
+  # arms beside the trunk. From each of them the weight can go back onto the heels.
   descent=(
-    Pose((*_leg('left', -0.9, -1.0, -0.1), *_leg('right', 0.2, -1.0, -0.6))),
-    Pose((*_leg('left', -1.5, -1.57, 0.0), *_leg('right', 0.0, -1.57, 0.7))),
-    Pose((*_PROPPED, *_leg('left', -2.1, -1.65, -0.1), *_leg('right', -0.6, -1.57, 0.7)), pitch=0.65),
-    Pose((*_PROPPED, *_leg('left', -2.55, -1.8, -0.3), *_leg('right', -1.3, -1.5, 0.7)), pitch=1.25),
-    Pose((*_PROPPED, *_leg('left', -2.5, -2.5, -0.3), *_leg('right', -1.45, -1.5, 0.7)), pitch=1.35),
-    Pose((*_PROPPED, *_leg('', -1.57, -1.55, 0.7)), pitch=1.4),
+    Pose(_leg('', -1.0, -1.3, -0.6), pitch=0.3),
+    Pose(_leg('', -1.8, -2.45, -0.5), pitch=0.35),
+    Pose(_leg('', -1.0, -2.42, -0.5), pitch=0.3),
+    Pose(_leg('', -0.95, -2.25, 0.7), pitch=0.27),
+    Pose((*_PROPPED, *_leg('', -1.45, -2.25, 0.7)), pitch=0.75),
+    Pose((*_PROPPED, *_leg('', -1.9, -2.25, 0.7)), pitch=1.2),
+    Pose(_leg('', -2.0, -1.9, 0.7), pitch=1.6),
+    Pose((*_RELAXED, *_leg('', -2.2, -2.2, 0.7)), pitch=1.55),
   ),
 )

@@ -29,10 +29,13 @@ def versions() -> dict[str, str]:
 def from_policy(policy: Policy, config: Config) -> Actor:
   """The acting part of a policy, for a training of `config` to start from.
 
+  The task of this config may show more than the policy has seen, behind what it has.
+
   Raises:
     UserError: it sees other things than the task of this config shows, or has another activation.
   """
-  if policy.task.robot != config.task.robot or policy.task.observations != config.task.observations:
+  shown = config.task.observations[: len(policy.task.observations)]
+  if policy.task.robot != config.task.robot or policy.task.observations != shown:
     raise UserError(
       f'config.init_from: {policy.name} is of {policy.task.robot} and sees {", ".join(policy.task.observations)};'
       f' this training is of {config.task.robot} with {", ".join(config.task.observations)}.'

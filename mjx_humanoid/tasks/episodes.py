@@ -21,7 +21,6 @@ TILT_NOISE = 0.015  # rad, about each axis
 VELOCITY_NOISE = 0.05  # m/s and rad/s of the torso
 JOINT_VELOCITY_NOISE = 0.1  # rad/s
 
-OFF_BALANCE = 0.85  # of standing height
 COLLAPSED = 0.3
 TIME_TO_RISE = 3.0  # s
 
@@ -31,9 +30,9 @@ LYING = np.array([[HALF, 0, HALF, 0], [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [
 DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
 LIE_HEIGHT = 0.25  # m, where one that lies already is
 SETTLE_SECONDS = 1.5
-SHALLOWEST = 0.75  # of the strength: the least depth of a start on the way down
-# Depths down to which it is on its way to all fours, and is let go from there; beyond, it lies.
-ON_ALL_FOURS, LET_GO = 0.6, 0.75
+SHALLOWEST = 0.9  # of the strength: the least depth of a start on the way down
+# Depths down to which it is on its way to the floor, face down, and is let go from there; beyond, it lies anyhow.
+ON_THE_FLOOR, LET_GO = 0.6, 0.75
 LET_GO_SECONDS = 1.0  # of the longest time that it is limp
 LET_GO_MOMENTS = 16  # of that time that are told apart
 FALLING_STRENGTH = 3.0  # of what perturbs a robot on its way down, over that of standing
@@ -49,7 +48,7 @@ def fallen(view: View, body: Body, context: Context) -> Array:
 @TERMINATIONS.register()
 def off_balance(view: View, body: Body, context: Context) -> Array:
   """The torso is below 85 % of standing height: a fall that can hardly be caught any more."""
-  return view.qpos[..., 2] < OFF_BALANCE * body.robot.standing_height
+  return view.qpos[..., 2] < body.robot.off_balance_height
 
 
 @TERMINATIONS.register()
@@ -108,7 +107,7 @@ def lying(
 def falling(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
-  """On the way down, the further the stronger: kneeling, on all fours, let go from there, lying ever less folded.
+  """On the way down, the further the stronger: squatting, on the knees, on the elbows, lying ever less folded.
 
   Each is the neighbour of the one before, so that whoever gets up from there has not far to learn to get up from here.
   """
@@ -116,8 +115,8 @@ def falling(
   folded = ((1 - depth) / (1 - LET_GO)).clip(0, 1)
   qpos, _ = settle(strewn(body, rng, folded), np.zeros((len(depth), body.nv)), SETTLE_SECONDS)
   qvel = velocity_noise(body, rng, strength)
-  poses, speeds = perturbed(descending(body, (depth / ON_ALL_FOURS).clip(0, 1)), body, rng, FALLING_STRENGTH * strength)
-  moment = np.floor(LET_GO_MOMENTS * (depth - ON_ALL_FOURS) / (LET_GO - ON_ALL_FOURS)).clip(0, LET_GO_MOMENTS - 1)
+  poses, speeds = perturbed(descending(body, (depth / ON_THE_FLOOR).clip(0, 1)), body, rng, FALLING_STRENGTH * strength)
+  moment = np.floor(LET_GO_MOMENTS * (depth - ON_THE_FLOOR) / (LET_GO - ON_THE_FLOOR)).clip(0, LET_GO_MOMENTS - 1)
   for k in range(LET_GO_MOMENTS):
     rows = np.flatnonzero((depth < LET_GO) & (moment == k))
     if len(rows):
@@ -131,7 +130,7 @@ def strewn(body: Body, rng: np.random.Generator, folded: np.ndarray) -> np.ndarr
   """Poses [n, nq] just above the floor that have yet to come to rest: prone, supine, on a side or anyhow.
 
   Args:
-    folded: [n] how much the joints are those on all fours rather than at random.
+    folded: [n] how much the joints are those at the end of the way down rather than at random.
   """
   n = len(folded)
   qpos = np.repeat(body.default_qpos[None].astype(np.float64), n, axis=0)
@@ -153,7 +152,7 @@ def strewn(body: Body, rng: np.random.Generator, folded: np.ndarray) -> np.ndarr
 
 
 def descending(body: Body, share: np.ndarray) -> np.ndarray:
-  """Poses [n, nq] on the way from standing, share 0, to all fours, 1.
+  """Poses [n, nq] on the way from standing, share 0, to the floor, 1.
 
   Raises:
     UserError: the robot's datasheet has no descent.

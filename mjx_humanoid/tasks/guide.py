@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.registry import Registry
-from mjx_humanoid.types import Array, Context, View
+from mjx_humanoid.types import Array, Context, Robot, View
 
 DRAWS = 4  # uniform random numbers that a command is made from
-HOLD_RADIUS = 0.05  # m off its place, within which a robot just stands
+# m off its place: where a robot that stands sets out, and where one on its way back is there. With one radius for both,
+# it hovers there and never stands still.
+HOLD_RADIUS, HOLD_ARRIVED = 0.1, 0.05
 HOLD_LEAD = 0.3  # s, that its velocity is counted ahead: sqrt(height / g) of a centre of mass 0.9 m high
-HOLD_SPEED = 0.5  # m/s, of the way back
+HOLD_SLOWEST, HOLD_FASTEST = 0.2, 0.5  # m/s, of the way back
 MOVING = 0.05  # m/s and rad/s; a command below it means: stand still
 
 # (config, uniform [..., DRAWS]) -> command [..., 3]
@@ -47,6 +49,7 @@ class Guide:
   config: TaskConfig
   control_step: float  # s
   fallen_height: float  # m
+  off_balance_height: float  # m
   draw: CommandFn
 
   @property
@@ -64,7 +67,8 @@ class Guide:
     step = xp.zeros(qpos.shape[:-1], dtype=xp.int32)
     last = xp.zeros((*qpos.shape[:-1], action_size), dtype=xp.float32)
     command = self._draw(uniform, level)
-    return self.timed(Context(step, last, command, heading_of(qpos), qpos[..., :2], step * 0.0, step * 0.0, command))
+    duty = self._duty(command, qpos[..., 2])
+    return Context(step, last, command, heading_of(qpos), qpos[..., :2], step * duty * 0.0, duty, command)
 
   def advance(self, context: Context, view: View, uniform: Array, level: Array | float = 1.0) -> Context:
     """The context one control step later, when `view` is what that step led to; a new command where one is due."""
@@ -81,26 +85,30 @@ class Guide:
     following = context._replace(
       step=step, last_action=view.ctrl, command=asked, heading=ahead, place=place, asked=asked
     )
-    following = self._held(following, before, view) if self.config.hold else following
+    following = self._held(following, context.command, before, view) if self.config.hold else following
     return self._clocked(following, context, view)
 
   def timed(self, context: Context) -> Context:
-    """The context with the clock of its step, and the gait that its command asks for."""
+    """The context with the clock of its step."""
     xp = context.command.__array_namespace__()
     strides = context.step * xp.asarray(self.config.gait_frequency * self.control_step, dtype=xp.float32)
-    return context._replace(phase=strides % 1.0, duty=self._duty(context.command))
+    return context._replace(phase=strides % 1.0)
 
-  def _duty(self, command: Array) -> Array:
-    """Share of a stride [...] that each foot is to be on the floor under a command [..., 3]."""
+  def _duty(self, command: Array, height: Array) -> Array:
+    """Share of a stride [...] that each foot is to be on the floor under a command [..., 3], at a height [...] in m.
+
+    Who is off balance steps, whatever it is asked for: to get up from both knees, one foot must come first, and where
+    left and right are the same only the clock says which.
+    """
     xp = command.__array_namespace__()
-    moving = xp.abs(command).max(axis=-1) > MOVING
+    moving = (xp.abs(command).max(axis=-1) > MOVING) | (height < self.off_balance_height)
     duty = self.config.gait_duty if self.config.gait_frequency else 1.0
     return xp.where(moving, xp.asarray(duty, dtype=xp.float32), xp.asarray(1.0, dtype=xp.float32))
 
   def _clocked(self, context: Context, before: Context, view: View) -> Context:
     """The context with its clock a control step after the one before, and the gait that its command asks for."""
     xp = context.command.__array_namespace__()
-    duty = self._duty(context.command)
+    duty = self._duty(context.command, view.qpos[..., 2])
     phase = (before.phase + xp.asarray(self.config.gait_frequency * self.control_step, dtype=xp.float32)) % 1.0
     # Who is told to stop finishes the stride: nobody can stand on the spot in the middle of one.
     finishing = (before.duty < 1) & (phase > before.phase)
@@ -111,8 +119,10 @@ class Guide:
     first = xp.where(rightward, xp.asarray(0.5, dtype=xp.float32), xp.asarray(0.0, dtype=xp.float32))
     return context._replace(phase=xp.where(setting_out, first, phase), duty=duty)
 
-  def _held(self, context: Context, before: Array, view: View) -> Context:
+  def _held(self, context: Context, last: Array, before: Array, view: View) -> Context:
     """The context in which a robot that is asked for nothing stays at the place `before` [..., 2], or walks back.
+
+    The `last` command [..., 3] says whether it is on its way.
 
     What counts is where its momentum carries it, so that the command comes while the robot can still follow it.
     """
@@ -122,7 +132,9 @@ class Guide:
     place = xp.where(resting, before, there)
     off = resolve_along(place - there, context.heading)
     distance = (off * off).sum(axis=-1, keepdims=True) ** 0.5
-    speed = (self.config.hold * distance).clip(0.0, HOLD_SPEED) * (distance > HOLD_RADIUS)
+    on_its_way = xp.abs(last).max(axis=-1, keepdims=True) > MOVING
+    radius = xp.where(on_its_way, HOLD_ARRIVED, HOLD_RADIUS)
+    speed = (self.config.hold * distance).clip(HOLD_SLOWEST, HOLD_FASTEST) * (distance > radius)
     back = off * (speed / xp.maximum(distance, 1e-6))
     command = xp.where(resting, xp.concatenate([back, 0 * back[..., :1]], axis=-1), context.asked)
     return context._replace(place=place, command=command.astype(xp.float32))
@@ -133,8 +145,8 @@ class Guide:
     return (1 - share) * first + share * self.draw(self.config, uniform)
 
 
-def make_guide(config: TaskConfig, control_step: float, fallen_height: float) -> Guide:
-  """The guide of a task, for a robot that is down where its torso is below fallen_height, in m.
+def make_guide(config: TaskConfig, control_step: float, robot: Robot) -> Guide:
+  """The guide of a task for a robot.
 
   Raises:
     UserError: an unknown kind of command, or ranges upside down.
@@ -143,7 +155,7 @@ def make_guide(config: TaskConfig, control_step: float, fallen_height: float) ->
   for low, high, name in zip(config.command_low, config.command_high, ('forward', 'sideways', 'turning'), strict=True):
     if low > high:
       raise UserError(f'config.task.command_low is above config.task.command_high for {name}: {low} > {high}.')
-  return Guide(config, control_step, fallen_height, draw)
+  return Guide(config, control_step, robot.fallen_height, robot.off_balance_height, draw)
 
 
 def heading_of(qpos: Array) -> Array:

@@ -104,13 +104,16 @@ def observation_map(observe: ObserveFn, body: Body) -> MirrorMap:
   rng = np.random.default_rng(0)
   pairs = [_probe(observe, body, rng) for _ in range(PROBES)]
   seen, mirrored = (np.stack(x, axis=1).astype(np.float64) for x in zip(*pairs, strict=True))  # [O, PROBES]
-  sources, signs = [], []
+  sources: list[int] = []
+  signs: list[int] = []
   for row in mirrored:
     matches = [(i, s) for i, x in enumerate(seen) for s in (1, -1) if np.allclose(s * x, row, atol=1e-5)]
     if not matches:
       raise UserError('config.network.symmetric: these observations have no mirror image; set it to False.')
-    sources.append(matches[0][0])
-    signs.append(matches[0][1])
+    # What is seen twice has an image of its own each time: the two may be on different scales.
+    source, sign = next((match for match in matches if match[0] not in sources), matches[0])
+    sources.append(source)
+    signs.append(sign)
   return MirrorMap(np.array(sources), np.array(signs, np.float32))
 
 

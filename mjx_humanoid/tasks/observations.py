@@ -20,6 +20,12 @@ def joint_positions(view: View, body: Body, context: Context) -> Array:
 
 
 @OBSERVATIONS.register()
+def posture(view: View, body: Body, context: Context) -> Array:
+  """joint_positions once more [4 + joints], for a training from a policy whose scale of them ends near standing."""
+  return joint_positions(view, body, context)
+
+
+@OBSERVATIONS.register()
 def joint_velocities(view: View, body: Body, context: Context) -> Array:
   """Torso linear [m/s] and angular [rad/s] velocity in its own frame, joint velocities [6 + joints]."""
   return _join([*in_torso_frame(view, view.qvel[..., 0:3]), view.qvel[..., 3:]], view)

@@ -95,14 +95,15 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
   'getup': (
     'Get up from the floor and stand.',
     {
-      'rise': 0.08,
-      'balanced_rise': 0.17,
-      'on_feet': 0.1,
-      'rise_on_feet': 0.25,
-      'poise': 0.4,
-      'leaping': -0.1,
-      'energy': -0.02,
-      'action_rate': -0.02,
+      'ascent': 0.24,
+      'rise': 0.06,
+      'balanced_rise': 0.13,
+      'on_feet': 0.08,
+      'rise_on_feet': 0.19,
+      'poise': 0.3,
+      'leaping': -0.08,
+      'energy': -0.015,
+      'action_rate': -0.015,
     },
   ),
 }

@@ -48,7 +48,7 @@ def make_task(config: TaskConfig, body: Body) -> Task:
     terminate=TERMINATIONS[config.termination],
     start=make_start(config.start),
     start_strength=config.start_strength,
-    guide=make_guide(config, body.control_step, body.robot.fallen_height),
+    guide=make_guide(config, body.control_step, body.robot),
     pusher=make_pusher(config, body.control_step, body.total_mass),
     action_delay=round(config.randomization.get('action_delay', 0)),
     sensor_noise=config.randomization.get('sensor_noise', 0.0),

@@ -127,6 +127,7 @@ def test_metadata(policy, tmp_path, session):
   about = {name: json.loads(text) for name, text in found.items()}
   assert about['format'] == formats.FORMAT
   assert (about['robot'], about['fallen_height']) == ('humanoid', 0.8)
+  assert about['off_balance_height'] == pytest.approx(0.85 * 1.282)
   assert about['observations'] == {'joint_velocities': [0, 27], 'joint_positions': [27, 52]}
   assert list(about['observations']) == ['joint_velocities', 'joint_positions']  # in the order of the observation
   assert about['control_step'] == pytest.approx(0.02)

@@ -92,6 +92,18 @@ def test_coefficients_weigh_the_parts():
   assert loss(value_coef=0.0, entropy_coef=0.5)[0] - bare == pytest.approx(-0.5 * ENTROPY, rel=1e-5)
 
 
+@pytest.mark.parametrize(('bias', 'excess'), [(0.9, 0.0), (1.5, 0.25), (-3.0, 4.0)])
+def test_mean_actions_beyond_one_cost_their_squares(bias, excess):
+  """Both rows have the same mean action, the bias."""
+  params = LINEAR | {'mean_head': {'kernel': jnp.zeros((1, 1)), 'bias': jnp.full(1, bias)}}
+  losses = []
+  for weight in (0.0, 0.1):
+    total, metrics = make(bound_coef=weight).loss(params, two_rows(), jnp.zeros(1))
+    losses.append(float(total))
+    assert float(metrics['excess']) == pytest.approx(excess, rel=1e-5)
+  assert losses[1] - losses[0] == pytest.approx(0.1 * excess, abs=1e-5)
+
+
 def test_rows_beyond_the_clip_give_the_policy_no_gradient():
   algorithm = make(clip_epsilon=0.2, value_coef=0.0, entropy_coef=0.0, normalize_advantages=False)
   grads = jax.grad(lambda p: algorithm.loss(p, two_rows(), jnp.zeros(1))[0])(LINEAR)
@@ -389,6 +401,22 @@ def test_the_average_begins_at_what_was_adopted():
   learner = algorithm.adopt(algorithm.init(jax.random.PRNGKey(0)), actor)
   for a, b in zip(algorithm.actor(learner).kernels, actor.kernels, strict=True):
     np.testing.assert_array_equal(a, b)
+
+
+def test_who_is_shown_more_than_it_has_seen_acts_as_before_and_may_learn_to_look():
+  actor, acts = policy(size=1)
+  algorithm = make(layers=(4, 3))  # of two observations
+  learner = algorithm.adopt(algorithm.init(jax.random.PRNGKey(0)), actor)
+  seen = near(actor)
+  for unseen in (-5.0, 0.0, 7.0):
+    obs = np.concatenate([seen, np.full_like(seen, unseen)], axis=1)
+    np.testing.assert_allclose(algorithm.act(learner, obs, jax.random.PRNGKey(1))[1]['mean'], acts(seen), atol=1e-5)
+  again = algorithm.actor(learner)
+  assert (float(again.mean[1]), float(again.std[1])) == pytest.approx((0.0, 1.0), abs=1e-5)
+  grads = jax.grad(lambda p: algorithm.act(learner._replace(params=p), obs, jax.random.PRNGKey(1))[0].sum())(
+    learner.params
+  )
+  assert np.abs(grads['policy']['hidden_0']['kernel'][1]).max() > 0
 
 
 def test_what_was_adopted_survives_learning():

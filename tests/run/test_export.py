@@ -107,6 +107,15 @@ def test_a_policy_that_cannot_go_on_here_is_refused_with_what_would_help(tiny, m
   assert '\n' not in str(error.value)
 
 
+def test_a_task_may_show_more_behind_what_a_policy_has_seen(tiny, make_policy):
+  policy = make_policy()
+  more = (*policy.task.observations, 'contact_forces', 'posture')
+  actor = from_policy(policy, tiny(task__observations=more))
+  np.testing.assert_array_equal(actor.kernels[0], policy.kernels[0])
+  with pytest.raises(UserError, match='with contact_forces, '):
+    from_policy(policy, tiny(task__observations=('contact_forces', *policy.task.observations)))
+
+
 def test_a_policy_of_another_robot_is_refused(tiny, make_policy):
   import dataclasses
 

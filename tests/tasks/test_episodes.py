@@ -64,8 +64,7 @@ def test_fallen_is_below_the_datasheets_height(body, make_view, make_context, z,
 
 
 def test_off_balance_is_below_a_share_of_standing_height(body, make_view, make_context):
-  assert 0.7 < episodes.OFF_BALANCE < 1
-  threshold = episodes.OFF_BALANCE * 1.282
+  threshold = 0.85 * 1.282
   assert ends('off_balance', make_view(qpos=[0, 0, threshold - 0.001, 1, *[0] * 24]), body, make_context())
   assert not ends('off_balance', make_view(qpos=[0, 0, threshold + 0.001, 1, *[0] * 24]), body, make_context())
 
@@ -407,18 +406,18 @@ def joint(body, name):
   return 7 + body.joint_index(name)
 
 
-def test_weak_starts_on_the_way_down_go_on_one_knee(body):
-  """At strength 0.2 depths are 0.15 to 0.2, of 0.6 for all six poses: half to all of the way to the second."""
-  qpos, qvel, calls = fall(body, 0.2)
+def test_weak_starts_on_the_way_down_squat(body):
+  """At strength 0.15 depths are 0.135 to 0.15, of 0.6 for all eight poses: the last fifth of the way to the second."""
+  qpos, qvel, calls = fall(body, 0.15)
   assert len(calls) == 1  # of those that lie, and none of these is
-  lunge, knee = body.descent[8], body.descent[16]
-  bending = [joint(body, 'hip_y_left'), joint(body, 'knee_left'), joint(body, 'knee_right')]
-  share = ((qpos[:, bending] - lunge[bending]) / (knee[bending] - lunge[bending])).mean(axis=1)
-  noise = 0.2 * 3 * episodes.JOINT_NOISE / 0.57
-  assert 0.5 - 4 * noise < share.min() < 0.6 < 0.9 < share.max() < 1 + 4 * noise
-  assert share.mean() == pytest.approx(0.75, abs=0.02)
+  half, deep = body.descent[8], body.descent[16]
+  bending = [joint(body, f'{name}_{side}') for name in ('hip_y', 'knee') for side in ('left', 'right')]
+  share = ((qpos[:, bending] - half[bending]) / (deep[bending] - half[bending])).mean(axis=1)
+  noise = 0.15 * 3 * episodes.JOINT_NOISE / 0.95 / 2
+  assert 0.8 - 4 * noise < share.min() < 0.83 < 0.97 < share.max() < 1 + 4 * noise
+  assert share.mean() == pytest.approx(0.9, abs=0.02)
   np.testing.assert_allclose(np.linalg.norm(qpos[:, 3:7], axis=1), 1)
-  assert qvel[:, 6:].std() == pytest.approx(0.2 * 3 * episodes.JOINT_VELOCITY_NOISE, rel=0.05)
+  assert qvel[:, 6:].std() == pytest.approx(0.15 * 3 * episodes.JOINT_VELOCITY_NOISE, rel=0.05)
 
 
 def near_the_floor(model, qpos, within):
@@ -442,29 +441,34 @@ def test_all_of_the_way_down_is_on_the_floor(model, body, share):
   assert abs(lowest) < 2e-3
 
 
+FEET, SHINS = {'foot_left', 'foot_right'}, {'shin_left', 'shin_right'}
+
+
 @pytest.mark.parametrize(
   ('pose', 'bodies', 'pitch'),
   [
-    (0, {'foot_left', 'foot_right'}, 0.0),
-    (1, {'foot_left', 'foot_right'}, 0.0),
-    (2, {'foot_left', 'foot_right', 'shin_right'}, 0.0),
-    (3, {'foot_left', 'foot_right', 'shin_right'}, 0.65),
-    (4, {'foot_left', 'foot_right', 'shin_right', 'hand_left', 'hand_right'}, 1.25),
-    (5, {'foot_right', 'shin_right', 'hand_left', 'hand_right'}, 1.35),
-    (6, {'foot_left', 'foot_right', 'shin_left', 'shin_right', 'hand_left', 'hand_right'}, 1.4),
+    (0, FEET, 0.0),
+    (1, FEET, 0.3),
+    (2, FEET, 0.35),
+    (3, FEET | SHINS, 0.3),
+    (4, FEET | SHINS, 0.27),
+    (5, FEET | SHINS, 0.75),
+    (6, FEET | SHINS | {'hand_left', 'hand_right'}, 1.2),
+    (7, FEET | SHINS | {'hand_left', 'hand_right', 'lower_arm_left', 'lower_arm_right'}, 1.6),
+    (8, FEET | SHINS, 1.55),
   ],
 )
 def test_on_the_way_down_it_rests_on_these(model, body, pose, bodies, pitch):
-  """Standing, a lunge, on one knee, leaning, hands down, the foot drawn back, on all fours; within 10 cm."""
+  """Standing, two squats, knees down, on the heels, leaning ahead, hands down, elbows, arms beside; within 10 cm."""
   near, _, data = near_the_floor(model, body.descent[8 * pose], 0.1)
   assert bodies <= near
   assert not near & {'torso', 'head', 'pelvis'}
   assert data.body('torso').xmat[6] == pytest.approx(-np.sin(pitch), abs=1e-3)  # what was ahead is down
 
 
-@pytest.mark.parametrize('pose', range(1, 7))
-def test_on_the_way_down_it_does_not_tip_over(model, body, pose):
-  """By C MuJoCo: the centre of mass is behind what rests on the floor in front, and ahead of what does behind."""
+@pytest.mark.parametrize('pose', range(3, 9))
+def test_on_the_knees_it_does_not_tip_over_backward_nor_at_once_forward(model, body, pose):
+  """By C MuJoCo: the centre of mass is ahead of what rests on the floor behind, and not beyond what does in front."""
   data = mujoco.MjData(model)
   data.qpos[:] = body.descent[8 * pose]
   mujoco.mj_forward(model, data)
@@ -472,7 +476,7 @@ def test_on_the_way_down_it_does_not_tip_over(model, body, pose):
   for geom in set(range(model.ngeom)) - {floor}:
     if mujoco.mj_geomDistance(model, data, floor, geom, 5.0, ends) < 0.1:
       places.append(ends[3])
-  assert min(places) + 0.05 < data.subtree_com[0, 0] < max(places) - 0.05
+  assert min(places) + 0.05 < data.subtree_com[0, 0] < max(places)
 
 
 def test_without_strength_they_stand(body):
@@ -481,16 +485,16 @@ def test_without_strength_they_stand(body):
   assert not qvel.any()
 
 
-def test_from_all_fours_they_are_let_go(body):
-  """At strength 0.7 depths are 0.525 to 0.7: from 0.6 on let go, up to 2/3 of a second, in moments of 1/16 s."""
+def test_from_the_floor_they_are_let_go(body):
+  """At strength 0.7 depths are 0.63 to 0.7: from 0.6 on let go, up to 2/3 of a second, in moments of 1/16 s."""
   _, _, (_, *calls) = fall(body, 0.7)
-  np.testing.assert_allclose([seconds for _, seconds in calls], np.arange(1, 11) / 16)
-  # moment 0 lasts from 0.6 to 0.609 and is no time; beyond are 0.091 of a range of 0.175
-  assert sum(rows for rows, _ in calls) / 320 == pytest.approx(0.518, abs=0.1)
+  # moment k lasts from 0.6 + k x 0.15 / 16 on: 0.63 is in the fourth, 0.7 in the eleventh
+  np.testing.assert_allclose([seconds for _, seconds in calls], np.arange(3, 11) / 16)
+  assert sum(rows for rows, _ in calls) == 320
 
 
 def test_the_stronger_the_less_folded_they_lie(body):
-  """Of depth 0.75 they are folded as on all fours, of depth 1 not at all; those let go anyhow 0.7 m up, others less."""
+  """Of depth 0.75 folded as at the end of the way down, of depth 1 not at all; some let go 0.7 m up, others lower."""
   fours = body.descent[-1, 7:]
 
   def strewn(folded):

@@ -11,6 +11,7 @@ import pytest
 
 from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.errors import UserError
+from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.guide import (
   COMMANDS,
   DRAWS,
@@ -26,7 +27,7 @@ from mjx_humanoid.types import Context, View
 
 DT = 0.025
 NU = 3
-FALLEN = 0.8  # m
+FALLEN = 0.8  # m, of the humanoid
 SAMPLED = {'commands': 'sampled', 'command_low': (-0.5, -0.4, -1.0), 'command_high': (1.5, 0.4, 1.0)}
 
 
@@ -37,7 +38,7 @@ def xp(request):
 
 
 def guide_of(**settings):
-  return make_guide(TaskConfig(**settings), DT, FALLEN)
+  return make_guide(TaskConfig(**settings), DT, robots()['humanoid'])
 
 
 def facing(*angles):
@@ -60,7 +61,8 @@ def begin(guide, xp=np, angles=(0.0,), uniform=0.5, **more):
 def seen(action, qpos=None, qvel=None):
   """What a control step under this action led to: by default a robot at rest at the origin, on its feet."""
   xp, shape = action.__array_namespace__(), action.shape[:-1]
-  qpos = xp.zeros((*shape, 28), xp.float32) + xp.asarray(np.eye(28, dtype=np.float32)[2]) if qpos is None else qpos
+  on_feet = xp.asarray(1.28 * np.eye(28, dtype=np.float32)[2])
+  qpos = xp.zeros((*shape, 28), xp.float32) + on_feet if qpos is None else qpos
   qvel = xp.zeros((*shape, 27), xp.float32) if qvel is None else qvel
   return View(None, qpos, qvel, action, None)
 
@@ -297,6 +299,18 @@ def test_who_is_shoved_begins_with_the_foot_of_the_side_that_it_is_moving_to(xp,
     np.testing.assert_allclose(context.phase, [phase + step / 40], atol=1e-6)
 
 
+@pytest.mark.parametrize(('height', 'duty'), [(1.08, 0.6), (0.2, 0.6), (1.10, 1.0)])
+def test_who_is_off_balance_steps_though_it_is_asked_for_nothing(xp, height, duty):
+  """The robot stands 1.282 m high; 85 % of it are 1.09 m. The same from the start on and later."""
+  guide = guide_of(gait_frequency=1.0, gait_duty=0.6)
+  qpos = facing(0.3)
+  qpos[:, 2] = height
+  context = guide.start(xp.asarray(qpos), NU, xp.full((1, DRAWS), 0.5))
+  np.testing.assert_allclose(context.duty, [duty], rtol=1e-6)
+  later = guide.advance(begin(guide, xp), seen(xp.zeros((1, NU)), xp.asarray(qpos)), xp.zeros((1, DRAWS)))
+  np.testing.assert_allclose(later.duty, [duty], rtol=1e-6)
+
+
 def at_phase(xp, phase, duty):
   phase = xp.asarray(phase)
   return Context(*[None] * 5, phase, xp.full(phase.shape, duty), None)
@@ -366,10 +380,10 @@ def at(xp, ahead, left, velocity=(0.0, 0.0)):
 @pytest.mark.parametrize(
   ('ahead', 'left', 'velocity', 'expected'),
   [
-    (0.03, -0.03, (0.0, 0.0), (0.0, 0.0)),  # 0.042 m off, less than 0.05: it just stands
+    (0.06, -0.06, (0.0, 0.0), (0.0, 0.0)),  # 0.085 m off, less than 0.1: it just stands
     (0.2, -0.1, (0.0, 0.0), (-0.3, 0.15)),  # 1.5 m/s for each metre
     (3.0, -4.0, (0.0, 0.0), (-0.3, 0.4)),  # but no more than 0.5 m/s
-    (0.0, 0.0, (0.4, 0.0), (-0.18, 0.0)),  # shoved: in 0.3 s it will be 0.12 m off
+    (0.0, 0.0, (0.6, 0.0), (-0.27, 0.0)),  # shoved: in 0.3 s it will be 0.18 m off
     (-0.24, 0.0, (0.8, 0.0), (0.0, 0.0)),  # on its way back already
   ],
 )
@@ -381,6 +395,15 @@ def test_who_is_asked_for_nothing_is_led_back_to_its_place(xp, ahead, left, velo
   np.testing.assert_array_equal(context.asked, [[0, 0, 0]])
   np.testing.assert_array_equal(context.place, [[0, 0]])
   assert float(context.duty[0]) == pytest.approx(0.6 if any(expected) else 1.0)
+
+
+def test_who_is_on_its_way_back_stops_only_when_it_is_there(xp):
+  """It sets out 0.16 m off, goes on at 0.12 and at 0.06, not below 0.2 m/s, and stands from 0.04 to 0.09 m."""
+  guide = guide_of(hold=1.5)
+  context = begin(guide, xp, angles=(math.pi / 2,))
+  for ahead, expected in [(0.09, 0), (0.16, -0.24), (0.14, -0.21), (0.12, -0.2), (0.06, -0.2), (0.04, 0), (0.09, 0)]:
+    context = guide.advance(context, at(xp, ahead, 0.0), xp.zeros((1, DRAWS)))
+    np.testing.assert_allclose(context.command, [[expected, 0.0, 0.0]], atol=1e-6)
 
 
 def test_a_place_is_held_where_the_last_command_ended(xp):

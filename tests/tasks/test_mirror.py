@@ -143,7 +143,7 @@ def test_the_left_foot_swings_in_the_mirror_when_the_right_one_does_here(body, c
 
 def test_a_mirrored_context_is_led_on_to_the_mirror_image(body, context):
   """Heading and place after twenty steps of turning and side steps, but for the clock, which counts steps."""
-  guide = make_guide(TaskConfig(), 0.025, 0.8)
+  guide = make_guide(TaskConfig(), 0.025, body.robot)
   here, there, standing = context, mirror_context(context, body), body.default_qpos[None]
   for _ in range(20):
     here, there = (
@@ -184,6 +184,14 @@ def test_what_is_worth_a_reward_here_is_worth_it_in_the_mirror(name, worlds, bod
     for v, c in ((world, context), (image, reflected))
   )
   assert float(here) == pytest.approx(float(there), rel=1e-4, abs=1e-6)
+
+
+def test_what_is_seen_twice_has_an_image_of_its_own_each_time(body):
+  """The two may be scaled otherwise, so that the image of the first must not be taken from the second."""
+  once = observation_map(observe_all(('joint_positions',)), body)
+  twice = observation_map(observe_all(('joint_positions', 'posture')), body)
+  np.testing.assert_array_equal(twice.sources, [*once.sources, *(len(once.sources) + once.sources)])
+  np.testing.assert_array_equal(twice.signs, [*once.signs, *once.signs])
 
 
 def test_an_observation_without_an_image_is_refused(body):

@@ -26,6 +26,10 @@ def test_joint_positions(see, tumbling, tumbling_view):
   np.testing.assert_allclose(see('joint_positions', tumbling_view), expected, atol=1e-6)
 
 
+def test_posture_is_the_same_once_more(see, tumbling_view):
+  np.testing.assert_array_equal(see('posture', tumbling_view), see('joint_positions', tumbling_view))
+
+
 def test_joint_velocities(see, model, tumbling, tumbling_view):
   """The torso's velocities in its own frame, by mj_objectVelocity, which puts the angular one first."""
   torso = np.zeros(6)

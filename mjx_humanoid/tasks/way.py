@@ -1,0 +1,43 @@
+"""The way up from the floor: the poses of a robot's datasheet from standing down to it, and their mirror images."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+
+from mjx_humanoid.errors import UserError
+from mjx_humanoid.physics.body import Body
+from mjx_humanoid.tasks.mirror import joint_map
+from mjx_humanoid.types import Array
+
+# How far a pose may be from another to count as half-way like it (exp(-1) = 0.37).
+LEGS, UPPER = 0.5, 1.0  # rad, root mean square of the joints
+TILT = 0.5  # of the vertical in the torso's frame, a unit vector
+HEIGHT = 0.2  # m of the torso
+FLOOR_WORTH = 0.3  # of the last pose; standing is worth 1
+
+
+def worth_on_the_way(qpos: Array, body: Body) -> Array:
+  """What the pose qpos [nq] is worth [], in (0, 1]: the higher up the way, and the nearer to it, the more.
+
+  Raises:
+    UserError: the robot's datasheet has no descent.
+  """
+  if not len(body.descent):
+    raise UserError(f"the reward term 'ascent' needs the poses of a descent in the datasheet of {body.robot.name}.")
+  sources, signs = joint_map(body)
+  image = body.descent.copy()
+  image[:, 7:] = signs * image[:, 7:][:, sources]
+  height = np.tile(np.linspace(1.0, FLOOR_WORTH, len(image)), 2)
+  poses = features(jnp.asarray(np.concatenate([body.descent, image])), body)
+  away = jnp.sqrt(jnp.sum(jnp.square(poses - features(qpos, body)), axis=-1) + 1e-6)
+  return jnp.max(height * jnp.exp(-away))
+
+
+def features(qpos: Array, body: Body) -> Array:
+  """A pose [..., nq] as [..., joints + 4] numbers that say how it looks from any side: distances are as above."""
+  w, x, y, z = (qpos[..., i] for i in range(3, 7))
+  vertical = jnp.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1)
+  upper = np.isin(np.arange(len(body.joint_names)), body.upper_joints)
+  scale = np.where(upper, UPPER * upper.sum() ** 0.5, LEGS * (~upper).sum() ** 0.5).astype(np.float32)
+  return jnp.concatenate([qpos[..., 7:] / scale, vertical / TILT, qpos[..., 2:3] / HEIGHT], axis=-1)
