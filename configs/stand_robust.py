@@ -13,7 +13,7 @@ def get_config() -> ConfigDict:
   config.task.robot = 'humanoid_pd'
   config.task.reward = 'follow'
   config.task.card = 'stand_robust'
-  config.task.weights = {'velocity': 0.45, 'heading': 0.15, 'gait': 0.12, 'arms': 0.1, 'place': 0.45, 'height': 0.6}
+  config.task.weights = {'velocity': 0.45, 'heading': 0.15, 'gait': 0.12, 'arms': 0.1, 'place': 0.6, 'height': 0.6}
   config.task.hold = 2.0
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'command')
   config.task.gait_frequency = 1.2

@@ -73,8 +73,8 @@ class PPO:
 
   @property
   def optimizer(self) -> optax.GradientTransformation:
-    """Clipped gradients and Adam; the learning rate is applied apart, because it may adapt."""
-    return optax.chain(optax.clip_by_global_norm(self.hyper.max_grad_norm), optax.scale_by_adam(eps=1e-5))
+    """Adam; gradients are clipped and the learning rate is applied apart, because both may adapt."""
+    return optax.chain(optax.identity(), optax.scale_by_adam(eps=1e-5))
 
   def init(self, key: Key) -> Learner:
     """See Algorithm."""
@@ -107,7 +107,8 @@ class PPO:
       params, opt_state = carry
       part: Batch = jax.tree.map(lambda x: x[rows], data)
       (_, metrics), grads = jax.value_and_grad(self.loss, has_aux=True)(params, part, old_log_std)
-      updates, next_state = self.optimizer.update(grads, opt_state, params)
+      within = clipped(grads, self.hyper.max_grad_norm, acting)
+      updates, next_state = self.optimizer.update(within, opt_state, params)
       stepped = descend(params, updates, rate, acting)
       # One bad minibatch must not poison the run: it is left out, and counted.
       good = jnp.isfinite(optax.tree.norm(grads))
@@ -286,6 +287,23 @@ def seeing_more(actor: Actor, size: int) -> Actor:
   kernels = [np.concatenate([first, np.zeros((more, first.shape[1]), first.dtype)]), *actor.kernels[1:]]
   mean, std = np.append(actor.mean, np.zeros(more)), np.append(actor.std, np.ones(more))
   return actor._replace(kernels=kernels, mean=mean.astype(np.float32), std=std.astype(np.float32))
+
+
+def clipped(grads: Any, limit: float, acting: Array) -> Any:
+  """Gradients scaled down to a global norm; where `acting` is False, those of actor and critic each by themselves.
+
+  A critic that begins to learn has gradients a dozen times the actor's. Scaled down with them, the actor's would teach
+  Adam to take steps that are far too large as soon as the actor may move: one that knew its skill fell at once.
+  """
+  parts: tuple[dict[str, Any], ...] = ({}, {})
+  for name, part in grads.items():
+    parts[name.startswith('value')][name] = part
+  shared = optax.tree.norm(grads)
+  scaled = {}
+  for part in parts:
+    norm = jnp.where(acting, shared, optax.tree.norm(part))
+    scaled |= jax.tree.map(lambda g, n=norm: g * jnp.minimum(1.0, limit / jnp.maximum(n, 1e-12)), part)
+  return {name: scaled[name] for name in grads}
 
 
 def descend(params: Any, updates: Any, rate: Array, acting: Array) -> Any:
