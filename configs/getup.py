@@ -16,7 +16,7 @@ def get_config() -> ConfigDict:
   config.task.termination = 'overdue'
   # From a lunge at first, then from ever further down, the more often it gets up: each way up leads to a known one.
   config.task.start = 'falling'
-  config.curriculum = 'survival'
+  config.curriculum = 'scouting'
   config.task.hold = 2.0
   config.task.observations = (
     'joint_positions',

@@ -37,5 +37,5 @@ def get_config() -> ConfigDict:
   config.network.initial_std = 0.16
   config.network.final_std = 0.09
   config.render_interval = 4_000_000  # two cores that train do not keep up with one every 500,000 steps
-  config.total_timesteps = 10_000_000
+  config.total_timesteps = 12_000_000
   return config

@@ -10,10 +10,10 @@ from mjx_humanoid.physics.body import Body
 from mjx_humanoid.tasks.mirror import joint_map
 from mjx_humanoid.types import Array
 
-# How far a pose may be from another to count as half-way like it (exp(-1) = 0.37).
-LEGS, UPPER = 0.5, 1.0  # rad, root mean square of the joints
-TILT = 0.5  # of the vertical in the torso's frame, a unit vector
-HEIGHT = 0.2  # m of the torso
+# How far one pose is from another that is worth 0.37 of it.
+LEGS, UPPER = 0.75, 1.5  # rad, root mean square of the joints
+TILT = 0.75  # of the vertical in the torso's frame, a unit vector
+HEIGHT = 0.3  # m of the torso
 FLOOR_WORTH = 0.3  # of the last pose; standing is worth 1
 
 

@@ -51,14 +51,19 @@ def test_either_leg_may_come_first(model, body):
   image = qpos.copy()
   image[7:] = signs * qpos[7:][sources]
   assert np.abs(image - qpos).max() > 1
-  assert float(worth_on_the_way(qpos, lunging)) == pytest.approx(0.3, abs=0.01)
-  assert float(worth_on_the_way(image, lunging)) == pytest.approx(0.3, abs=0.01)
+  worth = float(worth_on_the_way(qpos, lunging))
+  assert 0.3 <= worth < 0.6
+  assert float(worth_on_the_way(image, lunging)) == pytest.approx(worth, rel=1e-5)
 
 
 @pytest.mark.parametrize(
   ('height', 'turned', 'left'),
-  # 0.1 m of 0.2; 0.5 rad at one of twelve joints of the legs is 0.5 / sqrt(12) in the mean, of 0.5.
-  [(0.1, 0.0, math.exp(-0.5)), (0.0, -0.5, math.exp(-1 / math.sqrt(12))), (0.2, -0.5, math.exp(-math.sqrt(13 / 12)))],
+  # 0.15 m of 0.3; 0.75 rad at one of twelve joints of the legs is 0.75 / sqrt(12) in the mean, of 0.75.
+  [
+    (0.15, 0.0, math.exp(-0.5)),
+    (0.0, -0.75, math.exp(-1 / math.sqrt(12))),
+    (0.3, -0.75, math.exp(-math.sqrt(13 / 12))),
+  ],
 )
 def test_off_the_way_it_is_worth_less(body, height, turned, left):
   """Standing, but too high, and with one leg turned, as in no pose; of those further down, hardly any is nearer."""
@@ -71,7 +76,7 @@ def test_off_the_way_it_is_worth_less(body, height, turned, left):
 def test_lying_on_the_back_is_worth_next_to_nothing(body):
   qpos = pose(body, 0)
   qpos[2], qpos[3:7] = 0.1, [0.5**0.5, 0, -(0.5**0.5), 0]
-  assert float(worth_on_the_way(qpos, body)) < 0.02
+  assert float(worth_on_the_way(qpos, body)) < 0.03
 
 
 def test_a_robot_without_a_descent_is_refused_in_one_line(body):
