@@ -7,6 +7,8 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+import numpy as np
+
 from mjx_humanoid.config import Config
 from mjx_humanoid.errors import unknown
 from mjx_humanoid.registry import first_line
@@ -50,6 +52,14 @@ class Actor(NamedTuple):
   mean: Array  # [O] of the normaliser
   std: Array  # [O] of the normaliser
   mirror: Mirror | None  # of a symmetric network
+
+
+def seeing_more(actor: Actor, size: int) -> Actor:
+  """The actor that is shown `size` observations, those behind its own at first without effect and unscaled."""
+  first, more = np.asarray(actor.kernels[0]), max(0, size - len(actor.mean))
+  kernels = [np.concatenate([first, np.zeros((more, first.shape[1]), first.dtype)]), *actor.kernels[1:]]
+  mean, std = np.append(actor.mean, np.zeros(more)), np.append(actor.std, np.ones(more))
+  return actor._replace(kernels=kernels, mean=mean.astype(np.float32), std=std.astype(np.float32))
 
 
 class Algorithm(Protocol[L]):

@@ -13,8 +13,8 @@ import optax
 
 from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.rl import networks, normalize
-from mjx_humanoid.rl.algorithm import Actor, Metrics, Mirror, Spec
+from mjx_humanoid.rl import gradients, networks, normalize
+from mjx_humanoid.rl.algorithm import Actor, Metrics, Mirror, Spec, seeing_more
 from mjx_humanoid.rl.returns import gae
 from mjx_humanoid.types import Array, Key, Transition
 
@@ -107,9 +107,9 @@ class PPO:
       params, opt_state = carry
       part: Batch = jax.tree.map(lambda x: x[rows], data)
       (_, metrics), grads = jax.value_and_grad(self.loss, has_aux=True)(params, part, old_log_std)
-      within = clipped(grads, self.hyper.max_grad_norm, acting)
+      within = gradients.clipped(grads, self.hyper.max_grad_norm, acting)
       updates, next_state = self.optimizer.update(within, opt_state, params)
-      stepped = descend(params, updates, rate, acting)
+      stepped = gradients.descend(params, updates, rate, acting)
       # One bad minibatch must not poison the run: it is left out, and counted.
       good = jnp.isfinite(optax.tree.norm(grads))
       carry = jax.tree.map(lambda new, old: jnp.where(good, new, old), (stepped, next_state), carry)
@@ -279,34 +279,3 @@ class PPO:
 
   def _apply(self, params: Any, obs: Array, method: str) -> Any:
     return networks.ActorCritic(self.network, self.action_size).apply({'params': params}, obs, method=method)
-
-
-def seeing_more(actor: Actor, size: int) -> Actor:
-  """The actor that is shown `size` observations, those behind its own at first without effect and unscaled."""
-  first, more = np.asarray(actor.kernels[0]), max(0, size - len(actor.mean))
-  kernels = [np.concatenate([first, np.zeros((more, first.shape[1]), first.dtype)]), *actor.kernels[1:]]
-  mean, std = np.append(actor.mean, np.zeros(more)), np.append(actor.std, np.ones(more))
-  return actor._replace(kernels=kernels, mean=mean.astype(np.float32), std=std.astype(np.float32))
-
-
-def clipped(grads: Any, limit: float, acting: Array) -> Any:
-  """Gradients scaled down to a global norm; where `acting` is False, those of actor and critic each by themselves.
-
-  A critic that begins to learn has gradients a dozen times the actor's. Scaled down with them, the actor's would teach
-  Adam to take steps that are far too large as soon as the actor may move: one that knew its skill fell at once.
-  """
-  parts: tuple[dict[str, Any], ...] = ({}, {})
-  for name, part in grads.items():
-    parts[name.startswith('value')][name] = part
-  shared = optax.tree.norm(grads)
-  scaled = {}
-  for part in parts:
-    norm = jnp.where(acting, shared, optax.tree.norm(part))
-    scaled |= jax.tree.map(lambda g, n=norm: g * jnp.minimum(1.0, limit / jnp.maximum(n, 1e-12)), part)
-  return {name: scaled[name] for name in grads}
-
-
-def descend(params: Any, updates: Any, rate: Array, acting: Array) -> Any:
-  """The parameters one step down the updates; where `acting` is False, only the critic's are changed."""
-  rates = {name: rate if name.startswith('value') else rate * acting for name in params}
-  return {name: jax.tree.map(lambda p, u, r=rates[name]: p - r * u, params[name], updates[name]) for name in params}

@@ -451,42 +451,6 @@ def test_the_critic_of_what_was_adopted_learns_first(monkeypatch):
   assert actors == 3 * 2 * [(False, True)] + 2 * 2 * [(True, True)]
 
 
-def gradients(value):
-  return {
-    'log_std': jnp.zeros(1),
-    'mean_head': {'kernel': jnp.array([[0.3, 0.4]])},
-    'value': {'kernel': jnp.full(1, value)},
-  }
-
-
-def test_gradients_are_scaled_down_to_a_norm_together_as_optax_does():
-  grads = gradients(1.2)  # norm sqrt(0.25 + 1.44) = 1.3
-  by_hand = ppo.clipped(grads, 0.65, jnp.array(True))
-  np.testing.assert_allclose(by_hand['mean_head']['kernel'], [[0.15, 0.2]], rtol=1e-6)
-  np.testing.assert_allclose(by_hand['value']['kernel'], [0.6], rtol=1e-6)
-  for limit in (0.65, 1.29, 1.31):
-    expected, _ = optax.clip_by_global_norm(limit).update(grads, optax.EmptyState())
-    jax.tree.map(
-      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), ppo.clipped(grads, limit, jnp.array(True)), expected
-    )
-
-
-def test_while_the_critic_learns_alone_its_gradients_do_not_scale_down_the_actors():
-  """Those of norm 0.5 and 100: each by itself."""
-  found = ppo.clipped(gradients(100.0), 1.0, jnp.array(False))
-  np.testing.assert_allclose(found['mean_head']['kernel'], [[0.3, 0.4]], rtol=1e-6)
-  np.testing.assert_allclose(found['value']['kernel'], [1.0], rtol=1e-6)
-  found = ppo.clipped(gradients(0.3), 0.25, jnp.array(False))
-  np.testing.assert_allclose(found['mean_head']['kernel'], [[0.15, 0.2]], rtol=1e-6)
-  np.testing.assert_allclose(found['value']['kernel'], [0.25], rtol=1e-6)
-
-
-def test_no_gradient_at_all_stays_none():
-  grads = jax.tree.map(jnp.zeros_like, gradients(0.0))
-  for acting in (True, False):
-    jax.tree.map(np.testing.assert_array_equal, ppo.clipped(grads, 1.0, jnp.array(acting)), grads)
-
-
 def test_the_first_steps_of_an_adopted_actor_are_small(monkeypatch):
   """After 400 steps of a critic that had much to learn; clipped with its gradients, they come to 0.3 of 20 rates."""
   monkeypatch.setattr(ppo, 'WARM_UP', 20 * 16)

@@ -1,0 +1,34 @@
+"""From gradients to parameters, where the actor may have to wait for a critic that is still to learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from mjx_humanoid.types import Array
+
+
+def clipped(grads: Any, limit: float, acting: Array) -> Any:
+  """Gradients scaled down to a global norm; where `acting` is False, those of actor and critic each by themselves.
+
+  A critic that begins to learn has gradients a dozen times the actor's. Scaled down with them, the actor's would teach
+  Adam to take steps that are far too large as soon as the actor may move: one that knew its skill fell at once.
+  """
+  parts: tuple[dict[str, Any], ...] = ({}, {})
+  for name, part in grads.items():
+    parts[name.startswith('value')][name] = part
+  shared = optax.tree.norm(grads)
+  scaled: dict[str, Any] = {}
+  for part in parts:
+    norm = jnp.where(acting, shared, optax.tree.norm(part))
+    scaled |= jax.tree.map(lambda g, n=norm: g * jnp.minimum(1.0, limit / jnp.maximum(n, 1e-12)), part)
+  return {name: scaled[name] for name in grads}
+
+
+def descend(params: Any, updates: Any, rate: Array, acting: Array) -> Any:
+  """The parameters one step down the updates; where `acting` is False, only the critic's are changed."""
+  rates = {name: rate if name.startswith('value') else rate * acting for name in params}
+  return {name: jax.tree.map(lambda p, u, r=rates[name]: p - r * u, params[name], updates[name]) for name in params}
