@@ -18,6 +18,7 @@ def get_config() -> ConfigDict:
   config.task.start = 'falling'
   config.curriculum = 'scouting'
   config.task.hold = 2.0
+  config.task.hold_radius = 0.15
   config.task.observations = (
     'joint_positions',
     'joint_velocities',

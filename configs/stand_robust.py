@@ -13,7 +13,7 @@ def get_config() -> ConfigDict:
   config.task.robot = 'humanoid_pd'
   config.task.reward = 'follow'
   config.task.card = 'stand_robust'
-  config.task.weights = {'velocity': 0.45, 'heading': 0.15, 'gait': 0.12, 'arms': 0.1, 'place': 0.6, 'height': 0.6}
+  config.task.weights = {'velocity': 0.45, 'heading': 0.15, 'gait': 0.12, 'arms': 0.1, 'place': 0.45, 'height': 0.3}
   config.task.hold = 2.0
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'command')
   config.task.gait_frequency = 1.2
@@ -37,5 +37,5 @@ def get_config() -> ConfigDict:
   config.network.initial_std = 0.16
   config.network.final_std = 0.09
   config.render_interval = 4_000_000  # two cores that train do not keep up with one every 500,000 steps
-  config.total_timesteps = 12_000_000
+  config.total_timesteps = 10_000_000
   return config

@@ -41,9 +41,8 @@ class Guide:
       resting, there = np.abs(self.asked).max() <= 0.05, complex(*data.qpos[:2]) + 0.3 * complex(*data.qvel[:2])
       self.place = before if resting else there
       off = (self.place - there) * self.heading.conjugate()
-      radius = 0.05 if np.abs(self.command).max() > 0.05 else 0.1  # m; where it arrives, and where it sets out
-      speed = min(max(task['hold'] * abs(off), 0.2), 0.5)
-      back = off / abs(off) * speed if abs(off) > radius else 0j
+      radius = 0.05 if np.abs(self.command).max() > 0.05 else task['hold_radius']  # where it arrives, and sets out
+      back = off / abs(off) * min(task['hold'] * abs(off), 0.5) if abs(off) > radius else 0j
       self.command = np.array([back.real, back.imag, 0.0]) if resting else self.asked
     old, self.phase = self.phase, (self.phase + self.dt * task['gait_frequency']) % 1
     stepping = self._walks(data.qpos[2]) or (self.stepping and self.phase > old)  # a stride is finished before it rests
@@ -75,8 +74,9 @@ def observe(data: Any, about: dict[str, Any], guide: Guide) -> Any:
   ahead = guide.heading * facing(data).conjugate()
   away = (guide.place - complex(*data.qpos[:2])) * facing(data).conjugate()
   clock = np.array([np.sin(2 * np.pi * guide.phase), np.cos(2 * np.pi * guide.phase)])
+  posture = [data.qpos[2], *rotation[2], *data.qpos[7:]]
   everything = {
-    'joint_positions': [data.qpos[2], *rotation[2], *data.qpos[7:]],
+    'joint_positions': posture,
     'joint_velocities': [*rotation.T @ data.qvel[:3], *data.qvel[3:]],
     'heading_error': [ahead.real, ahead.imag],
     'place_error': np.clip([away.real, away.imag], -1, 1),
@@ -84,6 +84,7 @@ def observe(data: Any, about: dict[str, Any], guide: Guide) -> Any:
     'gait_clock': clock,
     'command': guide.command,
     'actuator_states': data.ctrl,
+    'posture': posture,
   }
   return np.concatenate([everything[name] for name in about['observations']])
 

@@ -62,6 +62,11 @@ class TaskConfig:
   hold: float = setting(
     0.0, 'command back to its place of a robot that is asked for nothing, per metre off it [1/s] (0 = none)', low=0
   )
+  hold_radius: float = setting(
+    0.05,
+    'how far off its place it sets out [m]; it stops 0.05 m off, so that one with more stands still between',
+    low=0.05,
+  )
   gait_frequency: float = setting(0.0, 'strides per second, of two steps each (0 = no gait is asked for)', low=0)
   gait_duty: float = setting(0.6, 'share of a stride that each foot is on the floor', above=0, high=1)
   pushes: str = setting('none', 'name of the kind of pushes')

@@ -204,6 +204,7 @@ def test_the_example_plays_a_policy_of_every_ready_config(config, example, here,
   scene = make_scene(task)
   sizes = {
     'joint_positions': 25,
+    'posture': 25,
     'joint_velocities': 27,
     'heading_error': 2,
     'place_error': 2,

@@ -14,11 +14,9 @@ from mjx_humanoid.registry import Registry
 from mjx_humanoid.types import Array, Context, Robot, View
 
 DRAWS = 4  # uniform random numbers that a command is made from
-# m off its place: where a robot that stands sets out, and where one on its way back is there. With one radius for both,
-# it hovers there and never stands still.
-HOLD_RADIUS, HOLD_ARRIVED = 0.1, 0.05
+HOLD_ARRIVED = 0.05  # m off its place, where a robot on its way back is there
 HOLD_LEAD = 0.3  # s, that its velocity is counted ahead: sqrt(height / g) of a centre of mass 0.9 m high
-HOLD_SLOWEST, HOLD_FASTEST = 0.2, 0.5  # m/s, of the way back
+HOLD_SPEED = 0.5  # m/s, of the way back
 MOVING = 0.05  # m/s and rad/s; a command below it means: stand still
 
 # (config, uniform [..., DRAWS]) -> command [..., 3]
@@ -133,8 +131,8 @@ class Guide:
     off = resolve_along(place - there, context.heading)
     distance = (off * off).sum(axis=-1, keepdims=True) ** 0.5
     on_its_way = xp.abs(last).max(axis=-1, keepdims=True) > MOVING
-    radius = xp.where(on_its_way, HOLD_ARRIVED, HOLD_RADIUS)
-    speed = (self.config.hold * distance).clip(HOLD_SLOWEST, HOLD_FASTEST) * (distance > radius)
+    radius = xp.where(on_its_way, HOLD_ARRIVED, self.config.hold_radius)
+    speed = (self.config.hold * distance).clip(0.0, HOLD_SPEED) * (distance > radius)
     back = off * (speed / xp.maximum(distance, 1e-6))
     command = xp.where(resting, xp.concatenate([back, 0 * back[..., :1]], axis=-1), context.asked)
     return context._replace(place=place, command=command.astype(xp.float32))

@@ -380,10 +380,10 @@ def at(xp, ahead, left, velocity=(0.0, 0.0)):
 @pytest.mark.parametrize(
   ('ahead', 'left', 'velocity', 'expected'),
   [
-    (0.06, -0.06, (0.0, 0.0), (0.0, 0.0)),  # 0.085 m off, less than 0.1: it just stands
+    (0.03, -0.03, (0.0, 0.0), (0.0, 0.0)),  # 0.042 m off, less than 0.05: it just stands
     (0.2, -0.1, (0.0, 0.0), (-0.3, 0.15)),  # 1.5 m/s for each metre
     (3.0, -4.0, (0.0, 0.0), (-0.3, 0.4)),  # but no more than 0.5 m/s
-    (0.0, 0.0, (0.6, 0.0), (-0.27, 0.0)),  # shoved: in 0.3 s it will be 0.18 m off
+    (0.0, 0.0, (0.4, 0.0), (-0.18, 0.0)),  # shoved: in 0.3 s it will be 0.12 m off
     (-0.24, 0.0, (0.8, 0.0), (0.0, 0.0)),  # on its way back already
   ],
 )
@@ -398,10 +398,10 @@ def test_who_is_asked_for_nothing_is_led_back_to_its_place(xp, ahead, left, velo
 
 
 def test_who_is_on_its_way_back_stops_only_when_it_is_there(xp):
-  """It sets out 0.16 m off, goes on at 0.12 and at 0.06, not below 0.2 m/s, and stands from 0.04 to 0.09 m."""
-  guide = guide_of(hold=1.5)
+  """With a radius of 0.15 m it sets out 0.16 m off, goes on at 0.12 and at 0.06, and stands from 0.04 to 0.14 m."""
+  guide = guide_of(hold=1.5, hold_radius=0.15)
   context = begin(guide, xp, angles=(math.pi / 2,))
-  for ahead, expected in [(0.09, 0), (0.16, -0.24), (0.14, -0.21), (0.12, -0.2), (0.06, -0.2), (0.04, 0), (0.09, 0)]:
+  for ahead, expected in [(0.14, 0), (0.16, -0.24), (0.12, -0.18), (0.06, -0.09), (0.04, 0), (0.14, 0)]:
     context = guide.advance(context, at(xp, ahead, 0.0), xp.zeros((1, DRAWS)))
     np.testing.assert_allclose(context.command, [[expected, 0.0, 0.0]], atol=1e-6)
 
