@@ -64,7 +64,7 @@ class TaskConfig:
   )
   hold_radius: float = setting(
     0.05,
-    'how far off its place it sets out [m]; it stops 0.05 m off, so that one with more stands still between',
+    'how far off its place a robot at rest sets out for it [m]; it stops 0.05 m off',
     low=0.05,
   )
   gait_frequency: float = setting(0.0, 'strides per second, of two steps each (0 = no gait is asked for)', low=0)

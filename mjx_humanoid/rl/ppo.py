@@ -74,6 +74,7 @@ class PPO:
   @property
   def optimizer(self) -> optax.GradientTransformation:
     """Adam; gradients are clipped and the learning rate is applied apart, because both may adapt."""
+    # The identity stands where gradients were once clipped, so that older checkpoints still fit.
     return optax.chain(optax.identity(), optax.scale_by_adam(eps=1e-5))
 
   def init(self, key: Key) -> Learner:

@@ -35,7 +35,7 @@ ROBOT = Robot(
   # The file's own pose stretches the arms ahead.
   relaxed=tuple((f'{joint}_{side}', angle) for side in ('left', 'right') for joint, angle in _RELAXED),
   # A squat, a deep one on the toes, knees down, sitting on the heels, leaning ahead, hands down, on the elbows,
-  # arms beside the trunk. From each of them the weight can go back onto the heels.
+  # arms beside the trunk.
   descent=(
     Pose(_leg('', -1.0, -1.3, -0.6), pitch=0.3),
     Pose(_leg('', -1.8, -2.45, -0.5), pitch=0.35),

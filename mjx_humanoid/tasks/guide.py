@@ -66,7 +66,7 @@ class Guide:
     last = xp.zeros((*qpos.shape[:-1], action_size), dtype=xp.float32)
     command = self._draw(uniform, level)
     duty = self._duty(command, qpos[..., 2])
-    return Context(step, last, command, heading_of(qpos), qpos[..., :2], step * duty * 0.0, duty, command)
+    return Context(step, last, command, heading_of(qpos), qpos[..., :2], xp.zeros_like(duty), duty, command)
 
   def advance(self, context: Context, view: View, uniform: Array, level: Array | float = 1.0) -> Context:
     """The context one control step later, when `view` is what that step led to; a new command where one is due."""
@@ -120,9 +120,8 @@ class Guide:
   def _held(self, context: Context, last: Array, before: Array, view: View) -> Context:
     """The context in which a robot that is asked for nothing stays at the place `before` [..., 2], or walks back.
 
-    The `last` command [..., 3] says whether it is on its way.
-
-    What counts is where its momentum carries it, so that the command comes while the robot can still follow it.
+    What counts is where its momentum carries it, so that the command comes while the robot can still follow it. The
+    `last` command [..., 3] says whether it is on its way: then it stops nearer to its place than it set out.
     """
     xp = context.asked.__array_namespace__()
     resting = (xp.abs(context.asked).max(axis=-1) <= MOVING)[..., None]

@@ -16,7 +16,7 @@ OBSERVATIONS: Registry[ObserveFn] = Registry('observation')
 @OBSERVATIONS.register()
 def joint_positions(view: View, body: Body, context: Context) -> Array:
   """Torso height [m], the vertical in the torso's frame, joint angles [rad] [4 + joints]."""
-  return _join([view.qpos[..., 2:3], *vertical(view), view.qpos[..., 7:]], view)
+  return _join([view.qpos[..., 2:3], *vertical(view.qpos), view.qpos[..., 7:]], view)
 
 
 @OBSERVATIONS.register()
@@ -104,9 +104,9 @@ def slices(names: Sequence[str], view: View, body: Body, context: Context) -> di
   return found
 
 
-def vertical(view: View) -> list[Array]:
+def vertical(qpos: Array) -> list[Array]:
   """The upward direction seen from the torso, as three arrays [..., 1]: the last row of its rotation."""
-  w, x, y, z = (view.qpos[..., i : i + 1] for i in range(3, 7))
+  w, x, y, z = (qpos[..., i : i + 1] for i in range(3, 7))
   return [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)]
 
 

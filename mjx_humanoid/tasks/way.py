@@ -7,7 +7,8 @@ import numpy as np
 
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.tasks.mirror import joint_map
+from mjx_humanoid.tasks.mirror import mirror_qpos
+from mjx_humanoid.tasks.observations import vertical
 from mjx_humanoid.types import Array
 
 # How far one pose is from another that is worth 0.37 of it.
@@ -25,19 +26,16 @@ def worth_on_the_way(qpos: Array, body: Body) -> Array:
   """
   if not len(body.descent):
     raise UserError(f"the reward term 'ascent' needs the poses of a descent in the datasheet of {body.robot.name}.")
-  sources, signs = joint_map(body)
-  image = body.descent.copy()
-  image[:, 7:] = signs * image[:, 7:][:, sources]
-  height = np.tile(np.linspace(1.0, FLOOR_WORTH, len(image)), 2)
-  poses = features(jnp.asarray(np.concatenate([body.descent, image])), body)
+  height = np.tile(np.linspace(1.0, FLOOR_WORTH, len(body.descent)), 2)
+  poses = features(jnp.asarray(np.concatenate([body.descent, mirror_qpos(body.descent, body)])), body)
   away = jnp.sqrt(jnp.sum(jnp.square(poses - features(qpos, body)), axis=-1) + 1e-6)
   return jnp.max(height * jnp.exp(-away))
 
 
 def features(qpos: Array, body: Body) -> Array:
   """A pose [..., nq] as [..., joints + 4] numbers that say how it looks from any side: distances are as above."""
-  w, x, y, z = (qpos[..., i] for i in range(3, 7))
-  vertical = jnp.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1)
-  upper = np.isin(np.arange(len(body.joint_names)), body.upper_joints)
-  scale = np.where(upper, UPPER * upper.sum() ** 0.5, LEGS * (~upper).sum() ** 0.5).astype(np.float32)
-  return jnp.concatenate([qpos[..., 7:] / scale, vertical / TILT, qpos[..., 2:3] / HEIGHT], axis=-1)
+  upper = len(body.upper_joints)
+  scale = np.full(len(body.joint_names), LEGS * (len(body.joint_names) - upper) ** 0.5, np.float32)
+  scale[body.upper_joints] = UPPER * upper**0.5
+  upward = jnp.concatenate(vertical(qpos), axis=-1)
+  return jnp.concatenate([qpos[..., 7:] / scale, upward / TILT, qpos[..., 2:3] / HEIGHT], axis=-1)

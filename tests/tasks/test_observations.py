@@ -177,7 +177,7 @@ def test_torso_frame_is_the_inverse_rotation_of_mujoco(make_view, body, seed):
   view = make_view(qpos=qpos)
   np.testing.assert_allclose(np.concatenate(in_torso_frame(view, vector)), expected, atol=1e-5)
   mujoco.mju_rotVecQuat(expected, np.array([0.0, 0, 1]), inverse)
-  np.testing.assert_allclose(np.concatenate(vertical(view)), expected, atol=1e-5)
+  np.testing.assert_allclose(np.concatenate(vertical(view.qpos)), expected, atol=1e-5)
 
 
 def test_a_robot_that_leans_forward_sees_the_vertical_behind_it(see, make_view, body):
