@@ -14,9 +14,9 @@ def get_config() -> ConfigDict:
   config.task.reward = 'getup'
   config.task.card = 'getup'
   config.task.termination = 'overdue'
-  # From a lunge at first, then from ever further down, the more often it gets up: each way up leads to a known one.
-  config.task.start = 'falling'
-  config.curriculum = 'scouting'
+  # From a squat at first, then from ever further down a way up that a search finds, the more often it gets up.
+  config.task.start = 'rising'
+  config.curriculum = 'survival'
   config.task.hold = 2.0
   config.task.hold_radius = 0.15
   config.task.observations = (

@@ -105,7 +105,7 @@ def main() -> None:
     )
   model = mujoco.MjModel.from_xml_path(str(arguments.policy.with_suffix('.xml')))
   data = mujoco.MjData(model)
-  if about['task']['start'] in ('fallen', 'falling'):  # it is there to get up: on its back
+  if about['task']['start'] in ('fallen', 'rising'):  # it is there to get up: on its back
     data.qpos[2:7] = 0.25, 0.5**0.5, 0, -(0.5**0.5), 0
   guide = Guide(about, arguments.command or about['task']['command'], data.qpos[2])
   dt = about['control_step']

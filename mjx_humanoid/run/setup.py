@@ -17,6 +17,7 @@ from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.rl.algorithm import Algorithm, Mirror, Spec, make_algorithm
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.curricula import CURRICULA
+from mjx_humanoid.tasks.episodes import SEARCHED
 from mjx_humanoid.tasks.mirror import action_map, observation_map
 from mjx_humanoid.tasks.task import Task, check_reward, make_task
 
@@ -51,6 +52,8 @@ def prepare(config: Config) -> Setup:
   fields = randomized_fields(model, varied, np.random.default_rng([config.seed, FIELDS]), config.num_envs)
   engine = make_engine(engine_name, model, config.num_envs, substeps, config.num_threads, fields)
   lifetime = config.total_timesteps / config.num_envs
+  if config.task.start in SEARCHED:
+    print(f'finding the way along which starts {config.task.start!r} lie; most of a minute ...', flush=True)
   env = Env(task, engine, model, config.num_envs, CURRICULA[config.curriculum], lifetime)
   algorithm = make_algorithm(config, Spec(env.observation_size, env.action_size, lambda: mirror_of(task)))
   check_reward(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view, config.task.reward)

@@ -11,7 +11,6 @@ from mjx_humanoid.types import Array
 
 LOWEST = 0.1
 HARDER, EASIER = 0.05, 0.1  # so that two of three episodes succeed
-SCOUTS = 0.3  # share of the worlds
 
 # (level [B], terminated [B], truncated [B], steps of a world in the whole training) -> level [B]
 CurriculumFn = Callable[[Array, Array, Array, float], Array]
@@ -36,16 +35,9 @@ def survival(level: Array, terminated: Array, truncated: Array, steps: float) ->
   return jnp.clip(level + HARDER * truncated - EASIER * terminated, LOWEST, 1.0)
 
 
-@CURRICULA.register()
-def scouting(level: Array, terminated: Array, truncated: Array, steps: float) -> Array:
-  """Like survival, but three worlds of ten are always at full difficulty: the end is learned while it is far off."""
-  scouts = jnp.arange(len(level)) >= round((1 - SCOUTS) * len(level))
-  return jnp.where(scouts, 1.0, survival(level, terminated, truncated, steps))
-
-
 def share_of_starts(curriculum: CurriculumFn, level: Array, uniform: Array) -> Array:
   """How hard starts are to be [B], as shares of the hardest, from uniform numbers [B] in [0, 1).
 
   Anything up to the level; where that is what a world can just do, mostly what is nearly as hard.
   """
-  return level * (uniform**0.25 if curriculum in (survival, scouting) else uniform)
+  return level * (uniform**0.25 if curriculum is survival else uniform)

@@ -9,6 +9,7 @@ import numpy as np
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.registry import Registry
+from mjx_humanoid.tasks.way import LIE_HEIGHT, PRONE, SETTLE_SECONDS, SUPINE, way_up
 from mjx_humanoid.types import Array, Context, SettleFn, StartFn, TerminateFn, View
 
 TERMINATIONS: Registry[TerminateFn] = Registry('termination')
@@ -26,17 +27,13 @@ TIME_TO_RISE = 3.0  # s
 
 # Fallen states: rotations of a robot that lies prone, supine, on its right and on its left side.
 HALF = 0.5**0.5
-LYING = np.array([[HALF, 0, HALF, 0], [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [HALF, -HALF, 0, 0]])
+LYING = np.array([PRONE, SUPINE, [HALF, HALF, 0, 0], [HALF, -HALF, 0, 0]])
 DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
-LIE_HEIGHT = 0.25  # m, where one that lies already is
-SETTLE_SECONDS = 1.5
-SHALLOWEST = 0.9  # of the strength: the least depth of a start on the way down
-# Depths down to which it is on its way to the floor, face down, and is let go from there; beyond, it lies anyhow.
-ON_THE_FLOOR, LET_GO = 0.6, 0.75
-LET_GO_SECONDS = 1.0  # of the longest time that it is limp
-LET_GO_MOMENTS = 16  # of that time that are told apart
-FALLING_STRENGTH = 3.0  # of what perturbs a robot on its way down, over that of standing
-SETTLED = frozenset({'fallen', 'falling'})  # starts that need physics
+SHALLOWEST = 0.9  # of the strength: the least depth of a start on the way up
+ANYHOW = 0.75  # depth from which it lies anyhow; down to there it is somewhere on its way up
+ON_THE_WAY = 3.0  # of the strength: by how much it is perturbed there, up to 1
+SETTLED = frozenset({'fallen', 'rising'})  # starts that need physics
+SEARCHED = frozenset({'rising'})  # starts that need a search first, which takes most of a minute
 
 
 @TERMINATIONS.register()
@@ -99,40 +96,32 @@ def lying(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
   """On the floor: prone, supine, on a side, or as a limp robot comes to lie after any fall."""
-  qpos, _ = settle(strewn(body, rng, np.zeros(len(strength))), np.zeros((len(strength), body.nv)), SETTLE_SECONDS)
+  qpos, _ = settle(strewn(body, rng, len(strength)), np.zeros((len(strength), body.nv)), SETTLE_SECONDS)
   return qpos, velocity_noise(body, rng, strength)
 
 
 @STARTS.register()
-def falling(
+def rising(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
-  """On the way down, the further the stronger: squatting, on the knees, on the elbows, lying ever less folded.
+  """On the way up, the further down it the stronger: in a squat, springing into it, rolling over, lying anyhow.
 
   Each is the neighbour of the one before, so that whoever gets up from there has not far to learn to get up from here.
   """
   depth = np.minimum(strength, 1.0) * rng.uniform(SHALLOWEST, 1.0, len(strength))
-  folded = ((1 - depth) / (1 - LET_GO)).clip(0, 1)
-  qpos, _ = settle(strewn(body, rng, folded), np.zeros((len(depth), body.nv)), SETTLE_SECONDS)
+  qpos, _ = settle(strewn(body, rng, len(depth)), np.zeros((len(depth), body.nv)), SETTLE_SECONDS)
   qvel = velocity_noise(body, rng, strength)
-  poses, speeds = perturbed(descending(body, (depth / ON_THE_FLOOR).clip(0, 1)), body, rng, FALLING_STRENGTH * strength)
-  moment = np.floor(LET_GO_MOMENTS * (depth - ON_THE_FLOOR) / (LET_GO - ON_THE_FLOOR)).clip(0, LET_GO_MOMENTS - 1)
-  for k in range(LET_GO_MOMENTS):
-    rows = np.flatnonzero((depth < LET_GO) & (moment == k))
-    if len(rows):
-      qpos[rows], qvel[rows] = poses[rows], speeds[rows]
-      if k:
-        qpos[rows], qvel[rows] = settle(qpos[rows], qvel[rows], LET_GO_SECONDS * k / LET_GO_MOMENTS)
+  rows = np.flatnonzero(depth <= ANYHOW)
+  if len(rows):  # the hardest starts, which playback and judges take, need no way
+    way = way_up(body)
+    at = np.abs(way.depth - depth[rows, None] / ANYHOW).argmin(axis=1)
+    noise = np.minimum(ON_THE_WAY * strength[rows], 1.0)
+    qpos[rows], qvel[rows] = perturbed(way.qpos[at], body, rng, noise, way.qvel[at])
   return qpos, qvel
 
 
-def strewn(body: Body, rng: np.random.Generator, folded: np.ndarray) -> np.ndarray:
-  """Poses [n, nq] just above the floor that have yet to come to rest: prone, supine, on a side or anyhow.
-
-  Args:
-    folded: [n] how much the joints are those at the end of the way down rather than at random.
-  """
-  n = len(folded)
+def strewn(body: Body, rng: np.random.Generator, n: int) -> np.ndarray:
+  """Poses [n, nq] just above the floor that have yet to come to rest: prone, supine, on a side or anyhow."""
   qpos = np.repeat(body.default_qpos[None].astype(np.float64), n, axis=0)
   kind = rng.integers(4, size=n)
   lying = quaternion_product(
@@ -142,28 +131,10 @@ def strewn(body: Body, rng: np.random.Generator, folded: np.ndarray) -> np.ndarr
   anyhow /= np.linalg.norm(anyhow, axis=1, keepdims=True)
   tumbling = kind == 3
   qpos[:, 3:7] = np.where(tumbling[:, None], anyhow, lying)
-  qpos[:, 2] = np.where(tumbling, DROP_HEIGHT, LIE_HEIGHT + folded * (DROP_HEIGHT - LIE_HEIGHT))
+  qpos[:, 2] = np.where(tumbling, DROP_HEIGHT, LIE_HEIGHT)
   bent = rng.uniform(body.joint_range[:, 0], body.joint_range[:, 1], (n, body.nq - 7))
   share = np.where(tumbling, 0.8, rng.uniform(0, 0.5, n))[:, None]
   qpos[:, 7:] = (1 - share) * qpos[:, 7:] + share * bent
-  if folded.any():
-    qpos[:, 7:] += folded[:, None] * (descending(body, np.ones(n))[:, 7:] - qpos[:, 7:])
-  return qpos
-
-
-def descending(body: Body, share: np.ndarray) -> np.ndarray:
-  """Poses [n, nq] on the way from standing, share 0, to the floor, 1.
-
-  Raises:
-    UserError: the robot's datasheet has no descent.
-  """
-  if not len(body.descent):
-    raise UserError(f"start 'falling' needs the poses of a descent in the datasheet of {body.robot.name}.")
-  way = share * (len(body.descent) - 1)
-  row = np.minimum(way.astype(int), len(body.descent) - 2)
-  part = (way - row)[:, None]
-  qpos = (1 - part) * body.descent[row] + part * body.descent[row + 1]
-  qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
   return qpos
 
 
@@ -193,17 +164,20 @@ def make_start(name: str) -> StartFn:
 
 
 def perturbed(
-  qpos: np.ndarray, body: Body, rng: np.random.Generator, strength: np.ndarray
+  qpos: np.ndarray, body: Body, rng: np.random.Generator, strength: np.ndarray, qvel: np.ndarray | float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-  """These poses [n, nq], each turned to a random heading, its joints, tilt and velocities perturbed."""
+  """These poses [n, nq], moving at qvel [n, nv], each turned to a random heading; all but their places perturbed."""
   n = len(qpos)
-  qpos = qpos.astype(np.float64)
+  qpos, qvel = qpos.astype(np.float64), np.zeros((n, body.nv)) + qvel
   tilt = rng.normal(size=(n, 2)) * TILT_NOISE * strength[:, None]
-  turned = tilted_heading(rng.uniform(-np.pi, np.pi, n), tilt)
-  qpos[:, 3:7] = quaternion_product(turned, qpos[:, 3:7])
+  heading = rng.uniform(-np.pi, np.pi, n)
+  qpos[:, 3:7] = quaternion_product(tilted_heading(heading, tilt), qpos[:, 3:7])
   angles = qpos[:, 7:] + rng.normal(size=(n, body.nq - 7)) * JOINT_NOISE * strength[:, None]
   qpos[:, 7:] = np.clip(angles, body.joint_range[:, 0], body.joint_range[:, 1])
-  return qpos, velocity_noise(body, rng, strength)
+  forward, left = qvel[:, 0].copy(), qvel[:, 1].copy()
+  qvel[:, 0] = np.cos(heading) * forward - np.sin(heading) * left
+  qvel[:, 1] = np.sin(heading) * forward + np.cos(heading) * left
+  return qpos, qvel + velocity_noise(body, rng, strength)
 
 
 def velocity_noise(body: Body, rng: np.random.Generator, strength: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ from mjx_humanoid.physics.body import Body
 from mjx_humanoid.registry import Registry, first_line
 from mjx_humanoid.tasks.guide import MOVING, heading_of, resolve_along, swing
 from mjx_humanoid.tasks.shaping import gaussian
-from mjx_humanoid.tasks.way import worth_on_the_way
 from mjx_humanoid.types import Array, Context, View
 
 TermFn = Callable[[View, Body, Context], Array]
@@ -114,12 +113,6 @@ def balanced_rise(view: View, body: Body, context: Context) -> Array:
 def leaping(view: View, body: Body, context: Context) -> Array:
   """Squared speed by which the torso goes up faster than 1 m/s, in m^2/s^2; a cost."""
   return jnp.square(jnp.clip(body.sensor(view, 'torso_linvel')[2] - 1.0, 0.0, 3.0))
-
-
-@TERMS.register()
-def ascent(view: View, body: Body, context: Context) -> Array:
-  """How far up the way from the floor to standing the pose is, and how near to that way; see tasks/way.py."""
-  return worth_on_the_way(view.qpos, body)
 
 
 @TERMS.register()

@@ -1,41 +1,115 @@
-"""The way up from the floor: the poses of a robot's datasheet from standing down to it, and their mirror images."""
+"""The way up from the floor: from lying on the back over lying on the face and a squat to standing.
+
+Nobody shows it. The squat is a pose of the robot's datasheet; how to roll over and how to spring from the floor into
+the squat is what physics/search.py finds, within half a minute. Trainings begin along the way, ever further down it:
+a reverse curriculum (Florensa et al., 2017).
+"""
 
 from __future__ import annotations
 
-import jax.numpy as jnp
+import functools
+from typing import NamedTuple
+
 import numpy as np
 
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.physics.body import Body
-from mjx_humanoid.tasks.mirror import mirror_qpos
+from mjx_humanoid.physics.body import Body, describe
+from mjx_humanoid.physics.engine import settle
+from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.physics.search import find_motion
+from mjx_humanoid.tasks.mirror import MirrorMap, action_map
 from mjx_humanoid.tasks.observations import vertical
-from mjx_humanoid.types import Array
+from mjx_humanoid.types import Robot
 
-# How far one pose is from another that is worth 0.37 of it.
+ON_FEET, FACE_DOWN = 0.25, 0.6  # shares of the depth: on the feet down to the one, face down at the other, supine at 1
+SPRING, ROLL = 1.0, 1.0  # s that these motions take
+PRONE, SUPINE = (0.5**0.5, 0, 0.5**0.5, 0), (0.5**0.5, 0, -(0.5**0.5), 0)  # rotations of the torso
+LIE_HEIGHT = 0.25  # m of the torso, from where one that lies comes to rest
+SETTLE_SECONDS = 1.5  # in which it does
+# How far one pose is from another that costs 1 to end in, and at which speed.
 LEGS, UPPER = 0.75, 1.5  # rad, root mean square of the joints
 TILT = 0.75  # of the vertical in the torso's frame, a unit vector
-HEIGHT = 0.3  # m of the torso
-FLOOR_WORTH = 0.3  # of the last pose; standing is worth 1
+HEIGHT = 0.15  # m of the torso
+SPEED, TURNING = 2.0, 30.0  # m/s of the torso; rad/s, root mean square of the joints and of the torso
+ARRIVED, TRIES = 1.2, 3  # the cost of ending at which a motion has led there; searches before it is given up
+QUICKEST, JERK = 16.0, 0.02  # rad/s of a joint, and what each step costs for each rad/s beyond it
 
 
-def worth_on_the_way(qpos: Array, body: Body) -> Array:
-  """What the pose qpos [nq] is worth [], in (0, 1]: the higher up the way, and the nearer to it, the more.
+class Way(NamedTuple):
+  """States from standing down to lying on the back. Their velocities are those of going up."""
+
+  depth: np.ndarray  # [K] from 0, standing, to 1
+  qpos: np.ndarray  # [K, nq]
+  qvel: np.ndarray  # [K, nv]
+
+
+def way_up(body: Body) -> Way:
+  """The way of a robot; found once, and the same each time.
 
   Raises:
-    UserError: the robot's datasheet has no descent.
+    UserError: the robot's datasheet has no descent, or no way was found.
   """
   if not len(body.descent):
-    raise UserError(f"the reward term 'ascent' needs the poses of a descent in the datasheet of {body.robot.name}.")
-  height = np.tile(np.linspace(1.0, FLOOR_WORTH, len(body.descent)), 2)
-  poses = features(jnp.asarray(np.concatenate([body.descent, mirror_qpos(body.descent, body)])), body)
-  away = jnp.sqrt(jnp.sum(jnp.square(poses - features(qpos, body)), axis=-1) + 1e-6)
-  return jnp.max(height * jnp.exp(-away))
+    raise UserError(f"start 'rising' needs the poses of a descent in the datasheet of {body.robot.name}.")
+  return _way_up(body.robot, round(body.control_step / body.robot.timestep))
 
 
-def features(qpos: Array, body: Body) -> Array:
-  """A pose [..., nq] as [..., joints + 4] numbers that say how it looks from any side: distances are as above."""
+@functools.lru_cache(maxsize=4)
+def _way_up(robot: Robot, substeps: int) -> Way:
+  model = build_model(robot)
+  body = describe(robot, model, substeps)
+  lying = np.repeat(body.default_qpos[None].astype(np.float64), 2, axis=0)
+  lying[:, 3:7], lying[:, 2] = (PRONE, SUPINE), LIE_HEIGHT
+  (prone, supine), _ = settle(model, lying, np.zeros((2, model.nv)), SETTLE_SECONDS)
+  rng = np.random.default_rng(0)
+
+  def find(start: np.ndarray, goal: np.ndarray, seconds: float, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    end = functools.partial(cost_of_ending, goal=goal, body=body)
+    for _ in range(TRIES):
+      qpos, qvel = find_motion(model, start, seconds, substeps, end, jerks, basis, rng)
+      if end(qpos[-1:], qvel[-1:])[0] < ARRIVED:
+        return qpos[::-1], qvel[::-1]
+    raise UserError(f"start 'rising' found no way up for {robot.name}; use 'fallen', or a robot with servos.")
+
+  motors = action_map(body)
+  spring = find(prone, body.descent[-1], SPRING, both_sides_alike(motors))
+  roll = find(supine, prone, ROLL, np.eye(body.nu))
+  depths = (
+    np.linspace(0, ON_FEET, len(body.descent)),
+    np.linspace(ON_FEET, FACE_DOWN, len(spring[0])),
+    np.linspace(FACE_DOWN, 1, len(roll[0])),
+  )
+  still = np.zeros((len(body.descent), body.nv))
+  return Way(
+    np.concatenate(depths),
+    np.concatenate([body.descent, spring[0], roll[0]]),
+    np.concatenate([still, spring[1], roll[1]]),
+  )
+
+
+def both_sides_alike(motors: MirrorMap) -> np.ndarray:
+  """Controls [n, nu] that leave a symmetric pose symmetric: a row for each motor together with its other side."""
+  each = np.eye(len(motors.sources))
+  alike = np.sign(each + each[motors.sources] * motors.signs[:, None])
+  first = (np.arange(len(each)) <= motors.sources) & np.abs(alike).any(axis=1)  # and not its other side again
+  return alike[first]
+
+
+def cost_of_ending(qpos: np.ndarray, qvel: np.ndarray, goal: np.ndarray, body: Body) -> np.ndarray:
+  """What it costs [n] to end at qpos [n, nq] with qvel [n, nv] instead of at rest in the pose goal [nq]."""
+  away = np.linalg.norm(features(qpos, body) - features(goal[None], body), axis=1)
+  return away + np.linalg.norm(qvel[:, :3], axis=1) / SPEED + np.sqrt(np.square(qvel[:, 3:]).mean(axis=1)) / TURNING
+
+
+def features(qpos: np.ndarray, body: Body) -> np.ndarray:
+  """Poses [n, nq] as [n, joints + 4] numbers that say how they look from any side: distances are as above."""
   upper = len(body.upper_joints)
-  scale = np.full(len(body.joint_names), LEGS * (len(body.joint_names) - upper) ** 0.5, np.float32)
+  scale = np.full(len(body.joint_names), LEGS * (len(body.joint_names) - upper) ** 0.5)
   scale[body.upper_joints] = UPPER * upper**0.5
-  upward = jnp.concatenate(vertical(qpos), axis=-1)
-  return jnp.concatenate([qpos[..., 7:] / scale, upward / TILT, qpos[..., 2:3] / HEIGHT], axis=-1)
+  upward = np.concatenate(vertical(qpos), axis=-1)
+  return np.concatenate([qpos[:, 7:] / scale, upward / TILT, qpos[:, 2:3] / HEIGHT], axis=-1)
+
+
+def jerks(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
+  """What a step of a motion costs [n]: joints quicker than muscles, which would be the solver's doing."""
+  return JERK * np.maximum(np.abs(qvel[:, 6:]).max(axis=1) - QUICKEST, 0.0)

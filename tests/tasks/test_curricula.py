@@ -50,14 +50,6 @@ def test_survival_rests_where_two_of_three_succeed():
   assert pytest.approx(1 / 3 * EASIER) == 2 / 3 * HARDER
 
 
-def test_of_ten_worlds_three_scout():
-  """They are at full difficulty whatever becomes of them; the others as under survival."""
-  level, falling = jnp.full(10, 0.5, jnp.float32), jnp.arange(10) % 2 == 0
-  found = CURRICULA['scouting'](level, falling, ~falling, 100.0)
-  np.testing.assert_allclose(found, [0.4, 0.55, 0.4, 0.55, 0.4, 0.55, 0.4, 1, 1, 1], atol=1e-6)
-  np.testing.assert_allclose(CURRICULA['scouting'](found, jnp.ones(10, bool), jnp.zeros(10, bool), 100.0)[7:], 1)
-
-
 def test_starts_are_anything_up_to_the_level():
   level, uniform = jnp.array([0.2, 1.0]), jnp.array([0.25, 0.81])
   np.testing.assert_allclose(share_of_starts(CURRICULA['linear'], level, uniform), [0.05, 0.81], atol=1e-6)
@@ -68,8 +60,7 @@ def test_starts_of_survivors_are_mostly_about_as_hard_as_the_level():
   """By hand, fourth roots of the uniform numbers: half of them lie above 0.84 of the level."""
   level, uniform = jnp.array([0.2, 1.0, 0.4]), jnp.array([0.0625, 0.6561, 0.5])
   expected = [0.1, 0.9, 0.4 * 0.84089642]
-  for name in ('survival', 'scouting'):
-    np.testing.assert_allclose(share_of_starts(CURRICULA[name], level, uniform), expected, atol=1e-6)
+  np.testing.assert_allclose(share_of_starts(CURRICULA['survival'], level, uniform), expected, atol=1e-6)
 
 
 def test_survival_stays_within_its_bounds():
@@ -93,11 +84,11 @@ def test_levels_stay_in_reach_and_keep_their_type(name):
 
 @pytest.mark.parametrize('name', ['liner', '', 'None'])
 def test_an_unknown_curriculum_is_refused_with_the_choices(name):
-  with pytest.raises(UserError, match=r'unknown curriculum .*Choices: linear, none, scouting, survival') as error:
+  with pytest.raises(UserError, match=r'unknown curriculum .*Choices: linear, none, survival') as error:
     CURRICULA[name]
   assert '\n' not in str(error.value)
 
 
 def test_every_curriculum_describes_itself():
-  assert list(CURRICULA) == ['none', 'linear', 'survival', 'scouting']
+  assert list(CURRICULA) == ['none', 'linear', 'survival']
   assert all(CURRICULA.describe().values())

@@ -1,84 +1,167 @@
-"""What a pose is worth on the way up from the floor, by hand."""
+"""The way up from the floor: its parts by hand, and what the search found by C MuJoCo."""
 
 import dataclasses
 import math
 
+import mujoco
 import numpy as np
 import pytest
 
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.physics.body import descent
-from mjx_humanoid.tasks.way import worth_on_the_way
-from mjx_humanoid.types import Pose
+from mjx_humanoid.tasks import way as room
+from mjx_humanoid.tasks.mirror import MirrorMap, action_map
+from mjx_humanoid.tasks.way import both_sides_alike, cost_of_ending, jerks, way_up
+
+STANDING, SQUATTING = slice(0, 17), 16  # rows of the poses of the datasheet, and the last of them
 
 
-def pose(body, row):
-  return np.array(body.descent[row])
+@pytest.fixture(scope='module')
+def way(servo_body):
+  return way_up(servo_body)
 
 
-def test_standing_is_worth_one_and_the_last_pose_least(body):
-  worth = [float(worth_on_the_way(pose(body, row), body)) for row in range(len(body.descent))]
-  assert worth[0] == pytest.approx(1.0, abs=2e-3)
-  assert worth[-1] == pytest.approx(0.3, abs=0.01)
-  half = (len(worth) - 1) // 2
-  assert worth[half] == pytest.approx(0.65, abs=2e-3)
-  assert worth == sorted(worth, reverse=True)
+def forward(qpos):
+  """Height of what is ahead of the torso: 1 on the back, -1 face down."""
+  matrix = np.zeros(9)
+  mujoco.mju_quat2Mat(matrix, qpos[3:7] / np.linalg.norm(qpos[3:7]))
+  return matrix[6]
 
 
-def test_it_does_not_matter_where_the_robot_is_nor_where_it_faces(body):
-  qpos = pose(body, 20)
-  here = float(worth_on_the_way(qpos, body))
-  turn = np.array([math.cos(0.6), 0, 0, math.sin(0.6)])
-  w, x, y, z = qpos[3:7]
-  qpos[3:7] = [
-    turn[0] * w - turn[3] * z,
-    turn[0] * x - turn[3] * y,
-    turn[0] * y + turn[3] * x,
-    turn[0] * z + turn[3] * w,
-  ]
-  qpos[:2] = [4.0, -7.0]
-  assert float(worth_on_the_way(qpos, body)) == pytest.approx(here, rel=1e-4)
+def part(way, low, high):
+  rows = (way.depth >= low) & (way.depth <= high)
+  return way.qpos[rows], way.qvel[rows]
 
 
-def test_either_leg_may_come_first(model, body):
-  """On a way of a lunge with the left leg ahead, one with the right leg is worth the same."""
-  left = (('hip_y_left', -0.9), ('knee_left', -1.0), ('hip_y_right', 0.2), ('knee_right', -1.0))
-  lunging = dataclasses.replace(body.robot, descent=(Pose(left),))
-  lunging = dataclasses.replace(body, descent=descent(model, lunging))
-  qpos = pose(lunging, -1)
-  right = tuple((name.replace('left', 'RIGHT').replace('right', 'left').lower(), angle) for name, angle in left)
-  image = descent(model, dataclasses.replace(body.robot, descent=(Pose(right),)))[-1]
-  assert np.abs(image - qpos).max() > 1
-  worth = float(worth_on_the_way(qpos, lunging))
-  assert 0.3 <= worth < 0.6
-  assert float(worth_on_the_way(image, lunging)) == pytest.approx(worth, rel=1e-5)
+def test_it_goes_down_from_standing_over_a_squat_and_the_face_to_the_back(servo_body, way):
+  assert (np.diff(way.depth) >= 0).all()
+  assert (way.depth[0], way.depth[-1]) == (0, 1)
+  np.testing.assert_allclose(way.qpos[STANDING], servo_body.descent)
+  assert way.depth[SQUATTING] == room.ON_FEET
+  face_down, back = way.qpos[np.searchsorted(way.depth, room.FACE_DOWN)], way.qpos[-1]
+  assert forward(face_down) < -0.95
+  assert forward(back) > 0.95
+  assert max(face_down[2], back[2]) < 0.2
 
 
-@pytest.mark.parametrize(
-  ('height', 'turned', 'left'),
-  # 0.15 m of 0.3; 0.75 rad at one of twelve joints of the legs is 0.75 / sqrt(12) in the mean, of 0.75.
-  [
-    (0.15, 0.0, math.exp(-0.5)),
-    (0.0, -0.75, math.exp(-1 / math.sqrt(12))),
-    (0.3, -0.75, math.exp(-math.sqrt(13 / 12))),
-  ],
-)
-def test_off_the_way_it_is_worth_less(body, height, turned, left):
-  """Standing, but too high, and with one leg turned, as in no pose; of those further down, hardly any is nearer."""
-  qpos = pose(body, 0)
-  qpos[2] += height
-  qpos[7 + body.joint_names.index('hip_z_left')] += turned
-  assert float(worth_on_the_way(qpos, body)) == pytest.approx(left, rel=0.02)
+def test_the_motions_end_near_where_the_next_begins(servo_body, way):
+  """The spring ends in something like the squat, the roll on the face."""
+  sprung, rolled = (way.qpos[np.searchsorted(way.depth, at, side='right')] for at in (room.ON_FEET, room.FACE_DOWN))
+  assert forward(rolled) < -0.9
+  assert abs(forward(sprung) - forward(servo_body.descent[-1])) < 0.25
+  assert abs(sprung[2] - servo_body.descent[-1][2]) < 0.08
 
 
-def test_lying_on_the_back_is_worth_next_to_nothing(body):
-  qpos = pose(body, 0)
-  qpos[2], qpos[3:7] = 0.1, [0.5**0.5, 0, -(0.5**0.5), 0]
-  assert float(worth_on_the_way(qpos, body)) < 0.03
+def test_squats_are_still_and_found_motions_go_up(servo_body, way):
+  """By finite differences: the places of a motion, read upward, move at its velocities."""
+  assert not way.qvel[STANDING].any()
+  for low, high in ((room.ON_FEET + 1e-6, room.FACE_DOWN - 1e-6), (room.FACE_DOWN + 1e-6, 1.0)):
+    qpos, qvel = part(way, low, high)
+    moved = -np.diff(qpos[:, :3], axis=0) / servo_body.control_step
+    mean = (qvel[1:, :3] + qvel[:-1, :3]) / 2
+    assert np.abs(qvel[:, :3]).max() > 0.5
+    error = np.linalg.norm(moved - mean, axis=1)
+    assert np.median(error) < 0.1 * np.linalg.norm(mean, axis=1).max()
+
+
+def test_left_and_right_spring_alike_and_the_roll_needs_a_side(servo_body, way):
+  left, right = (
+    [7 + i for i, name in enumerate(servo_body.joint_names) if side in name and name.startswith(('hip_y', 'knee'))]
+    for side in ('left', 'right')
+  )
+  sprung, _ = part(way, room.ON_FEET + 1e-6, room.FACE_DOWN - 1e-6)
+  rolled, _ = part(way, room.FACE_DOWN + 1e-6, 1.0)
+  np.testing.assert_allclose(sprung[:, left], sprung[:, right], atol=0.02)
+  assert np.abs(rolled[:, left] - rolled[:, right]).max() > 0.2
+
+
+def test_it_is_found_once(servo_body, way):
+  assert way_up(dataclasses.replace(servo_body)) is way
+
+
+def test_a_way_that_is_not_found_is_said_in_one_line(servo_body, monkeypatch):
+  """Nobody gets up by no controls at all."""
+
+  def still(model, start, seconds, substeps, end, along, basis, rng):
+    tries.append(seconds)
+    return np.tile(start, (3, 1)), np.zeros((3, model.nv))
+
+  tries = []
+  monkeypatch.setattr(room, 'find_motion', still)
+  robot = dataclasses.replace(servo_body.robot, name='stiff')
+  with pytest.raises(UserError, match='found no way up for stiff') as error:
+    way_up(dataclasses.replace(servo_body, robot=robot))
+  assert tries == [room.SPRING] * room.TRIES
+  assert '\n' not in str(error.value)
 
 
 def test_a_robot_without_a_descent_is_refused_in_one_line(body):
   bare = dataclasses.replace(body, descent=body.descent[:0])
-  with pytest.raises(UserError, match="'ascent' needs the poses of a descent") as error:
-    worth_on_the_way(pose(body, 0), bare)
+  with pytest.raises(UserError, match="'rising' needs the poses of a descent in the datasheet of humanoid") as error:
+    way_up(bare)
   assert '\n' not in str(error.value)
+
+
+# Costs
+
+
+def cost(body, qpos, qvel=None):
+  qvel = np.zeros(body.nv) if qvel is None else qvel
+  return cost_of_ending(qpos[None], qvel[None], np.array(body.default_qpos, float), body)[0]
+
+
+def standing(body):
+  return np.array(body.default_qpos, float)
+
+
+def test_at_rest_at_the_goal_costs_nothing_wherever_it_is_and_faces(body):
+  qpos = standing(body)
+  qpos[:2], qpos[3:7] = (4, -7), (math.cos(0.6), 0, 0, math.sin(0.6))
+  assert cost(body, qpos) == pytest.approx(0, abs=1e-6)
+
+
+def test_poses_cost_by_how_far_they_are_away(body):
+  """By hand: 0.15 m too high is 1; 0.75 rad at one of twelve joints of the legs 1 / sqrt(12), both their hypotenuse."""
+  high, turned = standing(body), standing(body)
+  high[2] += 0.15
+  turned[7 + body.joint_index('hip_z_left')] -= 0.75
+  both = turned.copy()
+  both[2] += 0.15
+  assert cost(body, high) == pytest.approx(1, rel=1e-5)
+  assert cost(body, turned) == pytest.approx(1 / math.sqrt(12), rel=1e-5)
+  assert cost(body, both) == pytest.approx(math.sqrt(13 / 12), rel=1e-5)
+
+
+def test_lying_instead_of_standing_costs_the_way_of_the_vertical(body):
+  """On the back at standing height: the vertical is one and the same, a right angle apart: sqrt(2) of 0.75."""
+  qpos = standing(body)
+  qpos[3:7] = [0.5**0.5, 0, -(0.5**0.5), 0]
+  assert cost(body, qpos) == pytest.approx(math.sqrt(2) / 0.75, rel=1e-5)
+
+
+def test_speed_costs(body):
+  """2 m/s in any direction cost 1; 27 - 3 speeds of 15 rad/s half as much."""
+  sliding, whirling = np.zeros(body.nv), np.zeros(body.nv)
+  sliding[:3], whirling[3:] = (2 / 3**0.5, -2 / 3**0.5, 2 / 3**0.5), 15.0
+  assert cost(body, standing(body), sliding) == pytest.approx(1, rel=1e-5)
+  assert cost(body, standing(body), whirling) == pytest.approx(0.5, rel=1e-5)
+
+
+def test_only_what_is_quicker_than_muscles_is_a_jerk():
+  qvel = np.zeros((3, 27))
+  qvel[:, 4] = 100.0  # of the torso: no joint
+  qvel[1, 9], qvel[2, 20] = 16.0, -26.0
+  np.testing.assert_allclose(jerks(np.zeros((3, 28)), qvel), [0, 0, 0.2])
+
+
+def test_both_sides_are_moved_as_one():
+  """Of a waist that bends, one that turns, and two pairs, of which one is mounted the other way round."""
+  motors = MirrorMap(np.array([0, 1, 3, 2, 5, 4]), np.array([1, -1, 1, 1, -1, -1], np.float32))
+  expected = [[1, 0, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0, 0, 0, 1, -1]]
+  np.testing.assert_array_equal(both_sides_alike(motors), expected)
+
+
+def test_the_humanoid_has_ten_ways_to_move_alike(body):
+  """abdomen_y; of each leg hip_x, hip_z, hip_y, knee, ankle_y, ankle_x; of each arm shoulder1, shoulder2, elbow."""
+  basis = both_sides_alike(action_map(body))
+  assert basis.shape == (10, 21)
+  assert sorted(np.abs(basis).sum(axis=1)) == [1] + [2] * 9

@@ -1,0 +1,89 @@
+"""Finds a motion from one pose to another: the cross-entropy method over open-loop controls, in C MuJoCo.
+
+Rubinstein, 'The cross-entropy method for combinatorial and continuous optimization' (1999): draw plans from a normal
+distribution, move it to the best of them, again and again. A plan is controls at knots, linear in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import mujoco
+import numpy as np
+
+from mjx_humanoid.physics.native import NativeEngine
+
+PLANS = 256
+ELITE = 24  # of them, which the next are drawn around
+ROUNDS = 45
+KNOT = 0.15  # s between knots
+SPREAD, LEAST_SPREAD = 0.6, 0.04  # standard deviations of the controls: at first, and at least
+INERTIA = 0.25  # of the distribution, in each round
+BEYOND = 1.2  # how far plans may ask for more than the range of the controls
+EFFORT = 0.02  # cost of a mean square control of 1
+AT_THE_END = 8  # control steps over which the end is judged, so that it lasts
+
+# (qpos [n, nq], qvel [n, nv]) -> cost [n] of ending there
+CostFn = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def find_motion(
+  model: mujoco.MjModel,
+  qpos: np.ndarray,
+  seconds: float,
+  substeps: int,
+  end: CostFn,
+  along: CostFn,
+  basis: np.ndarray,
+  rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+  """The best motion found from rest at a pose.
+
+  Args:
+    qpos: [nq] where it begins.
+    substeps: physics steps per control step.
+    end: cost of where it ends.
+    along: cost of each step on the way.
+    basis: [A, nu] controls that A numbers of a plan stand for: both legs as one, for instance.
+
+  Returns:
+    qpos [T + 1, nq] and qvel [T + 1, nv], the start included, T control steps long.
+  """
+  engine = NativeEngine(model, PLANS, substeps)
+  steps = round(seconds / (model.opt.timestep * substeps))
+  knots = max(2, round(seconds / KNOT) + 1)
+  weights = between_knots(steps, knots)
+
+  def follow(plans: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    state = engine.init(np.tile(qpos, (PLANS, 1)), np.zeros((PLANS, model.nv)))
+    cost = EFFORT * np.square(plans).mean(axis=(1, 2))
+    paths = np.zeros((steps + 1, model.nq)), np.zeros((steps + 1, model.nv))
+    paths[0][0] = qpos
+    for t in range(steps):
+      ctrl = np.tensordot(plans, weights[t], axes=(1, 0)) @ basis
+      state, view = engine.step(state, np.clip(ctrl, -1.0, 1.0))
+      cost += along(view.qpos, view.qvel)
+      if t >= steps - AT_THE_END:
+        cost += end(view.qpos, view.qvel) / AT_THE_END
+      paths[0][t + 1], paths[1][t + 1] = view.qpos[0], view.qvel[0]
+    return np.nan_to_num(cost, nan=np.inf, posinf=np.inf), *paths
+
+  mean, spread = np.zeros((knots, len(basis))), np.full((knots, len(basis)), SPREAD)
+  best, least = mean, np.inf
+  for _ in range(ROUNDS):
+    plans = np.clip(mean + spread * rng.normal(size=(PLANS, *mean.shape)), -BEYOND, BEYOND)
+    plans[0] = best
+    cost, _, _ = follow(plans)
+    elite = np.argsort(cost)[:ELITE]
+    if cost[elite[0]] < least:
+      best, least = plans[elite[0]].copy(), cost[elite[0]]
+    mean = INERTIA * mean + (1 - INERTIA) * plans[elite].mean(axis=0)
+    spread = np.maximum(INERTIA * spread + (1 - INERTIA) * plans[elite].std(axis=0), LEAST_SPREAD)
+  _, positions, velocities = follow(np.tile(best, (PLANS, 1, 1)))
+  return positions, velocities
+
+
+def between_knots(steps: int, knots: int) -> np.ndarray:
+  """How much of each knot is in each control step, [steps, knots]; rows sum to 1."""
+  place = np.linspace(0, knots - 1, steps)
+  return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(knots)))
