@@ -33,9 +33,6 @@ ROBOT = Robot(
   legs=('hip', 'knee', 'ankle'),
   # The file's own pose stretches the arms ahead.
   relaxed=tuple((f'{joint}_{side}', angle) for side in ('left', 'right') for joint, angle in _RELAXED),
-  # A squat, and a deep one on the toes.
-  descent=(
-    Pose(_leg('', -1.0, -1.3, -0.6), pitch=0.3),
-    Pose(_leg('', -1.8, -2.45, -0.5), pitch=0.35),
-  ),
+  # Half down into a squat on flat feet.
+  descent=(Pose(_leg('', -1.0, -1.3, -0.6), pitch=0.3),),
 )

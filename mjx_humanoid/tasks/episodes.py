@@ -9,7 +9,7 @@ import numpy as np
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.registry import Registry
-from mjx_humanoid.tasks.way import LIE_HEIGHT, PRONE, SETTLE_SECONDS, SUPINE, way_up
+from mjx_humanoid.tasks.way import LIE_HEIGHT, PRONE, SETTLE_SECONDS, way_up
 from mjx_humanoid.types import Array, Context, SettleFn, StartFn, TerminateFn, View
 
 TERMINATIONS: Registry[TerminateFn] = Registry('termination')
@@ -23,14 +23,14 @@ VELOCITY_NOISE = 0.05  # m/s and rad/s of the torso
 JOINT_VELOCITY_NOISE = 0.1  # rad/s
 
 COLLAPSED = 0.3
+TIPPED = 0.5**0.5  # cosine of 45 degrees
 TIME_TO_RISE = 3.0  # s
 
-# Fallen states: rotations of a robot that lies prone, supine, on its right and on its left side.
-HALF = 0.5**0.5
-LYING = np.array([PRONE, SUPINE, [HALF, HALF, 0, 0], [HALF, -HALF, 0, 0]])
+# Fallen states: how far a robot is turned about its long axis that lies prone, supine, or on either side.
+LYING = np.array([0.0, np.pi, np.pi / 2, -np.pi / 2])  # rad
 DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
 SHALLOWEST = 0.9  # of the strength: the least depth of a start on the way up
-ANYHOW = 0.75  # depth from which it lies anyhow; down to there it is somewhere on its way up
+ANYHOW = 0.6  # depth down to which it is somewhere on its way up; from there it lies, on its face at first, then anyhow
 ON_THE_WAY = 3.0  # of the strength: by how much it is perturbed there, up to 1
 SETTLED = frozenset({'fallen', 'rising'})  # starts that need physics
 SEARCHED = frozenset({'rising'})  # starts that need a search first, which takes most of a minute
@@ -65,7 +65,7 @@ def overdue(view: View, body: Body, context: Context) -> Array:
 def tipped(view: View, body: Body, context: Context) -> Array:
   """The torso leans by more than 45 degrees, or is below half of standing height."""
   x, y = view.qpos[..., 4], view.qpos[..., 5]
-  return (1 - 2 * (x * x + y * y) < HALF) | (view.qpos[..., 2] < 0.5 * body.robot.standing_height)
+  return (1 - 2 * (x * x + y * y) < TIPPED) | (view.qpos[..., 2] < 0.5 * body.robot.standing_height)
 
 
 @TERMINATIONS.register()
@@ -96,7 +96,7 @@ def lying(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
   """On the floor: prone, supine, on a side, or as a limp robot comes to lie after any fall."""
-  qpos, _ = settle(strewn(body, rng, len(strength)), np.zeros((len(strength), body.nv)), SETTLE_SECONDS)
+  qpos, _ = settle(strewn(body, rng, np.ones(len(strength))), np.zeros((len(strength), body.nv)), SETTLE_SECONDS)
   return qpos, velocity_noise(body, rng, strength)
 
 
@@ -104,12 +104,13 @@ def lying(
 def rising(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
-  """On the way up, the further down it the stronger: in a squat, springing into it, rolling over, lying anyhow.
+  """On the way up, the further down it the stronger: in a squat, springing into it, face down, lying anyhow.
 
   Each is the neighbour of the one before, so that whoever gets up from there has not far to learn to get up from here.
   """
   depth = np.minimum(strength, 1.0) * rng.uniform(SHALLOWEST, 1.0, len(strength))
-  qpos, _ = settle(strewn(body, rng, len(depth)), np.zeros((len(depth), body.nv)), SETTLE_SECONDS)
+  turned = ((depth - ANYHOW) / (1 - ANYHOW)).clip(0, 1)
+  qpos, _ = settle(strewn(body, rng, turned), np.zeros((len(depth), body.nv)), SETTLE_SECONDS)
   qvel = velocity_noise(body, rng, strength)
   rows = np.flatnonzero(depth <= ANYHOW)
   if len(rows):  # the hardest starts, which playback and judges take, need no way
@@ -120,21 +121,26 @@ def rising(
   return qpos, qvel
 
 
-def strewn(body: Body, rng: np.random.Generator, n: int) -> np.ndarray:
-  """Poses [n, nq] just above the floor that have yet to come to rest: prone, supine, on a side or anyhow."""
+def strewn(body: Body, rng: np.random.Generator, share: np.ndarray) -> np.ndarray:
+  """Poses [n, nq] just above the floor that have yet to come to rest: prone, supine, on a side or anyhow.
+
+  Args:
+    share: [n] how far they are so: of 0 all are prone and stretched, of 0.5 half turned over and half bent.
+  """
+  n = len(share)
   qpos = np.repeat(body.default_qpos[None].astype(np.float64), n, axis=0)
   kind = rng.integers(4, size=n)
-  lying = quaternion_product(
-    quaternion_about_z(rng.uniform(-np.pi, np.pi, n)), LYING[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
-  )
+  turn = share * LYING[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
+  heading = quaternion_about_z(rng.uniform(-np.pi, np.pi, n))
+  lying = quaternion_product(quaternion_product(heading, np.tile(PRONE, (n, 1))), quaternion_about_z(turn))
   anyhow = rng.normal(size=(n, 4))
   anyhow /= np.linalg.norm(anyhow, axis=1, keepdims=True)
-  tumbling = kind == 3
+  tumbling = (kind == 3) & (rng.uniform(size=n) < share)
   qpos[:, 3:7] = np.where(tumbling[:, None], anyhow, lying)
   qpos[:, 2] = np.where(tumbling, DROP_HEIGHT, LIE_HEIGHT)
   bent = rng.uniform(body.joint_range[:, 0], body.joint_range[:, 1], (n, body.nq - 7))
-  share = np.where(tumbling, 0.8, rng.uniform(0, 0.5, n))[:, None]
-  qpos[:, 7:] = (1 - share) * qpos[:, 7:] + share * bent
+  random = (share * np.where(tumbling, 0.8, rng.uniform(0, 0.5, n)))[:, None]
+  qpos[:, 7:] = (1 - random) * qpos[:, 7:] + random * bent
   return qpos
 
 

@@ -1,8 +1,7 @@
-"""The way up from the floor: from lying on the back over lying on the face and a squat to standing.
+"""The way up from the floor: from lying face down by a spring into a squat, and to standing.
 
-Nobody shows it. The squat is a pose of the robot's datasheet; how to roll over and how to spring from the floor into
-the squat is what physics/search.py finds, within half a minute. Trainings begin along the way, ever further down it:
-a reverse curriculum (Florensa et al., 2017).
+Nobody shows it. The squat is a pose of the robot's datasheet; how to spring into it is what physics/search.py finds,
+within half a minute. Trainings begin along the way, ever further down it: a reverse curriculum (Florensa et al., 2017).
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from mjx_humanoid.tasks.mirror import MirrorMap, action_map
 from mjx_humanoid.tasks.observations import vertical
 from mjx_humanoid.types import Robot
 
-ON_FEET, FACE_DOWN = 0.25, 0.6  # shares of the depth: on the feet down to the one, face down at the other, supine at 1
-SPRING, ROLL = 1.0, 1.0  # s that these motions take
-PRONE, SUPINE = (0.5**0.5, 0, 0.5**0.5, 0), (0.5**0.5, 0, -(0.5**0.5), 0)  # rotations of the torso
+ON_FEET = 0.25  # share of the depth down to which it is on its feet
+SPRING = 1.2  # s that the motion takes
+PRONE = (0.5**0.5, 0, 0.5**0.5, 0)  # rotation of the torso
 LIE_HEIGHT = 0.25  # m of the torso, from where one that lies comes to rest
 SETTLE_SECONDS = 1.5  # in which it does
 # How far one pose is from another that costs 1 to end in, and at which speed.
@@ -36,7 +35,7 @@ QUICKEST, JERK = 16.0, 0.02  # rad/s of a joint, and what each step costs for ea
 
 
 class Way(NamedTuple):
-  """States from standing down to lying on the back. Their velocities are those of going up."""
+  """States from standing down to lying on the face. Their velocities are those of going up."""
 
   depth: np.ndarray  # [K] from 0, standing, to 1
   qpos: np.ndarray  # [K, nq]
@@ -58,33 +57,18 @@ def way_up(body: Body) -> Way:
 def _way_up(robot: Robot, substeps: int) -> Way:
   model = build_model(robot)
   body = describe(robot, model, substeps)
-  lying = np.repeat(body.default_qpos[None].astype(np.float64), 2, axis=0)
-  lying[:, 3:7], lying[:, 2] = (PRONE, SUPINE), LIE_HEIGHT
-  (prone, supine), _ = settle(model, lying, np.zeros((2, model.nv)), SETTLE_SECONDS)
-  rng = np.random.default_rng(0)
-
-  def find(start: np.ndarray, goal: np.ndarray, seconds: float, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    end = functools.partial(cost_of_ending, goal=goal, body=body)
-    for _ in range(TRIES):
-      qpos, qvel = find_motion(model, start, seconds, substeps, end, jerks, basis, rng)
-      if end(qpos[-1:], qvel[-1:])[0] < ARRIVED:
-        return qpos[::-1], qvel[::-1]
-    raise UserError(f"start 'rising' found no way up for {robot.name}; use 'fallen', or a robot with servos.")
-
-  motors = action_map(body)
-  spring = find(prone, body.descent[-1], SPRING, both_sides_alike(motors))
-  roll = find(supine, prone, ROLL, np.eye(body.nu))
-  depths = (
-    np.linspace(0, ON_FEET, len(body.descent)),
-    np.linspace(ON_FEET, FACE_DOWN, len(spring[0])),
-    np.linspace(FACE_DOWN, 1, len(roll[0])),
-  )
-  still = np.zeros((len(body.descent), body.nv))
-  return Way(
-    np.concatenate(depths),
-    np.concatenate([body.descent, spring[0], roll[0]]),
-    np.concatenate([still, spring[1], roll[1]]),
-  )
+  lying = body.default_qpos[None].astype(np.float64)
+  lying[0, 3:7], lying[0, 2] = PRONE, LIE_HEIGHT
+  (prone,), _ = settle(model, lying, np.zeros((1, model.nv)), SETTLE_SECONDS)
+  end = functools.partial(cost_of_ending, goal=body.descent[-1], body=body)
+  basis, rng = both_sides_alike(action_map(body)), np.random.default_rng(0)
+  for _ in range(TRIES):
+    qpos, qvel = find_motion(model, prone, SPRING, substeps, end, jerks, basis, rng)
+    if end(qpos[-1:], qvel[-1:])[0] < ARRIVED:
+      still = np.zeros((len(body.descent), body.nv))
+      depth = np.linspace(0, ON_FEET, len(body.descent)), np.linspace(ON_FEET, 1, len(qpos))
+      return Way(*(np.concatenate(x) for x in (depth, (body.descent, qpos[::-1]), (still, qvel[::-1]))))
+  raise UserError(f"start 'rising' found no way up for {robot.name}; use 'fallen', or a robot with servos.")
 
 
 def both_sides_alike(motors: MirrorMap) -> np.ndarray:

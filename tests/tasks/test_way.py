@@ -12,7 +12,7 @@ from mjx_humanoid.tasks import way as room
 from mjx_humanoid.tasks.mirror import MirrorMap, action_map
 from mjx_humanoid.tasks.way import both_sides_alike, cost_of_ending, jerks, way_up
 
-STANDING, SQUATTING = slice(0, 17), 16  # rows of the poses of the datasheet, and the last of them
+STANDING, SQUATTING = slice(0, 9), 8  # rows of the poses of the datasheet, and the last of them
 
 
 @pytest.fixture(scope='module')
@@ -32,46 +32,45 @@ def part(way, low, high):
   return way.qpos[rows], way.qvel[rows]
 
 
-def test_it_goes_down_from_standing_over_a_squat_and_the_face_to_the_back(servo_body, way):
+def sprung(way):
+  rows = way.depth > room.ON_FEET
+  return way.qpos[rows], way.qvel[rows]
+
+
+def test_it_goes_down_from_standing_over_a_squat_to_the_face(servo_body, way):
   assert (np.diff(way.depth) >= 0).all()
   assert (way.depth[0], way.depth[-1]) == (0, 1)
   np.testing.assert_allclose(way.qpos[STANDING], servo_body.descent)
   assert way.depth[SQUATTING] == room.ON_FEET
-  face_down, back = way.qpos[np.searchsorted(way.depth, room.FACE_DOWN)], way.qpos[-1]
-  assert forward(face_down) < -0.95
-  assert forward(back) > 0.95
-  assert max(face_down[2], back[2]) < 0.2
+  assert forward(way.qpos[-1]) < -0.95
+  assert way.qpos[-1, 2] < 0.2
 
 
-def test_the_motions_end_near_where_the_next_begins(servo_body, way):
-  """The spring ends in something like the squat, the roll on the face."""
-  sprung, rolled = (way.qpos[np.searchsorted(way.depth, at, side='right')] for at in (room.ON_FEET, room.FACE_DOWN))
-  assert forward(rolled) < -0.9
-  assert abs(forward(sprung) - forward(servo_body.descent[-1])) < 0.25
-  assert abs(sprung[2] - servo_body.descent[-1][2]) < 0.08
+def test_the_spring_ends_near_the_squat_and_there_at_rest(servo_body, way):
+  end, speed = sprung(way)[0][0], sprung(way)[1][0]
+  assert abs(forward(end) - forward(servo_body.descent[-1])) < 0.25
+  assert abs(end[2] - servo_body.descent[-1][2]) < 0.05
+  assert np.linalg.norm(speed[:3]) < 0.5
 
 
-def test_squats_are_still_and_found_motions_go_up(servo_body, way):
-  """By finite differences: the places of a motion, read upward, move at its velocities."""
+def test_squats_are_still_and_the_spring_goes_up(servo_body, way):
+  """By finite differences: its places, read upward, move at its velocities; by 1.1 m within 1.2 s."""
   assert not way.qvel[STANDING].any()
-  for low, high in ((room.ON_FEET + 1e-6, room.FACE_DOWN - 1e-6), (room.FACE_DOWN + 1e-6, 1.0)):
-    qpos, qvel = part(way, low, high)
-    moved = -np.diff(qpos[:, :3], axis=0) / servo_body.control_step
-    mean = (qvel[1:, :3] + qvel[:-1, :3]) / 2
-    assert np.abs(qvel[:, :3]).max() > 0.5
-    error = np.linalg.norm(moved - mean, axis=1)
-    assert np.median(error) < 0.1 * np.linalg.norm(mean, axis=1).max()
+  qpos, qvel = sprung(way)
+  moved = -np.diff(qpos[:, :3], axis=0) / servo_body.control_step
+  mean = (qvel[1:, :3] + qvel[:-1, :3]) / 2
+  assert qvel[:, 2].max() > 1
+  error = np.linalg.norm(moved - mean, axis=1)
+  assert np.median(error) < 0.1 * np.linalg.norm(mean, axis=1).max()
 
 
-def test_left_and_right_spring_alike_and_the_roll_needs_a_side(servo_body, way):
+def test_left_and_right_spring_alike(servo_body, way):
   left, right = (
     [7 + i for i, name in enumerate(servo_body.joint_names) if side in name and name.startswith(('hip_y', 'knee'))]
     for side in ('left', 'right')
   )
-  sprung, _ = part(way, room.ON_FEET + 1e-6, room.FACE_DOWN - 1e-6)
-  rolled, _ = part(way, room.FACE_DOWN + 1e-6, 1.0)
-  np.testing.assert_allclose(sprung[:, left], sprung[:, right], atol=0.02)
-  assert np.abs(rolled[:, left] - rolled[:, right]).max() > 0.2
+  qpos, _ = sprung(way)
+  np.testing.assert_allclose(qpos[:, left], qpos[:, right], atol=0.02)
 
 
 def test_it_is_found_once(servo_body, way):
