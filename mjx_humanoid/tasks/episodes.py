@@ -9,7 +9,7 @@ import numpy as np
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.registry import Registry
-from mjx_humanoid.tasks.way import LIE_HEIGHT, PRONE, SETTLE_SECONDS, way_up
+from mjx_humanoid.tasks.way import LIE_HEIGHT, PRONE, SETTLE_SECONDS, ways_up
 from mjx_humanoid.types import Array, Context, SettleFn, StartFn, TerminateFn, View
 
 TERMINATIONS: Registry[TerminateFn] = Registry('termination')
@@ -104,7 +104,7 @@ def lying(
 def rising(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
-  """On the way up, the further down it the stronger: in a squat, springing into it, face down, lying anyhow.
+  """On the way up, the further down it the stronger: in a squat, on the knees, springing up, lying.
 
   Each is the neighbour of the one before, so that whoever gets up from there has not far to learn to get up from here.
   """
@@ -114,10 +114,12 @@ def rising(
   qvel = velocity_noise(body, rng, strength)
   rows = np.flatnonzero(depth <= ANYHOW)
   if len(rows):  # the hardest starts, which playback and judges take, need no way
-    way = way_up(body)
-    at = np.abs(way.depth - depth[rows, None] / ANYHOW).argmin(axis=1)
-    noise = np.minimum(ON_THE_WAY * strength[rows], 1.0)
-    qpos[rows], qvel[rows] = perturbed(way.qpos[at], body, rng, noise, way.qvel[at])
+    ways = ways_up(body)
+    which, noise = rng.integers(len(ways), size=len(depth)), np.minimum(ON_THE_WAY * strength, 1.0)
+    for i, way in enumerate(ways):
+      on = rows[which[rows] == i]
+      at = np.abs(way.depth - depth[on, None] / ANYHOW).argmin(axis=1)
+      qpos[on], qvel[on] = perturbed(way.qpos[at], body, rng, noise[on], way.qvel[at])
   return qpos, qvel
 
 

@@ -1,7 +1,7 @@
-"""The way up from the floor: from lying face down by a spring into a squat, and to standing.
+"""Ways up from the floor: over the poses of a robot's datasheet, and by a spring from the face into a squat.
 
-Nobody shows it. The squat is a pose of the robot's datasheet; how to spring into it is what physics/search.py finds,
-within half a minute. Trainings begin along the way, ever further down it: a reverse curriculum (Florensa et al., 2017).
+Nobody shows the spring: physics/search.py finds it, within half a minute. Trainings begin along both ways, ever further
+down: a reverse curriculum (Florensa et al., 2017). Who knows both gets up from poses that are on neither.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.physics.body import Body, describe
+from mjx_humanoid.physics.body import DESCENT, Body, describe
 from mjx_humanoid.physics.engine import settle
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.search import find_motion
@@ -20,7 +20,6 @@ from mjx_humanoid.tasks.mirror import MirrorMap, action_map
 from mjx_humanoid.tasks.observations import vertical
 from mjx_humanoid.types import Robot
 
-ON_FEET = 0.25  # share of the depth down to which it is on its feet
 SPRING = 1.2  # s that the motion takes
 PRONE = (0.5**0.5, 0, 0.5**0.5, 0)  # rotation of the torso
 LIE_HEIGHT = 0.25  # m of the torso, from where one that lies comes to rest
@@ -35,40 +34,54 @@ QUICKEST, JERK = 16.0, 0.02  # rad/s of a joint, and what each step costs for ea
 
 
 class Way(NamedTuple):
-  """States from standing down to lying on the face. Their velocities are those of going up."""
+  """States from standing down. Their velocities are those of going up."""
 
   depth: np.ndarray  # [K] from 0, standing, to 1
   qpos: np.ndarray  # [K, nq]
   qvel: np.ndarray  # [K, nv]
 
 
-def way_up(body: Body) -> Way:
-  """The way of a robot; found once, and the same each time.
+def ways_up(body: Body) -> tuple[Way, ...]:
+  """The ways of a robot: over the poses of its datasheet, and by the spring. Found once, and the same each time.
 
   Raises:
     UserError: the robot's datasheet has no descent, or no way was found.
   """
   if not len(body.descent):
     raise UserError(f"start 'rising' needs the poses of a descent in the datasheet of {body.robot.name}.")
-  return _way_up(body.robot, round(body.control_step / body.robot.timestep))
+  return _ways_up(body.robot, round(body.control_step / body.robot.timestep))
 
 
 @functools.lru_cache(maxsize=4)
-def _way_up(robot: Robot, substeps: int) -> Way:
-  model = build_model(robot)
-  body = describe(robot, model, substeps)
-  lying = body.default_qpos[None].astype(np.float64)
+def _ways_up(robot: Robot, substeps: int) -> tuple[Way, ...]:
+  body = describe(robot, build_model(robot), substeps)
+  qpos, qvel = find_spring(body, substeps)
+  depth, still = np.linspace(0, 1, len(body.descent)), np.zeros((len(body.descent), body.nv))
+  squat = slice(DESCENT + 1)  # from standing down to it
+  spring = Way(
+    np.concatenate([depth[squat], np.linspace(depth[DESCENT], 1, len(qpos))]),
+    np.concatenate([body.descent[squat], qpos[::-1]]),
+    np.concatenate([still[squat], qvel[::-1]]),
+  )
+  return Way(depth, body.descent, still), spring
+
+
+def find_spring(body: Body, substeps: int) -> tuple[np.ndarray, np.ndarray]:
+  """How to come from lying face down into the first pose of the descent: qpos [T, nq], qvel [T, nv].
+
+  Raises:
+    UserError: none was found.
+  """
+  model, lying = build_model(body.robot), body.default_qpos[None].astype(np.float64)
   lying[0, 3:7], lying[0, 2] = PRONE, LIE_HEIGHT
   (prone,), _ = settle(model, lying, np.zeros((1, model.nv)), SETTLE_SECONDS)
-  end = functools.partial(cost_of_ending, goal=body.descent[-1], body=body)
+  end = functools.partial(cost_of_ending, goal=body.descent[DESCENT], body=body)
   basis, rng = both_sides_alike(action_map(body)), np.random.default_rng(0)
   for _ in range(TRIES):
     qpos, qvel = find_motion(model, prone, SPRING, substeps, end, jerks, basis, rng)
     if end(qpos[-1:], qvel[-1:])[0] < ARRIVED:
-      still = np.zeros((len(body.descent), body.nv))
-      depth = np.linspace(0, ON_FEET, len(body.descent)), np.linspace(ON_FEET, 1, len(qpos))
-      return Way(*(np.concatenate(x) for x in (depth, (body.descent, qpos[::-1]), (still, qvel[::-1]))))
-  raise UserError(f"start 'rising' found no way up for {robot.name}; use 'fallen', or a robot with servos.")
+      return qpos, qvel
+  raise UserError(f"start 'rising' found no way up for {body.robot.name}; use 'fallen', or a robot with servos.")
 
 
 def both_sides_alike(motors: MirrorMap) -> np.ndarray:

@@ -20,7 +20,7 @@ from mjx_humanoid.tasks.episodes import (
   quaternion_product,
   tilted_heading,
 )
-from mjx_humanoid.tasks.way import way_up
+from mjx_humanoid.tasks.way import ways_up
 
 N = 4000
 FEW = 24  # of those that physics must settle
@@ -411,31 +411,37 @@ def test_at_full_strength_all_lie(servo_body):
 
 
 def test_weak_starts_on_the_way_up_squat(servo_body):
-  """At strength 0.13 depths are 0.117 to 0.13, and 0.6 x 0.25 is the squat: from row 6.2 to row 6.9 of its 8."""
-  qpos, qvel = rise(servo_body, 0.13)
+  """At strength 0.09 depths are 0.081 to 0.09, and 0.6 x 8 / 48 is the squat: from row 6.5 to row 7.2 of its 8."""
+  qpos, qvel = rise(servo_body, 0.09)
   up, squat = servo_body.descent[0], servo_body.descent[8]
   bending = [joint(servo_body, f'{name}_{side}') for name in ('hip_y', 'knee') for side in ('left', 'right')]
   share = ((qpos[:, bending] - up[bending]) / (squat[bending] - up[bending])).mean(axis=1)
-  noise = 3 * 0.13 * episodes.JOINT_NOISE / 1 / 2
-  assert 6 / 8 - 4 * noise < share.min() < 6 / 8
-  assert 7 / 8 < share.max() < 7 / 8 + 4 * noise
+  noise = 3 * 0.09 * episodes.JOINT_NOISE / 2
+  assert 6 / 8 - 4 * noise < share.min() < 7 / 8
+  assert share.max() < 7 / 8 + 4 * noise
+  assert share.mean() == pytest.approx(7 / 8, abs=0.01)
   np.testing.assert_allclose(np.linalg.norm(qpos[:, 3:7], axis=1), 1)
-  assert qvel[:, 6:].std() == pytest.approx(0.13 * 3 * episodes.JOINT_VELOCITY_NOISE, rel=0.05)
+  assert qvel[:, 6:].std() == pytest.approx(0.09 * 3 * episodes.JOINT_VELOCITY_NOISE, rel=0.05)
 
 
 def test_on_the_way_up_they_move_as_it_does_wherever_they_face(servo_body):
-  """At 0.6 x 0.5 they spring: speeds over the floor and upward are those of the way, within the noise of 0.05 m/s."""
-  way = way_up(servo_body)
+  """At 0.6 x 0.5 half of them spring: their speeds are those of the way, turned with them, within the noise."""
+  still, way = ways_up(servo_body)
   qpos, qvel = rise(servo_body, 0.3)
-  for k in range(0, 320, 16):
+  springing = 0
+  for k in range(0, 320, 4):
     rows = np.flatnonzero((way.depth >= 0.3 * 0.9 / 0.6 - 0.01) & (way.depth <= 0.3 / 0.6 + 0.01))
-    row = rows[np.abs(way.qpos[rows, 7:] - qpos[k, 7:]).sum(axis=1).argmin()]
-    assert np.hypot(*qvel[k, :2]) == pytest.approx(np.hypot(*way.qvel[row, :2]), abs=0.3)
-    assert qvel[k, 2] == pytest.approx(way.qvel[row, 2], abs=0.3)
+    away = np.abs(way.qpos[rows, 7:] - qpos[k, 7:]).sum(axis=1)
+    if away.min() > np.abs(still.qpos[:, 7:] - qpos[k, 7:]).sum(axis=1).min():
+      assert np.abs(qvel[k, :3]).max() < 5 * 3 * 0.3 * episodes.VELOCITY_NOISE
+      continue
+    springing += 1
     forward = np.zeros(9)
     mujoco.mju_quat2Mat(forward, qpos[k, 3:7])
     ahead = forward[[0, 3]] / np.hypot(*forward[[0, 3]]) @ qvel[k, :2]  # of the torso's own direction, on the floor
-    assert ahead == pytest.approx(way.qvel[row, 0], abs=0.3)
+    near = way.qvel[rows[np.argsort(away)[:3]]]  # joints are perturbed: it may be a neighbour
+    assert np.hypot(near[:, 2] - qvel[k, 2], near[:, 0] - ahead).min() < 5 * 0.9 * episodes.VELOCITY_NOISE
+  assert 20 < springing < 60  # half of 80, standard deviation 4.5
 
 
 def near_the_floor(model, qpos, within):
@@ -452,17 +458,46 @@ def near_the_floor(model, qpos, within):
   return {name for name, distance in distances.items() if distance < within}, min(distances.values()), data
 
 
-@pytest.mark.parametrize('row', range(9))
-def test_all_squats_are_on_the_floor(model, body, row):
+@pytest.mark.parametrize('row', range(0, 49, 4))
+def test_all_of_the_way_down_is_on_the_floor(model, body, row):
   _, lowest, _ = near_the_floor(model, body.descent[row], 0.0)
   assert abs(lowest) < 2e-3
 
 
-@pytest.mark.parametrize(('pose', 'pitch'), [(0, 0.0), (1, 0.3)])
-def test_squats_are_on_the_feet_alone(model, body, pose, pitch):
-  near, _, data = near_the_floor(model, body.descent[8 * pose], 0.05)
-  assert near == {'foot_left', 'foot_right'}
+FEET, SHINS = {'foot_left', 'foot_right'}, {'shin_left', 'shin_right'}
+
+
+@pytest.mark.parametrize(
+  ('pose', 'bodies', 'pitch'),
+  [
+    (0, FEET, 0.0),
+    (1, FEET, 0.3),
+    (2, FEET, 0.35),
+    (3, FEET | SHINS, 0.3),
+    (4, FEET | SHINS, 0.27),
+    (5, FEET | SHINS, 0.75),
+    (6, FEET | SHINS | {'hand_left', 'hand_right'}, 1.2),
+  ],
+)
+def test_on_the_way_down_it_rests_on_these(model, body, pose, bodies, pitch):
+  """Standing, two squats, knees down, on the heels, leaning ahead, hands down; within 10 cm."""
+  near, _, data = near_the_floor(model, body.descent[8 * pose], 0.1)
+  assert bodies <= near
+  assert not near & {'torso', 'head', 'pelvis'}
   assert data.body('torso').xmat[6] == pytest.approx(-np.sin(pitch), abs=1e-3)  # what was ahead is down
+
+
+@pytest.mark.parametrize('pose', range(3, 7))
+def test_on_the_knees_it_does_not_tip_over_backward_nor_at_once_forward(model, body, pose):
+  """By C MuJoCo: the centre of mass is ahead of what rests on the floor behind, and not beyond what does in front."""
+  data = mujoco.MjData(model)
+  data.qpos[:] = body.descent[8 * pose]
+  mujoco.mj_forward(model, data)
+  floor, ends, places = model.geom('floor').id, np.zeros(6), []
+  for geom in set(range(model.ngeom)) - {floor}:
+    if mujoco.mj_geomDistance(model, data, floor, geom, 5.0, ends) < 0.1:
+      places.append(ends[3])
+  assert min(places) + 0.05 < data.subtree_com[0, 0] < max(places)
 
 
 def test_without_strength_they_stand(servo_body):
@@ -494,7 +529,7 @@ def test_the_further_down_the_more_they_are_turned_and_bent(servo_body):
 
 
 def test_the_stronger_the_lower(servo_body, settle):
-  strength = np.repeat([0.05, 0.14, 0.3, 1.0], 24)
+  strength = np.repeat([0.05, 0.1, 0.3, 1.0], 24)
   qpos, qvel = STARTS['rising'](servo_body, np.random.default_rng(0), strength, settle)
   heights = [np.median(qpos[strength == level, 2]) for level in np.unique(strength)]
   assert heights == sorted(heights, reverse=True)

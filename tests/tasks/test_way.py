@@ -10,14 +10,15 @@ import pytest
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.tasks import way as room
 from mjx_humanoid.tasks.mirror import MirrorMap, action_map
-from mjx_humanoid.tasks.way import both_sides_alike, cost_of_ending, jerks, way_up
+from mjx_humanoid.tasks.way import both_sides_alike, cost_of_ending, jerks, ways_up
 
 STANDING, SQUATTING = slice(0, 9), 8  # rows of the poses of the datasheet, and the last of them
 
 
 @pytest.fixture(scope='module')
 def way(servo_body):
-  return way_up(servo_body)
+  """The one that was found."""
+  return ways_up(servo_body)[1]
 
 
 def forward(qpos):
@@ -33,23 +34,29 @@ def part(way, low, high):
 
 
 def sprung(way):
-  rows = way.depth > room.ON_FEET
-  return way.qpos[rows], way.qvel[rows]
+  return way.qpos[SQUATTING + 1 :], way.qvel[SQUATTING + 1 :]
 
 
-def test_it_goes_down_from_standing_over_a_squat_to_the_face(servo_body, way):
+def test_one_way_is_that_of_the_datasheet(servo_body):
+  way, _ = ways_up(servo_body)
+  np.testing.assert_array_equal(way.qpos, servo_body.descent)
+  np.testing.assert_allclose(way.depth, np.arange(49) / 48)
+  assert not way.qvel.any()
+
+
+def test_the_other_goes_down_from_standing_over_a_squat_to_the_face(servo_body, way):
   assert (np.diff(way.depth) >= 0).all()
   assert (way.depth[0], way.depth[-1]) == (0, 1)
-  np.testing.assert_allclose(way.qpos[STANDING], servo_body.descent)
-  assert way.depth[SQUATTING] == room.ON_FEET
+  np.testing.assert_allclose(way.qpos[STANDING], servo_body.descent[STANDING])
+  assert way.depth[SQUATTING] == pytest.approx(8 / 48)
   assert forward(way.qpos[-1]) < -0.95
   assert way.qpos[-1, 2] < 0.2
 
 
 def test_the_spring_ends_near_the_squat_and_there_at_rest(servo_body, way):
   end, speed = sprung(way)[0][0], sprung(way)[1][0]
-  assert abs(forward(end) - forward(servo_body.descent[-1])) < 0.25
-  assert abs(end[2] - servo_body.descent[-1][2]) < 0.05
+  assert abs(forward(end) - forward(servo_body.descent[SQUATTING])) < 0.25
+  assert abs(end[2] - servo_body.descent[SQUATTING][2]) < 0.05
   assert np.linalg.norm(speed[:3]) < 0.5
 
 
@@ -74,7 +81,7 @@ def test_left_and_right_spring_alike(servo_body, way):
 
 
 def test_it_is_found_once(servo_body, way):
-  assert way_up(dataclasses.replace(servo_body)) is way
+  assert ways_up(dataclasses.replace(servo_body))[1] is way
 
 
 def test_a_way_that_is_not_found_is_said_in_one_line(servo_body, monkeypatch):
@@ -88,7 +95,7 @@ def test_a_way_that_is_not_found_is_said_in_one_line(servo_body, monkeypatch):
   monkeypatch.setattr(room, 'find_motion', still)
   robot = dataclasses.replace(servo_body.robot, name='stiff')
   with pytest.raises(UserError, match='found no way up for stiff') as error:
-    way_up(dataclasses.replace(servo_body, robot=robot))
+    ways_up(dataclasses.replace(servo_body, robot=robot))
   assert tries == [room.SPRING] * room.TRIES
   assert '\n' not in str(error.value)
 
@@ -96,7 +103,7 @@ def test_a_way_that_is_not_found_is_said_in_one_line(servo_body, monkeypatch):
 def test_a_robot_without_a_descent_is_refused_in_one_line(body):
   bare = dataclasses.replace(body, descent=body.descent[:0])
   with pytest.raises(UserError, match="'rising' needs the poses of a descent in the datasheet of humanoid") as error:
-    way_up(bare)
+    ways_up(bare)
   assert '\n' not in str(error.value)
 
 
