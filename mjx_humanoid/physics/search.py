@@ -6,12 +6,13 @@ distribution, move it to the best of them, again and again. A plan is controls a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import mujoco
 import numpy as np
 
 from mjx_humanoid.physics.native import NativeEngine
+from mjx_humanoid.types import View
 
 PLANS = 256
 ELITE = 24  # of them, which the next are drawn around
@@ -50,37 +51,43 @@ def find_motion(
     qpos [T + 1, nq] and qvel [T + 1, nv], the start included, T control steps long.
   """
   engine = NativeEngine(model, PLANS, substeps)
-  steps = round(seconds / (model.opt.timestep * substeps))
-  knots = max(2, round(seconds / KNOT) + 1)
+  steps, knots = round(seconds / (model.opt.timestep * substeps)), max(2, round(seconds / KNOT) + 1)
   weights = between_knots(steps, knots)
-
-  def follow(plans: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    state = engine.init(np.tile(qpos, (PLANS, 1)), np.zeros((PLANS, model.nv)))
-    cost = EFFORT * np.square(plans).mean(axis=(1, 2))
-    paths = np.zeros((steps + 1, model.nq)), np.zeros((steps + 1, model.nv))
-    paths[0][0] = qpos
-    for t in range(steps):
-      ctrl = np.tensordot(plans, weights[t], axes=(1, 0)) @ basis
-      state, view = engine.step(state, np.clip(ctrl, -1.0, 1.0))
-      cost += along(view.qpos, view.qvel)
-      if t >= steps - AT_THE_END:
-        cost += end(view.qpos, view.qvel) / AT_THE_END
-      paths[0][t + 1], paths[1][t + 1] = view.qpos[0], view.qvel[0]
-    return np.nan_to_num(cost, nan=np.inf, posinf=np.inf), *paths
-
+  rest = qpos, np.zeros(model.nv)
   mean, spread = np.zeros((knots, len(basis))), np.full((knots, len(basis)), SPREAD)
   best, least = mean, np.inf
   for _ in range(ROUNDS):
     plans = np.clip(mean + spread * rng.normal(size=(PLANS, *mean.shape)), -BEYOND, BEYOND)
     plans[0] = best
-    cost, _, _ = follow(plans)
+    cost = EFFORT * np.square(plans).mean(axis=(1, 2))
+    for t, view in enumerate(follow(engine, rest, plans, weights, basis)):
+      cost += along(view.qpos, view.qvel)
+      if t >= steps - AT_THE_END:
+        cost += end(view.qpos, view.qvel) / AT_THE_END
+    cost = np.nan_to_num(cost, nan=np.inf, posinf=np.inf)
     elite = np.argsort(cost)[:ELITE]
     if cost[elite[0]] < least:
       best, least = plans[elite[0]].copy(), cost[elite[0]]
     mean = INERTIA * mean + (1 - INERTIA) * plans[elite].mean(axis=0)
     spread = np.maximum(INERTIA * spread + (1 - INERTIA) * plans[elite].std(axis=0), LEAST_SPREAD)
-  _, positions, velocities = follow(np.tile(best, (PLANS, 1, 1)))
-  return positions, velocities
+  views = follow(engine, rest, np.tile(best, (PLANS, 1, 1)), weights, basis)
+  positions, velocities = zip(rest, *((view.qpos[0], view.qvel[0]) for view in views), strict=True)
+  return np.array(positions, np.float64), np.array(velocities, np.float64)
+
+
+def follow(
+  engine: NativeEngine,
+  start: tuple[np.ndarray, np.ndarray],
+  plans: np.ndarray,
+  weights: np.ndarray,
+  basis: np.ndarray,
+) -> Iterator[View]:
+  """What each control step of plans [n, knots, A] leads to, all from one start: qpos [nq], qvel [nv]."""
+  state = engine.init(*(np.tile(x, (len(plans), 1)) for x in start))
+  for shares in weights:
+    ctrl = np.tensordot(plans, shares, axes=(1, 0)) @ basis
+    state, view = engine.step(state, np.clip(ctrl, -1.0, 1.0))
+    yield view
 
 
 def between_knots(steps: int, knots: int) -> np.ndarray:

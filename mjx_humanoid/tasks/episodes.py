@@ -33,7 +33,7 @@ SHALLOWEST = 0.9  # of the strength: the least depth of a start on the way up
 ANYHOW = 0.6  # depth down to which it is somewhere on its way up; from there it lies, on its face at first, then anyhow
 ON_THE_WAY = 3.0  # of the strength: by how much it is perturbed there, up to 1
 SETTLED = frozenset({'fallen', 'rising'})  # starts that need physics
-SEARCHED = frozenset({'rising'})  # starts that need a search first, which takes most of a minute
+SEARCHED = frozenset({'rising'})  # starts that, but for the hardest, need a search
 
 
 @TERMINATIONS.register()

@@ -55,19 +55,14 @@ def action_map(body: Body) -> MirrorMap:
   return MirrorMap(sources, joints.signs[driven])
 
 
-def mirror_qpos(qpos: np.ndarray, body: Body) -> np.ndarray:
-  """Positions [..., nq] of the mirrored world. NumPy."""
-  joints = joint_map(body)
-  return np.concatenate(
-    [qpos[..., :3] * POLAR, qpos[..., 3:7] * QUATERNION, qpos[..., 7:][..., joints.sources] * joints.signs], axis=-1
-  )
-
-
 def mirror_view(view: View, body: Body) -> View:
   """The view [..., n] of the mirrored world. NumPy."""
-  joints, actions, qvel = joint_map(body), action_map(body), view.qvel
+  joints, actions = joint_map(body), action_map(body)
+  qpos, qvel = view.qpos, view.qvel
   return view._replace(
-    qpos=mirror_qpos(view.qpos, body),
+    qpos=np.concatenate(
+      [qpos[..., :3] * POLAR, qpos[..., 3:7] * QUATERNION, qpos[..., 7:][..., joints.sources] * joints.signs], axis=-1
+    ),
     qvel=np.concatenate(
       [qvel[..., :3] * POLAR, qvel[..., 3:6] * AXIAL, qvel[..., 6:][..., joints.sources] * joints.signs], axis=-1
     ),

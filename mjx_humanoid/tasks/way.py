@@ -1,7 +1,7 @@
 """Ways up from the floor: over the poses of a robot's datasheet, and by a spring from the face into a squat.
 
 Nobody shows the spring: physics/search.py finds it, within half a minute. Trainings begin along both ways, ever further
-down: a reverse curriculum (Florensa et al., 2017). Who knows both gets up from poses that are on neither.
+down: a reverse curriculum (Florensa et al., 2017).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def find_spring(body: Body, substeps: int) -> tuple[np.ndarray, np.ndarray]:
     qpos, qvel = find_motion(model, prone, SPRING, substeps, end, jerks, basis, rng)
     if end(qpos[-1:], qvel[-1:])[0] < ARRIVED:
       return qpos, qvel
-  raise UserError(f"start 'rising' found no way up for {body.robot.name}; use 'fallen', or a robot with servos.")
+  raise UserError(f"start 'rising' found no way up for {body.robot.name}; use 'fallen'.")
 
 
 def both_sides_alike(motors: MirrorMap) -> np.ndarray:
