@@ -14,7 +14,7 @@ def get_config() -> ConfigDict:
   config.task.reward = 'getup'
   config.task.card = 'getup'
   config.task.termination = 'overdue'
-  # From its feet at first, then from ever further down two ways up, of which a search finds one, the more it succeeds.
+  # From its feet at first, then from ever further down a way up that a search finds, the more it succeeds.
   config.task.start = 'rising'
   config.curriculum = 'survival'
   config.task.hold = 2.0
@@ -40,5 +40,5 @@ def get_config() -> ConfigDict:
   config.network.initial_std = 0.2
   config.network.final_std = 0.1
   config.render_interval = 4_000_000  # two cores that train do not keep up with one every 500,000 steps
-  config.total_timesteps = 17_000_000
+  config.total_timesteps = 26_000_000
   return config

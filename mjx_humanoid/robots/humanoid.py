@@ -34,13 +34,12 @@ ROBOT = Robot(
   legs=('hip', 'knee', 'ankle'),
   # The file's own pose stretches the arms ahead.
   relaxed=tuple((f'{joint}_{side}', angle) for side in ('left', 'right') for joint, angle in _RELAXED),
-  # A squat on flat feet, a deep one on the toes, knees down, sitting on the heels, leaning ahead, hands down.
+  # A squat on flat feet, a deep one on the toes, knees down, sitting on the heels, leaning ahead.
   descent=(
     Pose(_leg('', -1.0, -1.3, -0.6), pitch=0.3),
     Pose(_leg('', -1.8, -2.45, -0.5), pitch=0.35),
     Pose(_leg('', -1.0, -2.42, -0.5), pitch=0.3),
     Pose(_leg('', -0.95, -2.25, 0.7), pitch=0.27),
     Pose((*_PROPPED, *_leg('', -1.45, -2.25, 0.7)), pitch=0.75),
-    Pose((*_PROPPED, *_leg('', -1.9, -2.25, 0.7)), pitch=1.2),
   ),
 )

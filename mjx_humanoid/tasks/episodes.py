@@ -9,7 +9,7 @@ import numpy as np
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.registry import Registry
-from mjx_humanoid.tasks.way import LIE_HEIGHT, PRONE, SETTLE_SECONDS, ways_up
+from mjx_humanoid.tasks.way import LIE_HEIGHT, ON_POSES, PRONE, SETTLE_SECONDS, way_up
 from mjx_humanoid.types import Array, Context, SettleFn, StartFn, TerminateFn, View
 
 TERMINATIONS: Registry[TerminateFn] = Registry('termination')
@@ -30,8 +30,10 @@ TIME_TO_RISE = 3.0  # s
 LYING = np.array([0.0, np.pi, np.pi / 2, -np.pi / 2])  # rad
 DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
 SHALLOWEST = 0.9  # of the strength: the least depth of a start on the way up
-ANYHOW = 0.6  # depth down to which it is somewhere on its way up; from there it lies, on its face at first, then anyhow
-ON_THE_WAY = 3.0  # of the strength: by how much it is perturbed there, up to 1
+LYING_DOWN = 0.75  # depth from which it lies anyhow; down to there it is somewhere on its way up
+# What perturbs it there, of the strength, and at most: on poses that can be held, and on the spring. Of its states some
+# more than others: who learns only one line of them gets up from no others, who learns only others finds no line.
+ON_THE_WAY, POSES_AT_MOST, SPRING_AT_MOST = 8.0, 1.0, 5.0
 SETTLED = frozenset({'fallen', 'rising'})  # starts that need physics
 SEARCHED = frozenset({'rising'})  # starts that, but for the hardest, need a search
 
@@ -96,7 +98,7 @@ def lying(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
   """On the floor: prone, supine, on a side, or as a limp robot comes to lie after any fall."""
-  qpos, _ = settle(strewn(body, rng, np.ones(len(strength))), np.zeros((len(strength), body.nv)), SETTLE_SECONDS)
+  qpos, _ = settle(strewn(body, rng, len(strength)), np.zeros((len(strength), body.nv)), SETTLE_SECONDS)
   return qpos, velocity_noise(body, rng, strength)
 
 
@@ -109,40 +111,32 @@ def rising(
   Each is the neighbour of the one before, so that whoever gets up from there has not far to learn to get up from here.
   """
   depth = np.minimum(strength, 1.0) * rng.uniform(SHALLOWEST, 1.0, len(strength))
-  turned = ((depth - ANYHOW) / (1 - ANYHOW)).clip(0, 1)
-  qpos, _ = settle(strewn(body, rng, turned), np.zeros((len(depth), body.nv)), SETTLE_SECONDS)
-  qvel = velocity_noise(body, rng, strength)
-  rows = np.flatnonzero(depth <= ANYHOW)
+  qpos, qvel = lying(body, rng, strength, settle)
+  rows = np.flatnonzero(depth < LYING_DOWN)
   if len(rows):  # the hardest starts, which playback and judges take, need no way
-    ways = ways_up(body)
-    which, noise = rng.integers(len(ways), size=len(depth)), np.minimum(ON_THE_WAY * strength, 1.0)
-    for i, way in enumerate(ways):
-      on = rows[which[rows] == i]
-      at = np.abs(way.depth - depth[on, None] / ANYHOW).argmin(axis=1)
-      qpos[on], qvel[on] = perturbed(way.qpos[at], body, rng, noise[on], way.qvel[at])
+    way = way_up(body)
+    at = np.abs(way.depth - depth[rows, None] / LYING_DOWN).argmin(axis=1)
+    most = np.where(way.depth[at] > ON_POSES, SPRING_AT_MOST * np.square(rng.uniform(size=len(rows))), POSES_AT_MOST)
+    noise = np.minimum(ON_THE_WAY * strength[rows], most)
+    qpos[rows], qvel[rows] = perturbed(way.qpos[at], body, rng, noise, way.qvel[at])
   return qpos, qvel
 
 
-def strewn(body: Body, rng: np.random.Generator, share: np.ndarray) -> np.ndarray:
-  """Poses [n, nq] just above the floor that have yet to come to rest: prone, supine, on a side or anyhow.
-
-  Args:
-    share: [n] how far they are so: of 0 all are prone and stretched, of 0.5 half turned over and half bent.
-  """
-  n = len(share)
+def strewn(body: Body, rng: np.random.Generator, n: int) -> np.ndarray:
+  """Poses [n, nq] just above the floor that have yet to come to rest: prone, supine, on a side or anyhow."""
   qpos = np.repeat(body.default_qpos[None].astype(np.float64), n, axis=0)
   kind = rng.integers(4, size=n)
-  turn = share * LYING[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
+  turn = LYING[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
   heading = quaternion_about_z(rng.uniform(-np.pi, np.pi, n))
-  lying = quaternion_product(quaternion_product(heading, np.tile(PRONE, (n, 1))), quaternion_about_z(turn))
+  turned = quaternion_product(quaternion_product(heading, np.tile(PRONE, (n, 1))), quaternion_about_z(turn))
   anyhow = rng.normal(size=(n, 4))
   anyhow /= np.linalg.norm(anyhow, axis=1, keepdims=True)
-  tumbling = (kind == 3) & (rng.uniform(size=n) < share)
-  qpos[:, 3:7] = np.where(tumbling[:, None], anyhow, lying)
+  tumbling = kind == 3
+  qpos[:, 3:7] = np.where(tumbling[:, None], anyhow, turned)
   qpos[:, 2] = np.where(tumbling, DROP_HEIGHT, LIE_HEIGHT)
   bent = rng.uniform(body.joint_range[:, 0], body.joint_range[:, 1], (n, body.nq - 7))
-  random = (share * np.where(tumbling, 0.8, rng.uniform(0, 0.5, n)))[:, None]
-  qpos[:, 7:] = (1 - random) * qpos[:, 7:] + random * bent
+  share = np.where(tumbling, 0.8, rng.uniform(0, 0.5, n))[:, None]
+  qpos[:, 7:] = (1 - share) * qpos[:, 7:] + share * bent
   return qpos
 
 

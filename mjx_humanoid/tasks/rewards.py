@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.registry import Registry, first_line
 from mjx_humanoid.tasks.guide import MOVING, heading_of, resolve_along, swing
+from mjx_humanoid.tasks.observations import vertical
 from mjx_humanoid.tasks.shaping import gaussian
 from mjx_humanoid.types import Array, Context, View
 
@@ -95,6 +96,13 @@ def upright(view: View, body: Body, context: Context) -> Array:
 def rise_on_feet(view: View, body: Body, context: Context) -> Array:
   """The term on_feet, times nearness: sitting on the heels does not pay either."""
   return on_feet(view, body, context) * nearness(view, body)
+
+
+@TERMS.register()
+def face_down(view: View, body: Body, context: Context) -> Array:
+  """1 upright at full height or on the face, from where the arms can push up; 0 flat on the back, 1/4 on a side."""
+  turned = (1.0 - vertical(view.qpos)[0][0]) / 2.0
+  return 1.0 - (1.0 - jnp.square(rise(view, body, context))) * (1.0 - jnp.square(turned))
 
 
 @TERMS.register()

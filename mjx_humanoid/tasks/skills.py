@@ -96,6 +96,7 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
     'Get up from the floor and stand.',
     {
       'rise': 0.1,
+      'face_down': 0.3,
       'balanced_rise': 0.2,
       'on_feet': 0.1,
       'rise_on_feet': 0.2,

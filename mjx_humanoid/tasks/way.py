@@ -1,6 +1,6 @@
-"""Ways up from the floor: over the poses of a robot's datasheet, and by a spring from the face into a squat.
+"""The way up from the floor: by a spring from the face into a squat, and over the poses of a robot's datasheet.
 
-Nobody shows the spring: physics/search.py finds it, within half a minute. Trainings begin along both ways, ever further
+Nobody shows the spring: physics/search.py finds it, within half a minute. A training begins along the way, ever further
 down: a reverse curriculum (Florensa et al., 2017).
 """
 
@@ -20,7 +20,9 @@ from mjx_humanoid.tasks.mirror import MirrorMap, action_map
 from mjx_humanoid.tasks.observations import vertical
 from mjx_humanoid.types import Robot
 
-SPRING = 1.2  # s that the motion takes
+ON_POSES = 0.45  # of the way that leads over the poses, of which each can be held; the spring comes after them
+SQUAT = 2  # pose of the descent that the spring ends in: from there it knows its way
+SPRING = 1.2  # s that the spring takes
 PRONE = (0.5**0.5, 0, 0.5**0.5, 0)  # rotation of the torso
 LIE_HEIGHT = 0.25  # m of the torso, from where one that lies comes to rest
 SETTLE_SECONDS = 1.5  # in which it does
@@ -36,38 +38,36 @@ QUICKEST, JERK = 16.0, 0.02  # rad/s of a joint, and what each step costs for ea
 class Way(NamedTuple):
   """States from standing down. Their velocities are those of going up."""
 
-  depth: np.ndarray  # [K] from 0, standing, to 1
+  depth: np.ndarray  # [K] from 0, standing, to 1, on its face
   qpos: np.ndarray  # [K, nq]
   qvel: np.ndarray  # [K, nv]
 
 
-def ways_up(body: Body) -> tuple[Way, ...]:
-  """The ways of a robot: over the poses of its datasheet, and by the spring. Found once, and the same each time.
+def way_up(body: Body) -> Way:
+  """The way of a robot: the poses of its datasheet down to ON_POSES, then the spring. Found once, the same each time.
 
   Raises:
     UserError: the robot's datasheet has no descent, or no way was found.
   """
   if not len(body.descent):
     raise UserError(f"start 'rising' needs the poses of a descent in the datasheet of {body.robot.name}.")
-  return _ways_up(body.robot, round(body.control_step / body.robot.timestep))
+  return _way_up(body.robot, round(body.control_step / body.robot.timestep))
 
 
 @functools.lru_cache(maxsize=4)
-def _ways_up(robot: Robot, substeps: int) -> tuple[Way, ...]:
+def _way_up(robot: Robot, substeps: int) -> Way:
   body = describe(robot, build_model(robot), substeps)
   qpos, qvel = find_spring(body, substeps)
-  depth, still = np.linspace(0, 1, len(body.descent)), np.zeros((len(body.descent), body.nv))
-  squat = slice(DESCENT + 1)  # from standing down to it
-  spring = Way(
-    np.concatenate([depth[squat], np.linspace(depth[DESCENT], 1, len(qpos))]),
-    np.concatenate([body.descent[squat], qpos[::-1]]),
-    np.concatenate([still[squat], qvel[::-1]]),
+  still = np.zeros((len(body.descent), body.nv))
+  return Way(
+    np.concatenate([np.linspace(0, ON_POSES, len(still)), np.linspace(ON_POSES, 1, len(qpos))]),
+    np.concatenate([body.descent, qpos[::-1]]),
+    np.concatenate([still, qvel[::-1]]),
   )
-  return Way(depth, body.descent, still), spring
 
 
 def find_spring(body: Body, substeps: int) -> tuple[np.ndarray, np.ndarray]:
-  """How to come from lying face down into the first pose of the descent: qpos [T, nq], qvel [T, nv].
+  """How to come from lying face down into the SQUAT of the descent: qpos [T, nq], qvel [T, nv].
 
   Raises:
     UserError: none was found.
@@ -75,7 +75,8 @@ def find_spring(body: Body, substeps: int) -> tuple[np.ndarray, np.ndarray]:
   model, lying = build_model(body.robot), body.default_qpos[None].astype(np.float64)
   lying[0, 3:7], lying[0, 2] = PRONE, LIE_HEIGHT
   (prone,), _ = settle(model, lying, np.zeros((1, model.nv)), SETTLE_SECONDS)
-  end = functools.partial(cost_of_ending, goal=body.descent[DESCENT], body=body)
+  squat = body.descent[min(SQUAT * DESCENT, len(body.descent) - 1)]
+  end = functools.partial(cost_of_ending, goal=squat, body=body)
   basis, rng = both_sides_alike(action_map(body)), np.random.default_rng(0)
   for _ in range(TRIES):
     qpos, qvel = find_motion(model, prone, SPRING, substeps, end, jerks, basis, rng)

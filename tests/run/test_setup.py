@@ -19,9 +19,9 @@ def searches(monkeypatch):
 
   def stay(body):
     asked.append(body.robot.name)
-    return (Way(np.linspace(0, 1, len(body.descent)), body.descent, np.zeros((len(body.descent), body.nv))),)
+    return Way(np.linspace(0, 1, len(body.descent)), body.descent, np.zeros((len(body.descent), body.nv)))
 
-  monkeypatch.setattr(episodes, 'ways_up', stay)
+  monkeypatch.setattr(episodes, 'way_up', stay)
   return asked
 
 

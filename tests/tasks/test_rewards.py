@@ -297,6 +297,19 @@ def test_rise(value, make_view, z, expected):
   assert value('rise', make_view(torso_pos=[9, 9, z])) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+  ('rotation', 'turned'),
+  [((0.5**0.5, 0, 0.5**0.5, 0), 1), ((0.5**0.5, 0, -(0.5**0.5), 0), 0), ((0.5**0.5, 0.5**0.5, 0, 0), 0.5)],
+)
+@pytest.mark.parametrize('height', [0.0, 0.5, 1.0])
+def test_face_down(value, make_view, body, rotation, turned, height):
+  """Prone, supine, on a side: whoever lies gets the square of how far it is turned; whoever stands has no face down."""
+  qpos = body.default_qpos.copy()
+  qpos[3:7] = rotation
+  view = make_view(qpos=qpos, torso_pos=[9, 9, height * 1.282])
+  assert value('face_down', view) == pytest.approx(1 - (1 - height**2) * (1 - turned**2), abs=1e-5)
+
+
 def test_poise_is_height_times_posture_times_velocity(value, make_view, body):
   # 0.15 m too low: e^-1. Joints off by 0.5 rad: e^-1. Moving at 0.15 m/s: half of exp(-(0.15 / 0.2)^2), and half of
   # 1 - 0.15 / 0.3.
