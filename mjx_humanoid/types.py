@@ -114,7 +114,7 @@ class Robot:
   legs: tuple[str, ...]  # parts of the names of joints that belong to the legs
   relaxed: tuple[tuple[str, float], ...] = ()  # rad, of joints that in a relaxed stance are not as in the file's own
   symmetry: tuple[tuple[str, str], ...] = (('left', 'right'),)  # name parts that mirror each other
-  descent: tuple[Pose, ...] = ()  # from standing down: first a squat, in which a spring up from the floor can end
+  descent: tuple[Pose, ...] = ()  # from standing down; the second, a deep squat, is where a spring from the floor ends
   servos: Servos | None = None  # what the motors of the MJCF file become; None: they give torque as commanded
 
   @property

@@ -26,13 +26,14 @@ COLLAPSED = 0.3
 TIPPED = 0.5**0.5  # cosine of 45 degrees
 TIME_TO_RISE = 3.0  # s
 
-# Fallen states: how far a robot is turned about its long axis that lies prone, supine, or on either side.
-LYING = np.array([0.0, np.pi, np.pi / 2, -np.pi / 2])  # rad
+# Fallen states: rotations of a robot that lies prone, supine, on its right and on its left side.
+HALF = 0.5**0.5
+LYING = np.array([PRONE, [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [HALF, -HALF, 0, 0]])
 DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
 SHALLOWEST = 0.9  # of the strength: the least depth of a start on the way up
 LYING_DOWN = 0.75  # depth from which it lies anyhow; down to there it is somewhere on its way up
-# What perturbs it there, of the strength, and at most: on poses that can be held, and on the spring. Of its states some
-# more than others: who learns only one line of them gets up from no others, who learns only others finds no line.
+# What perturbs it there, of the strength, and at most: on poses that can be held, and on the spring. Only some of its
+# states are perturbed so much: where all were, the spring was learned more slowly.
 ON_THE_WAY, POSES_AT_MOST, SPRING_AT_MOST = 8.0, 1.0, 5.0
 SETTLED = frozenset({'fallen', 'rising'})  # starts that need physics
 SEARCHED = frozenset({'rising'})  # starts that, but for the hardest, need a search
@@ -111,8 +112,10 @@ def rising(
   Each is the neighbour of the one before, so that whoever gets up from there has not far to learn to get up from here.
   """
   depth = np.minimum(strength, 1.0) * rng.uniform(SHALLOWEST, 1.0, len(strength))
-  qpos, qvel = lying(body, rng, strength, settle)
-  rows = np.flatnonzero(depth < LYING_DOWN)
+  qpos, qvel = np.zeros((len(depth), body.nq)), np.zeros((len(depth), body.nv))
+  down, rows = np.flatnonzero(depth >= LYING_DOWN), np.flatnonzero(depth < LYING_DOWN)
+  if len(down):
+    qpos[down], qvel[down] = lying(body, rng, strength[down], settle)
   if len(rows):  # the hardest starts, which playback and judges take, need no way
     way = way_up(body)
     at = np.abs(way.depth - depth[rows, None] / LYING_DOWN).argmin(axis=1)
@@ -126,9 +129,8 @@ def strewn(body: Body, rng: np.random.Generator, n: int) -> np.ndarray:
   """Poses [n, nq] just above the floor that have yet to come to rest: prone, supine, on a side or anyhow."""
   qpos = np.repeat(body.default_qpos[None].astype(np.float64), n, axis=0)
   kind = rng.integers(4, size=n)
-  turn = LYING[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
-  heading = quaternion_about_z(rng.uniform(-np.pi, np.pi, n))
-  turned = quaternion_product(quaternion_product(heading, np.tile(PRONE, (n, 1))), quaternion_about_z(turn))
+  rotation = LYING[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
+  turned = quaternion_product(quaternion_about_z(rng.uniform(-np.pi, np.pi, n)), rotation)
   anyhow = rng.normal(size=(n, 4))
   anyhow /= np.linalg.norm(anyhow, axis=1, keepdims=True)
   tumbling = kind == 3
