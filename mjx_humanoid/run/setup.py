@@ -52,9 +52,10 @@ def prepare(config: Config) -> Setup:
   fields = randomized_fields(model, varied, np.random.default_rng([config.seed, FIELDS]), config.num_envs)
   engine = make_engine(engine_name, model, config.num_envs, substeps, config.num_threads, fields)
   lifetime = config.total_timesteps / config.num_envs
+  curriculum = CURRICULA[config.curriculum]
   if config.task.start in SEARCHED and config.curriculum != 'none':  # without one, all starts are the hardest
     print(f'searching for starts {config.task.start!r}; about half a minute ...', flush=True)
-  env = Env(task, engine, model, config.num_envs, CURRICULA[config.curriculum], lifetime)
+  env = Env(task, engine, model, config.num_envs, curriculum, lifetime)
   algorithm = make_algorithm(config, Spec(env.observation_size, env.action_size, lambda: mirror_of(task)))
   check_reward(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view, config.task.reward)
   return Setup(config, env, algorithm, reason)
