@@ -143,6 +143,12 @@ class Config:
   algorithm: str = setting('ppo', 'learning algorithm')
   init_from: str = setting('', 'run, policy file or ready policy that training starts from (empty = from scratch)')
   curriculum: str = setting('none', 'name of how difficulty rises while training')
+  restart_interval: int = setting(
+    0,
+    'environment steps after which training begins anew from the policy that it has come to, with a fresh critic,'
+    ' optimiser, rate, exploration and curriculum (0 = never)',
+    low=0,
+  )
   log_interval: int = setting(1, 'updates between lines in the metrics files', low=1)
   checkpoint_interval: int = setting(500_000, 'environment steps between checkpoints (0 = only at the end)', low=0)
   keep_checkpoints: int = setting(3, 'how many of the latest checkpoints stay, beside the best', low=1)
@@ -154,6 +160,11 @@ class Config:
   task: TaskConfig = field(default_factory=TaskConfig)
   network: NetworkConfig = field(default_factory=NetworkConfig)
   ppo: PPOConfig = field(default_factory=PPOConfig)
+
+  @property
+  def schedule_timesteps(self) -> int:
+    """Environment steps that schedules and curricula reach over: all, or those from one restart to the next."""
+    return min(self.restart_interval or self.total_timesteps, self.total_timesteps)
 
 
 def default_config() -> ConfigDict:

@@ -64,10 +64,13 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   from mjx_humanoid.media.recorder import Recorder
   from mjx_humanoid.playback.find import load
   from mjx_humanoid.run.cache import use_compilation_cache
+  from mjx_humanoid.run.export import from_policy
   from mjx_humanoid.run.loop import Loop, headline
   from mjx_humanoid.run.setup import prepare
 
   use_compilation_cache()
+  if config.init_from and not resume:
+    from_policy(load(config.init_from), config)  # refused before any search for starts, which takes its time
   setup = prepare(config)
   announce(setup, folder)
   recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)

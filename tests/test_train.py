@@ -56,6 +56,14 @@ def test_a_bad_setting_is_one_line_and_no_folder(case, tiny_arguments, user_erro
   assert not list(tmp_path.iterdir())
 
 
+def test_a_policy_that_does_not_fit_is_refused_before_any_search_for_starts(
+  tiny_arguments, user_error, tmp_path, monkeypatch
+):
+  monkeypatch.setattr('mjx_humanoid.run.setup.prepare', lambda config: pytest.fail('it went on'))
+  assert 'config.init_from: follow is of ' in user_error(train.main, [*tiny_arguments(), '--config.init_from=follow'])
+  assert not list(tmp_path.iterdir())
+
+
 CONFIG_FILES = {
   'a syntax error': ('def get_config(:\n', 'raises SyntaxError'),
   'an import that fails': ('import no_such_module\n', 'raises ModuleNotFoundError'),

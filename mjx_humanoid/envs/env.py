@@ -69,7 +69,7 @@ class Env:
   model: mujoco.MjModel
   num_envs: int
   curriculum: CurriculumFn = none
-  lifetime: float = 1.0  # control steps of each world in the whole training
+  lifetime: float = 1.0  # control steps of each world in the whole training, or from one restart to the next
 
   @property
   def traceable(self) -> bool:

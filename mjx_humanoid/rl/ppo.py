@@ -52,7 +52,7 @@ class Batch(NamedTuple):
 def make(config: Config, spec: Spec) -> PPO:
   """PPO with the config's network and hyperparameters."""
   mirror = spec.mirror() if config.network.symmetric else None
-  return PPO(config.network, config.ppo, config.total_timesteps, spec.observation_size, spec.action_size, mirror)
+  return PPO(config.network, config.ppo, config.schedule_timesteps, spec.observation_size, spec.action_size, mirror)
 
 
 @dataclass(frozen=True, eq=False)

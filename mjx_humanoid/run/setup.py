@@ -51,7 +51,7 @@ def prepare(config: Config) -> Setup:
   varied = {name: x for name, x in config.task.randomization.items() if name not in OF_THE_ENV}
   fields = randomized_fields(model, varied, np.random.default_rng([config.seed, FIELDS]), config.num_envs)
   engine = make_engine(engine_name, model, config.num_envs, substeps, config.num_threads, fields)
-  lifetime = config.total_timesteps / config.num_envs
+  lifetime = config.schedule_timesteps / config.num_envs
   curriculum = CURRICULA[config.curriculum]
   if config.task.start in SEARCHED and config.curriculum != 'none':  # without one, all starts are the hardest
     print(f'searching for starts {config.task.start!r}; about half a minute ...', flush=True)

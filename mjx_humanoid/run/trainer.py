@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ from mjx_humanoid.types import Key
 
 BANK_SIZE = 1024  # start states in the bank
 BANK_ITERATIONS = 32  # iterations that one bank serves
-SETTLED_ITERATIONS = 1024  # the same, where start states come of physics and take seconds to make
+SETTLED_ITERATIONS = 64  # the same, where start states come of physics and take a second to make
 
 
 class TrainState(NamedTuple):
@@ -37,6 +38,9 @@ class Trainer:
     self.setup = setup
     self._seed = setup.config.seed
     self.steps_per_iteration = setup.config.num_envs * setup.algorithm.unroll_length
+    # Networks are slow to unlearn what they fitted first (Nikishin et al., 2022); rates that begin anew find better
+    # policies (Loshchilov & Hutter, 2017).
+    self._restarts = math.ceil(setup.config.restart_interval / self.steps_per_iteration)  # iterations between them
     self._bank: tuple[int, Bank] | None = None
     self._bank_iterations = SETTLED_ITERATIONS if setup.config.task.start in SETTLED else BANK_ITERATIONS
     # Precision of products: the default of newer GPUs keeps 10 bits of mantissa, too few for PPO.
@@ -48,19 +52,22 @@ class Trainer:
       self._collect = HostCollector(setup.env, setup.algorithm)
       self._learn = jax.jit(self._stack_and_update, donate_argnums=(0,), compiler_options=options)
 
-  def start(self, actor: Actor | None = None) -> TrainState:
+  def start(self, actor: Actor | None = None, iteration: int = 0) -> TrainState:
     """A fresh training, from the config's seed and, where given, an actor that is there already."""
     env, algorithm = self.setup.env, self.setup.algorithm
-    keys = jax.random.split(jax.random.PRNGKey(self._seed), 4)
+    key = jax.random.PRNGKey(self._seed)
+    keys = jax.random.split(jax.random.fold_in(key, iteration) if iteration else key, 4)
     learner = jax.jit(algorithm.init)(keys[0])
     if actor is not None:
       learner = algorithm.adopt(learner, actor)
-    state, qpos, qvel = jax.jit(env.begin)(keys[1], self.bank(0))
+    state, qpos, qvel = jax.jit(env.begin)(keys[1], self.bank(iteration))
     physics = env.engine.init(qpos, qvel)
-    return TrainState(learner, Collected(physics, state, keys[2]), keys[3], 0)
+    return TrainState(learner, Collected(physics, state, keys[2]), keys[3], iteration)
 
   def step(self, state: TrainState) -> tuple[TrainState, Metrics]:
     """One iteration: unroll_length steps of every world, then one update. Consumes `state`."""
+    if state.iteration and self._restarts and state.iteration % self._restarts == 0:
+      state = self.start(self.setup.algorithm.actor(state.learner), state.iteration)
     bank = self.bank(state.iteration)
     if self.setup.env.traceable:
       learner, carry, key, metrics = self._iterate(state.learner, state.carry, state.key, bank)

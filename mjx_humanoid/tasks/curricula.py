@@ -10,7 +10,7 @@ from mjx_humanoid.registry import Registry
 from mjx_humanoid.types import Array
 
 LOWEST = 0.1
-HARDER, EASIER = 0.05, 0.1  # so that two of three episodes succeed
+HARDER, EASIER = 0.03, 0.06  # so that two of three episodes succeed
 
 # (level [B], terminated [B], truncated [B], steps of a world in the whole training) -> level [B]
 CurriculumFn = Callable[[Array, Array, Array, float], Array]

@@ -25,16 +25,18 @@ JOINT_VELOCITY_NOISE = 0.1  # rad/s
 COLLAPSED = 0.3
 TIPPED = 0.5**0.5  # cosine of 45 degrees
 TIME_TO_RISE = 3.0  # s
+ASTRAY = 0.5  # m
 
 # Fallen states: rotations of a robot that lies prone, supine, on its right and on its left side.
 HALF = 0.5**0.5
 LYING = np.array([PRONE, [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [HALF, -HALF, 0, 0]])
+KINDS = 4  # prone, supine, on a side, anyhow
 DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
 SHALLOWEST = 0.9  # of the strength: the least depth of a start on the way up
-LYING_DOWN = 0.75  # depth from which it lies anyhow; down to there it is somewhere on its way up
-# What perturbs it there, of the strength, and at most: on poses that can be held, and on the spring. Only some of its
-# states are perturbed so much: where all were, the spring was learned more slowly.
-ON_THE_WAY, POSES_AT_MOST, SPRING_AT_MOST = 8.0, 1.0, 5.0
+# Depths of the start `rising`: down the way itself, then anywhere along its spring, ever more perturbed, then lying on
+# the face, and from there on lying anyhow.
+ALONG, BESIDE, FACE_DOWN = 0.6, 0.75, 0.8
+ON_THE_WAY, BESIDE_IT = 0.5, 8.0  # strength of what perturbs it on the way, and at most beside it
 SETTLED = frozenset({'fallen', 'rising'})  # starts that need physics
 SEARCHED = frozenset({'rising'})  # starts that, but for the hardest, need a search
 
@@ -49,6 +51,13 @@ def fallen(view: View, body: Body, context: Context) -> Array:
 def off_balance(view: View, body: Body, context: Context) -> Array:
   """The torso is below 85 % of standing height: a fall that can hardly be caught any more."""
   return view.qpos[..., 2] < body.robot.off_balance_height
+
+
+@TERMINATIONS.register()
+def astray(view: View, body: Body, context: Context) -> Array:
+  """Off balance, or the torso half a metre from where it was last asked to be: as the cards of standing count."""
+  away = view.qpos[..., :2] - context.place
+  return off_balance(view, body, context) | ((away * away).sum(axis=-1) > ASTRAY**2)
 
 
 @TERMINATIONS.register()
@@ -99,36 +108,46 @@ def lying(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
   """On the floor: prone, supine, on a side, or as a limp robot comes to lie after any fall."""
-  qpos, _ = settle(strewn(body, rng, len(strength)), np.zeros((len(strength), body.nv)), SETTLE_SECONDS)
-  return qpos, velocity_noise(body, rng, strength)
+  return at_rest(rng.integers(KINDS, size=len(strength)), body, rng, strength, settle)
 
 
 @STARTS.register()
 def rising(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
-  """On the way up, the further down it the stronger: in a squat, on the knees, springing up, lying.
+  """On the way up, the further down it the stronger, then ever further beside it, then lying: on the face, then anyhow.
 
   Each is the neighbour of the one before, so that whoever gets up from there has not far to learn to get up from here.
   """
   depth = np.minimum(strength, 1.0) * rng.uniform(SHALLOWEST, 1.0, len(strength))
   qpos, qvel = np.zeros((len(depth), body.nq)), np.zeros((len(depth), body.nv))
-  down, rows = np.flatnonzero(depth >= LYING_DOWN), np.flatnonzero(depth < LYING_DOWN)
+  down, rows = np.flatnonzero(depth >= BESIDE), np.flatnonzero(depth < BESIDE)
   if len(down):
-    qpos[down], qvel[down] = lying(body, rng, strength[down], settle)
+    kind = np.where(depth[down] < FACE_DOWN, 0, rng.integers(KINDS, size=len(down)))
+    qpos[down], qvel[down] = at_rest(kind, body, rng, strength[down], settle)
   if len(rows):  # the hardest starts, which playback and judges take, need no way
     way = way_up(body)
-    at = np.abs(way.depth - depth[rows, None] / LYING_DOWN).argmin(axis=1)
-    most = np.where(way.depth[at] > ON_POSES, SPRING_AT_MOST * np.square(rng.uniform(size=len(rows))), POSES_AT_MOST)
-    noise = np.minimum(ON_THE_WAY * strength[rows], most)
+    beside = np.clip((depth[rows] - ALONG) / (BESIDE - ALONG), 0.0, 1.0)
+    anywhere = rng.uniform(ON_POSES, 1.0, len(rows))
+    target = np.where(beside > 0, anywhere, depth[rows] / ALONG)
+    at = np.abs(way.depth - target[:, None]).argmin(axis=1)
+    noise = ON_THE_WAY + (BESIDE_IT - ON_THE_WAY) * beside
     qpos[rows], qvel[rows] = perturbed(way.qpos[at], body, rng, noise, way.qvel[at])
   return qpos, qvel
 
 
-def strewn(body: Body, rng: np.random.Generator, n: int) -> np.ndarray:
-  """Poses [n, nq] just above the floor that have yet to come to rest: prone, supine, on a side or anyhow."""
+def at_rest(
+  kind: np.ndarray, body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
+) -> tuple[np.ndarray, np.ndarray]:
+  """Limp robots that have come to rest on the floor, of these kinds [n]: see `strewn`."""
+  qpos, _ = settle(strewn(body, rng, kind), np.zeros((len(kind), body.nv)), SETTLE_SECONDS)
+  return qpos, velocity_noise(body, rng, strength)
+
+
+def strewn(body: Body, rng: np.random.Generator, kind: np.ndarray) -> np.ndarray:
+  """Poses [n, nq] just above the floor that have yet to come to rest, by kind [n]: prone, supine, on a side, anyhow."""
+  n = len(kind)
   qpos = np.repeat(body.default_qpos[None].astype(np.float64), n, axis=0)
-  kind = rng.integers(4, size=n)
   rotation = LYING[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
   turned = quaternion_product(quaternion_about_z(rng.uniform(-np.pi, np.pi, n)), rotation)
   anyhow = rng.normal(size=(n, 4))

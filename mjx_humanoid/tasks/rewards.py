@@ -99,10 +99,16 @@ def rise_on_feet(view: View, body: Body, context: Context) -> Array:
 
 
 @TERMS.register()
-def face_down(view: View, body: Body, context: Context) -> Array:
-  """1 upright at full height or on the face, from where the arms can push up; 0 flat on the back, 1/4 on a side."""
-  turned = (1.0 - vertical(view.qpos)[0][0]) / 2.0
-  return 1.0 - (1.0 - jnp.square(rise(view, body, context))) * (1.0 - jnp.square(turned))
+def turning_over(view: View, body: Body, context: Context) -> Array:
+  """Speed, in 1/s, of getting onto the face or up, from 0 flat on the back to 1; a side is 1/4, half height is 1.
+
+  The rate of a potential pays for the way, not for lying there, and so leaves alone what is best (Ng et al., 1999).
+  """
+  up = jnp.stack(vertical(view.qpos))[:, 0]
+  turned, turn = (1.0 - up[0]) / 2.0, (view.qvel[4] * up[2] - view.qvel[5] * up[1]) / 2.0
+  share = 2.0 * view.qpos[2] / body.robot.standing_height
+  risen, climb = jnp.clip(share, 0.0, 1.0), 2.0 * view.qvel[2] / body.robot.standing_height * (share < 1.0)
+  return 2.0 * (risen * climb * (1.0 - jnp.square(turned)) + turned * turn * (1.0 - jnp.square(risen)))
 
 
 @TERMS.register()

@@ -131,6 +131,52 @@ def test_all_but_the_actor_is_as_in_a_fresh_training(trainer, grown):
   assert float(started.learner.learning_rate) == float(fresh.learner.learning_rate)
 
 
+# Beginning anew
+
+RESTARTED = {'restart_interval': 100, 'curriculum': 'linear', 'ppo__lr_schedule': 'linear'}  # 64 steps an iteration
+
+
+@pytest.fixture
+def anew(tiny):
+  """A trainer that begins anew every second iteration, and its states after each of five, as arrays of NumPy."""
+  trainer = Trainer(prepare(tiny(**RESTARTED)))
+  state, states, rates = trainer.start(), [], []
+  for _ in range(5):
+    state, metrics = trainer.step(state)
+    states.append(state._replace(learner=jax.tree.map(np.array, state.learner)))
+    rates.append(float(metrics['learning_rate']))
+  return trainer, states, rates
+
+
+def test_schedules_and_curricula_reach_from_one_restart_to_the_next(anew):
+  """After 100 steps the rate would be down to a tenth: 64 of them leave 1 - 0.9 x 0.64 of it; then it is whole."""
+  trainer, states, rates = anew
+  assert [float(state.learner.timesteps) for state in states] == [64, 128, 64, 128, 64]
+  assert [state.iteration for state in states] == [1, 2, 3, 4, 5]
+  np.testing.assert_allclose(np.array(rates) / rates[0], [1, 0.424, 1, 0.424, 1], rtol=1e-4)
+  assert trainer.setup.env.lifetime == 100 / 16
+
+
+def test_who_begins_anew_begins_with_the_actor_that_it_has(anew, monkeypatch):
+  """Whatever the critic was; and in other worlds than the first time."""
+  trainer, states, _ = anew
+  starts = []
+
+  def start(actor, iteration):
+    starts.append((jax.tree.map(np.array, actor.kernels), iteration))
+    return Trainer.start(trainer, actor, iteration)
+
+  monkeypatch.setattr(trainer, 'start', start)
+  trainer.step(states[1]._replace(learner=jax.tree.map(jnp.asarray, states[1].learner)))
+  expected = trainer.setup.algorithm.actor(states[1].learner)
+  ((kernels, iteration),) = starts
+  assert iteration == 2
+  assert equal(kernels, expected.kernels)
+  first, second = (Trainer.start(trainer, expected, at) for at in (0, 2))
+  assert not equal(first.carry.env.obs, second.carry.env.obs)
+  assert not equal(first.learner.params['value'], second.learner.params['value'])
+
+
 class Counting:
   """An algorithm that counts how often it is traced."""
 

@@ -43,7 +43,7 @@ def test_survival_is_decided_by_each_world_itself():
   """One falls, one reaches its time limit, two go on."""
   which = jnp.arange(4)
   found = levels('survival', 0.5, 3, terminated=which == 0, truncated=which == 1)
-  np.testing.assert_allclose(found, [[0.4, 0.55, 0.5, 0.5], [0.3, 0.6, 0.5, 0.5], [0.2, 0.65, 0.5, 0.5]], atol=1e-6)
+  np.testing.assert_allclose(found, [[0.44, 0.53, 0.5, 0.5], [0.38, 0.56, 0.5, 0.5], [0.32, 0.59, 0.5, 0.5]], atol=1e-6)
 
 
 def test_survival_rests_where_two_of_three_succeed():
@@ -65,7 +65,7 @@ def test_starts_of_survivors_are_mostly_about_as_hard_as_the_level():
 
 def test_survival_stays_within_its_bounds():
   assert levels('survival', 0.15, 3, terminated=~NO)[:, 0] == pytest.approx([0.1, 0.1, 0.1])
-  assert levels('survival', 0.95, 3, truncated=~NO)[:, 0] == pytest.approx([1, 1, 1])
+  assert levels('survival', 0.98, 3, truncated=~NO)[:, 0] == pytest.approx([1, 1, 1])
 
 
 @pytest.mark.parametrize('name', list(CURRICULA))

@@ -301,15 +301,24 @@ PRONE, SUPINE, ASIDE = (1, 0, 1, 0), (1, 0, -1, 0), (1, 1, 0, 0)  # times the sq
 
 
 @pytest.mark.parametrize(
-  ('rotation', 'height', 'expected'),
-  [(PRONE, 0, 1), (ASIDE, 0, 0.25), (SUPINE, 0, 0), (SUPINE, 0.5, 0.25), (ASIDE, 0.5, 0.4375), (SUPINE, 1, 1)],
+  ('rotation', 'height', 'spin', 'climb', 'expected'),
+  [
+    (ASIDE, 0, (0, 0, -3), 0, 1.5),  # nose to the floor at 3 rad/s: turned by 1/2, and by 3/2 a second more
+    (ASIDE, 0, (0, 0, 3), 0, -1.5),
+    (ASIDE, 0, (5, 5, 0), 0, 0),  # about the axes that leave the nose level
+    (ASIDE, 0.25, (0, 0, -3), 0, 1.125),  # of standing height: half risen, which forgives a quarter
+    (ASIDE, 0.25, (0, 0, 0), 1.282, 1.5),  # climbing by 2 half heights a second: 2 x 1/2 x 2 x 3/4
+    (SUPINE, 0.25, (0, 0, 0), 1.282, 2),  # nothing of which the face has paid already
+    (PRONE, 0.25, (0, 3, 3), 1.282, 0),
+    (SUPINE, 0.6, (0, 3, 3), 1.282, 0),  # from half height on all is paid
+  ],
 )
-def test_face_down(value, make_view, body, rotation, height, expected):
-  """By hand: on a side half turned, squared; at half height a quarter is forgiven, 1 - 3/4 x 3/4 on a side."""
-  qpos = body.default_qpos.copy()
-  qpos[3:7] = np.array(rotation) * 0.5**0.5
-  view = make_view(qpos=qpos, torso_pos=[9, 9, height * 1.282])
-  assert value('face_down', view) == pytest.approx(expected, abs=1e-5)
+def test_turning_over(value, make_view, body, rotation, height, spin, climb, expected):
+  """By hand, the rate of 1 - (1 - turned^2) (1 - risen^2); on its right side the torso's z is level, and turns x."""
+  qpos, qvel = body.default_qpos.copy(), np.zeros(body.nv)
+  qpos[3:7], qpos[2] = np.array(rotation) * 0.5**0.5, height * 1.282
+  qvel[2], qvel[3:6] = climb, spin
+  assert value('turning_over', make_view(qpos=qpos, qvel=qvel)) == pytest.approx(expected, abs=1e-5)
 
 
 def test_poise_is_height_times_posture_times_velocity(value, make_view, body):
