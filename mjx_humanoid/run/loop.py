@@ -110,6 +110,8 @@ class Loop:
     with StopRequest() as stop, Progress(total, done) as progress, MetricsLogger(self.folder, done) as logger:
       progress.doing('compiling')
       while state.iteration < self.iterations and not stop.wanted:
+        if self.trainer.begins_anew(state.iteration):
+          progress.say(f'training begins anew at step {done:,}, from the policy so far (config.restart_interval).')
         before, (state, metrics) = done, self.trainer.step(state)
         done = state.iteration * self.trainer.steps_per_iteration
         self._notice(metrics, done, logger, progress, state.iteration)

@@ -66,7 +66,7 @@ class Trainer:
 
   def step(self, state: TrainState) -> tuple[TrainState, Metrics]:
     """One iteration: unroll_length steps of every world, then one update. Consumes `state`."""
-    if state.iteration and self._restarts and state.iteration % self._restarts == 0:
+    if self.begins_anew(state.iteration):
       state = self.start(self.setup.algorithm.actor(state.learner), state.iteration)
     bank = self.bank(state.iteration)
     if self.setup.env.traceable:
@@ -75,6 +75,10 @@ class Trainer:
       carry, transitions, sums = self._collect(state.learner, state.carry, bank)
       learner, key, metrics = self._learn(state.learner, transitions, sums, state.key)
     return TrainState(learner, carry, key, state.iteration + 1), metrics
+
+  def begins_anew(self, iteration: int) -> bool:
+    """Whether this iteration begins anew, from the policy so far."""
+    return bool(iteration and self._restarts) and iteration % self._restarts == 0
 
   def bank(self, iteration: int) -> Bank:
     """The start states in force at an iteration: a function of the seed, so a resumed run has the same."""

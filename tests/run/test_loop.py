@@ -272,6 +272,13 @@ def test_whoever_asks_is_told_what_was_measured_after_every_update(tiny, tmp_pat
   assert metrics(tmp_path) == [{'timesteps': 128, **told[1][1]}]
 
 
+def test_that_training_begins_anew_is_told(tiny, tmp_path, capsys):
+  """64 steps an iteration: after two of them, and not at the end."""
+  go(Loop(prepare(tiny(restart_interval=128)), tmp_path))
+  told = [line for line in capsys.readouterr().out.splitlines() if 'begins anew' in line]
+  assert told == ['training begins anew at step 128, from the policy so far (config.restart_interval).']
+
+
 def test_worlds_that_diverge_are_told(tiny, tmp_path, capsys, monkeypatch):
   loop = Loop(prepare(tiny(total_timesteps=64)), tmp_path)
   step = loop.trainer.step
