@@ -33,15 +33,14 @@ def get_config() -> ConfigDict:
   config.ppo.unroll_length = 32
   config.ppo.batch_size = 4096
   config.ppo.learning_rate = 7e-4
-  config.ppo.lr_schedule = 'constant'
   config.ppo.gamma = 0.985
   config.ppo.gae_lambda = 0.95
   config.ppo.ema_decay = 0.98
   config.ppo.bound_coef = 0.05
   config.network.initial_std = 0.2
-  config.network.final_std = 0.18
+  config.network.final_std = 0.1
   config.render_interval = 4_000_000  # two cores that train do not keep up with one every 500,000 steps
   # Begun anew each time it slows down: then whoever was stuck half-way up goes on, and further than before.
-  config.restart_interval = 5_000_000
-  config.total_timesteps = 25_000_000
+  config.restart_interval = 8_000_000
+  config.total_timesteps = 24_000_000
   return config
