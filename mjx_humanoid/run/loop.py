@@ -76,6 +76,7 @@ class Loop:
     self.store = CheckpointStore(self.folder / 'checkpoints', config.keep_checkpoints)
     self.iterations = math.ceil(config.total_timesteps / self.trainer.steps_per_iteration)
     self._score = -math.inf
+    self._diverged, self._told = 0, 1  # worlds in all; from how many on they are told of again
 
   def begin(self, resume: bool = False) -> TrainState:
     """A fresh training, or the latest checkpoint's.
@@ -142,8 +143,10 @@ class Loop:
       self._score = (1 - share) * (self._score if share < 1 else 0.0) + share * values['episode_return']
     if iteration % self.setup.config.log_interval == 0:
       logger.write(done, values)
-    if values['diverged']:
-      progress.say(f'{values["diverged"]:.0f} worlds diverged at step {done:,}; they were started anew.')
+    self._diverged += round(values['diverged'])
+    if self._diverged >= self._told:  # not once for each: among wide starts there are some in every million steps
+      self._told = 2 * self._diverged
+      progress.say(f'worlds that diverged up to step {done:,} and were started anew: {self._diverged:,}')
     if values.get('skipped'):
       progress.say(f'{values["skipped"]:.0f} minibatches gave no finite gradient at step {done:,}; they were left out.')
     progress.update(done, values)

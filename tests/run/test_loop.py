@@ -280,11 +280,16 @@ def test_that_training_begins_anew_is_told(tiny, tmp_path, capsys):
 
 
 def test_worlds_that_diverge_are_told(tiny, tmp_path, capsys, monkeypatch):
-  loop = Loop(prepare(tiny(total_timesteps=64)), tmp_path)
+  """Three in each of four updates of 64 steps: at once, and whenever there are twice as many as were told of."""
+  loop = Loop(prepare(tiny(total_timesteps=256)), tmp_path)
   step = loop.trainer.step
   monkeypatch.setattr(loop.trainer, 'step', lambda state: diverging(*step(state)))
   go(loop)
-  assert '3 worlds diverged at step 64' in capsys.readouterr().out
+  told = [line for line in capsys.readouterr().out.splitlines() if 'diverged' in line]
+  assert told == [
+    f'worlds that diverged up to step {at} and were started anew: {count}'
+    for at, count in ((64, 3), (128, 6), (256, 12))
+  ]
 
 
 def diverging(state, values):
