@@ -25,7 +25,6 @@ JOINT_VELOCITY_NOISE = 0.1  # rad/s
 COLLAPSED = 0.3
 TIPPED = 0.5**0.5  # cosine of 45 degrees
 TIME_TO_RISE = 3.0  # s
-ASTRAY = 0.5  # m
 
 # Fallen states: rotations of a robot that lies prone, supine, on its right and on its left side.
 HALF = 0.5**0.5
@@ -51,13 +50,6 @@ def fallen(view: View, body: Body, context: Context) -> Array:
 def off_balance(view: View, body: Body, context: Context) -> Array:
   """The torso is below 85 % of standing height: a fall that can hardly be caught any more."""
   return view.qpos[..., 2] < body.robot.off_balance_height
-
-
-@TERMINATIONS.register()
-def astray(view: View, body: Body, context: Context) -> Array:
-  """Off balance, or the torso half a metre from where it was last asked to be: as the cards of standing count."""
-  away = view.qpos[..., :2] - context.place
-  return off_balance(view, body, context) | ((away * away).sum(axis=-1) > ASTRAY**2)
 
 
 @TERMINATIONS.register()

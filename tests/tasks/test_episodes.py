@@ -73,16 +73,6 @@ def test_off_balance_is_below_a_share_of_standing_height(body, make_view, make_c
 
 
 @pytest.mark.parametrize(
-  ('x', 'y', 'z', 'ended'),
-  [(2, -1, 1.28, False), (2.29, -1.39, 1.28, False), (2.31, -1.41, 1.28, True), (2, -1, 1, True), (0, 0, 1.28, True)],
-)
-def test_astray_is_off_balance_or_half_a_metre_from_its_place(body, make_view, make_context, x, y, z, ended):
-  """Its place is (2, -1): 0.3 and 0.4 m aside are 0.5 m away."""
-  context = make_context(place=[2, -1])
-  assert ends('astray', make_view(qpos=[x, y, z, 1, *[0] * 24]), body, context) == ended
-
-
-@pytest.mark.parametrize(
   ('seconds', 'share', 'ended'), [(2.9, 0.1, False), (3.1, 0.1, True), (3.1, 0.84, True), (3.1, 0.86, False)]
 )
 def test_overdue_is_off_balance_after_three_seconds(body, make_view, make_context, seconds, share, ended):
