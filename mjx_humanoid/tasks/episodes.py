@@ -123,7 +123,7 @@ def rising(
     anywhere = rng.uniform(ON_POSES, 1.0, len(rows))
     target = np.where(beside > 0, anywhere, depth[rows] / ALONG)
     at = np.abs(way.depth - target[:, None]).argmin(axis=1)
-    noise = ON_THE_WAY + (BESIDE_IT - ON_THE_WAY) * beside
+    noise = np.where(strength[rows] > 0, ON_THE_WAY + (BESIDE_IT - ON_THE_WAY) * beside, 0.0)
     qpos[rows], qvel[rows] = perturbed(way.qpos[at], body, rng, noise, way.qvel[at])
   return qpos, qvel
 

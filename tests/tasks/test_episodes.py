@@ -548,7 +548,7 @@ def test_on_the_knees_it_does_not_tip_over_backward_nor_at_once_forward(model, b
 
 
 def test_without_strength_they_stand(servo_body):
-  qpos, qvel = rise(servo_body, 0.0)
+  qpos, qvel, _ = rise(servo_body, 0.0)
   np.testing.assert_allclose(qpos[:, 2], 1.282, atol=1e-3)
   assert not qvel.any()
 
