@@ -611,9 +611,9 @@ def test_worlds_draw_among_the_first_rows_where_their_level_is_low(make_env, lon
   state, qpos, _ = env.begin(KEY, long_bank)
   np.testing.assert_allclose(state.level, 0.1)
   assert {1, 2, 3, 4} <= set(row(qpos)) <= set(range(5))  # a tenth of 50; of the first one by one chance in 625
-  level = jnp.repeat(jnp.array([0.3, 0.6, 1.0]), 200)
+  level = jnp.repeat(jnp.array([0.26, 0.56, 0.96]), 200)
   state = state._replace(level=level)
-  # All fall, which first makes it easier by 0.1: levels 0.2, 0.5, 0.9; so that 10, 25 and 45 rows are drawn from.
+  # All fall, which first makes it easier by 0.06: levels 0.2, 0.5, 0.9; so that 10, 25 and 45 rows are drawn from.
   state, out = env.advance(state, long_bank, worlds(body, model, [0.5] * 600), KEY)
   np.testing.assert_allclose(state.level, np.repeat([0.2, 0.5, 0.9], 200), rtol=1e-6)
   for i, count in enumerate((10, 25, 45)):
@@ -641,7 +641,7 @@ def test_the_level_is_a_factor_on_commands_and_pushes(make_env, bank, model, bod
   state, _ = env.advance(state, bank, worlds(body, model, [2.0] * WORLDS), KEY)
   np.testing.assert_allclose(np.linalg.norm(state.push, axis=1), 100 * level, rtol=1e-5)
   state, _ = env.advance(state, bank, worlds(body, model, [0.5] * WORLDS), KEY)
-  np.testing.assert_allclose(state.context.command, np.outer(level - 0.1, COMMAND), rtol=1e-5)
+  np.testing.assert_allclose(state.context.command, np.outer(level - 0.06, COMMAND), rtol=1e-5)
 
 
 def test_linear_curricula_know_the_length_of_the_training(make_env, bank, model, body):
