@@ -40,7 +40,7 @@ def get_config() -> ConfigDict:
   config.network.initial_std = 0.2
   config.network.final_std = 0.1
   config.render_interval = 4_000_000  # two cores that train do not keep up with one every 500,000 steps
-  # Begun anew each time it slows down: then whoever was stuck half-way up goes on, and further than before.
+  # Twice begun anew from its own policy: held at one level for millions of steps, it then went on.
   config.restart_interval = 8_000_000
   config.total_timesteps = 24_000_000
   return config

@@ -69,8 +69,8 @@ def train_on_brax(
 
   Args:
     env: of one world, as brax.envs.get_environment or mujoco_playground.registry.load make it.
-    config: seed, num_envs, total_timesteps, algorithm, and the sections network and ppo count; by default the
-      defaults, without symmetry.
+    config: seed, num_envs, total_timesteps, restart_interval, algorithm, and the sections network and ppo
+      count; by default the defaults, without symmetry.
     total_timesteps: environment steps, instead of the config's.
     episode_length: time limit in control steps, as in Brax.
 

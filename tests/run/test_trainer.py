@@ -92,7 +92,7 @@ def test_start_states_are_refreshed_every_so_many_iterations_and_depend_on_nothi
 
 
 def test_start_states_that_take_physics_to_make_serve_longer(tiny, monkeypatch):
-  """Seconds of settling every few iterations would be most of the training."""
+  """Settling is most of the second that they take: every 64 iterations, a hundredth of the training."""
   monkeypatch.setattr(module, 'BANK_SIZE', 8)
   settled = Trainer(prepare(tiny(task__start='fallen')))
   assert module.SETTLED_ITERATIONS > module.BANK_ITERATIONS
