@@ -11,6 +11,7 @@ from brax.training import acting
 
 from mjx_humanoid.config import Config, NetworkConfig, PPOConfig, default_config
 from mjx_humanoid.errors import UserError
+from mjx_humanoid.rl.ppo import WARM_UP_RATE
 from mjx_humanoid.run.brax_training import settings, train_on_brax
 
 LIMIT = 50
@@ -73,6 +74,16 @@ def test_the_mean_action_is_that_of_the_algorithm(trained):
   result, obs = trained[0], jax.random.normal(jax.random.PRNGKey(0), (8, 2))
   _, extras = result.algorithm.act(result.learner, obs, jax.random.PRNGKey(0))
   np.testing.assert_allclose(result.policy(obs)[0], jnp.clip(extras['mean'], -1, 1), atol=1e-5)
+
+
+def test_it_begins_anew_where_it_is_asked_to(fast):
+  """After 3000 steps the rate would be down to a tenth; every third update of 1024, the critic first learns alone."""
+  anew = dataclasses.replace(config(), restart_interval=3000)
+  anew = dataclasses.replace(anew, ppo=dataclasses.replace(anew.ppo, lr_schedule='linear'))
+  metrics = train_on_brax(fast, anew, total_timesteps=5000, episode_length=LIMIT).metrics
+  rates = np.array([update['learning_rate'] for update in metrics]) / anew.ppo.learning_rate
+  falling = 1 - 0.9 * 1024 / 3000 * np.arange(3)
+  np.testing.assert_allclose(rates, [*falling, WARM_UP_RATE / anew.ppo.learning_rate, falling[1]], rtol=1e-5)
 
 
 def test_a_step_budget_of_its_own_comes_first():
