@@ -32,3 +32,15 @@ def descend(params: Any, updates: Any, rate: Array, acting: Array) -> Any:
   """The parameters one step down the updates; where `acting` is False, only the critic's are changed."""
   rates = {name: rate if name.startswith('value') else rate * acting for name in params}
   return {name: jax.tree.map(lambda p, u, r=rates[name]: p - r * u, params[name], updates[name]) for name in params}
+
+
+def halted(state: optax.OptState, acting: Array) -> optax.OptState:
+  """The state of chain(identity, Adam) without momentum of the actor where `acting` is False; its scale is kept.
+
+  An actor that does not move is told the same by every minibatch. With all of that as momentum it would set out by
+  steps several times as large as usual, and be carried on by them against what it is told then.
+  """
+  identity, adam = state
+  moving = {name: 1.0 if name.startswith('value') else acting for name in adam.mu}
+  mu = {name: jax.tree.map(lambda m, s=moving[name]: m * s, part) for name, part in adam.mu.items()}
+  return identity, adam._replace(mu=mu)

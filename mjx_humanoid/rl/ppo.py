@@ -109,7 +109,8 @@ class PPO:
       part: Batch = jax.tree.map(lambda x: x[rows], data)
       (_, metrics), grads = jax.value_and_grad(self.loss, has_aux=True)(params, part, old_log_std)
       within = gradients.clipped(grads, self.hyper.max_grad_norm, acting)
-      updates, next_state = self.optimizer.update(within, opt_state, params)
+      updates, state = self.optimizer.update(within, opt_state, params)
+      next_state = gradients.halted(state, acting)
       stepped = gradients.descend(params, updates, rate, acting)
       # One bad minibatch must not poison the run: it is left out, and counted.
       good = jnp.isfinite(optax.tree.norm(grads))

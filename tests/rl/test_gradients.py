@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from mjx_humanoid.rl.gradients import clipped
+from mjx_humanoid.rl.gradients import clipped, halted
 
 
 def grads_of(value):
@@ -42,3 +42,15 @@ def test_no_gradient_at_all_stays_none():
   grads = jax.tree.map(jnp.zeros_like, grads_of(0.0))
   for acting in (True, False):
     jax.tree.map(np.testing.assert_array_equal, clipped(grads, 1.0, jnp.array(acting)), grads)
+
+
+def test_an_actor_that_waits_gathers_no_momentum_but_the_scale_of_its_gradients():
+  """By hand, after one gradient: Adam's first moment is a tenth of it, its second a thousandth of its square."""
+  optimizer = optax.chain(optax.identity(), optax.scale_by_adam())
+  grads = grads_of(2.0)
+  _, state = optimizer.update(grads, optimizer.init(grads))
+  for acting, share in ((True, 0.1), (False, 0.0)):
+    _, adam = halted(state, jnp.array(acting))
+    np.testing.assert_allclose(adam.mu['mean_head']['kernel'], share * grads['mean_head']['kernel'], rtol=1e-6)
+    np.testing.assert_allclose(adam.mu['value']['kernel'], [0.2], rtol=1e-6)
+    jax.tree.map(lambda v, g: np.testing.assert_allclose(v, 0.001 * g**2, rtol=1e-5), adam.nu, grads)

@@ -468,6 +468,25 @@ def test_the_first_steps_of_an_adopted_actor_are_small(monkeypatch):
   assert 0 < moved < 0.1 * 20 * 1e-5
 
 
+def test_an_adopted_actor_sets_out_from_rest(monkeypatch):
+  """Told the same twenty times, it has a tenth of that as momentum at its first step: 0.1 / (1 - 0.9^21) of a rate.
+
+  With the momentum of what it was told while it waited, it would be the whole of the rate.
+  """
+  monkeypatch.setattr(ppo, 'WARM_UP', 20 * 16)
+  settings = {'batch_size': 16, 'num_epochs': 1, 'learning_rate': 1e-5, 'lr_schedule': 'constant', 'max_grad_norm': 1e9}
+  algorithm, (actor, _) = make(3200, layers=(4, 3), **settings), policy()
+  learner = algorithm.adopt(algorithm.init(jax.random.PRNGKey(0)), actor)
+  _, batch = experience(algorithm)
+  _, extras = algorithm.act(learner, batch.obs, jax.random.PRNGKey(1))
+  update = jax.jit(algorithm.update)
+  for _ in range(21):
+    before, learner = learner, update(learner, batch._replace(extras=extras), jax.random.PRNGKey(0))[0]
+  kernels = [x.params['policy']['hidden_0']['kernel'] for x in (before, learner)]
+  steps = jnp.abs(kernels[1] - kernels[0]) / 1e-5
+  assert float(jnp.median(steps)) == pytest.approx(0.1 / (1 - 0.9**21), rel=0.5)
+
+
 @pytest.mark.parametrize('schedule', ['constant', 'linear', 'adaptive'])
 def test_the_critic_of_what_was_adopted_learns_at_its_own_rate(monkeypatch, schedule):
   """Reported, and by its first step: Adam's is the rate itself, whatever the gradient. The actor's rate is kept."""
