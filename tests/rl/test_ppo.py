@@ -452,7 +452,7 @@ def test_the_critic_of_what_was_adopted_learns_first(monkeypatch):
 
 
 def test_the_first_steps_of_an_adopted_actor_are_small(monkeypatch):
-  """After 400 steps of a critic that had much to learn; clipped with its gradients, they come to 0.3 of 20 rates."""
+  """After a critic that had much to learn, alone at first; clipped with its gradients, they come to 0.3 of 20 rates."""
   monkeypatch.setattr(ppo, 'WARM_UP', 20 * 16)
   settings = {'batch_size': 16, 'num_epochs': 20, 'learning_rate': 1e-5, 'lr_schedule': 'constant'}
   algorithm, (actor, _) = make(layers=(4, 3), **settings), policy()
