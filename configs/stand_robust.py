@@ -22,7 +22,7 @@ def get_config() -> ConfigDict:
   # From light to hard, and none light from the middle on.
   config.task.push_force = (130.0, 180.0)
   config.curriculum = 'linear'
-  config.task.push_interval = 2.2  # 3.3 strides: every foot at every moment
+  config.task.push_interval = 2.2  # 3.3 strides: the next push comes at another moment of one
   config.task.randomization = {'mass': 0.12, 'friction': 0.36, 'motor_strength': 0.12}
   config.task.termination = 'off_balance'
   config.task.episode_length = 10.0
