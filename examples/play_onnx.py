@@ -44,7 +44,9 @@ class Guide:
       radius = 0.05 if np.abs(self.command).max() > 0.05 else task['hold_radius']  # where it arrives, and sets out
       back = off / abs(off) * min(task['hold'] * abs(off), 0.5) if abs(off) > radius else 0j
       self.command = np.array([back.real, back.imag, 0.0]) if resting else self.asked
-    old, self.phase = self.phase, (self.phase + self.dt * task['gait_frequency']) % 1
+    urgency = min(abs(complex(*self.command[:2])) / 0.5, 1) ** 2 if np.abs(self.asked).max() <= 0.05 else 0.0
+    stride = self.dt * task['gait_frequency'] * (1 + task['gait_hurry'] * urgency)  # quicker when it is carried off
+    old, self.phase = self.phase, (self.phase + stride) % 1
     stepping = self._walks(data.qpos[2]) or (self.stepping and self.phase > old)  # a stride is finished before it rests
     if stepping and not self.stepping:  # it begins with the foot of the side that it is moving to
       self.phase = 0.5 if (complex(*data.qvel[:2]) * self.heading.conjugate()).imag < 0 else 0.0
@@ -99,9 +101,9 @@ def main() -> None:
   arguments = parser.parse_args()
   session = onnxruntime.InferenceSession(arguments.policy, providers=['CPUExecutionProvider'])
   about = {name: json.loads(text) for name, text in session.get_modelmeta().custom_metadata_map.items()}
-  if about['format'] != 3:
+  if about['format'] != 4:
     raise SystemExit(
-      f'{arguments.policy} is of format {about["format"]}, this example plays 3: export the policy anew.'
+      f'{arguments.policy} is of format {about["format"]}, this example plays 4: export the policy anew.'
     )
   model = mujoco.MjModel.from_xml_path(str(arguments.policy.with_suffix('.xml')))
   data = mujoco.MjData(model)

@@ -68,6 +68,9 @@ class TaskConfig:
     low=0.05,
   )
   gait_frequency: float = setting(0.0, 'strides per second, of two steps each (0 = no gait is asked for)', low=0)
+  gait_hurry: float = setting(
+    0.0, 'share by which strides are quicker while a push carries it off the place that it holds, at most', low=0
+  )
   gait_duty: float = setting(0.6, 'share of a stride that each foot is on the floor', above=0, high=1)
   pushes: str = setting('none', 'name of the kind of pushes')
   push_force: tuple[float, float] = setting((0.0, 150.0), 'range of the force of a push [N]', low=0)

@@ -218,6 +218,7 @@ def test_wrong_types_are_refused_by_the_name_of_the_right_one(name, value, kind)
     ('task.command_rest', 1.1, 'at most 1'),
     ('task.command_rest', -0.1, 'at least 0'),
     ('task.gait_frequency', -1, 'at least 0'),
+    ('task.gait_hurry', -0.1, 'at least 0'),
     ('task.gait_duty', 0, 'more than 0'),
     ('task.gait_duty', 1.1, 'at most 1'),
     ('task.push_force', [-1, 5], 'at least 0'),

@@ -24,7 +24,7 @@ from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.guide import DRAWS
 from mjx_humanoid.tasks.observations import slices
 
-FORMAT = 3  # raised when readers of the metadata must change
+FORMAT = 4  # raised when readers of the metadata must change
 TOLERANCE = 1e-5  # of an action in [-1, 1]
 
 

@@ -107,7 +107,8 @@ class Guide:
     """The context with its clock a control step after the one before, and the gait that its command asks for."""
     xp = context.command.__array_namespace__()
     duty = self._duty(context.command, view.qpos[..., 2])
-    phase = (before.phase + xp.asarray(self.config.gait_frequency * self.control_step, dtype=xp.float32)) % 1.0
+    stride = self.config.gait_frequency * self.control_step * (1.0 + self.config.gait_hurry * self._urgency(context))
+    phase = (before.phase + xp.asarray(stride, dtype=xp.float32)) % 1.0
     # Who is told to stop finishes the stride: nobody can stand on the spot in the middle of one.
     finishing = (before.duty < 1) & (phase > before.phase)
     duty = xp.where(finishing, before.duty, duty)
@@ -116,6 +117,16 @@ class Guide:
     rightward = resolve_along(view.qvel[..., :2], context.heading)[..., 1] < 0
     first = xp.where(rightward, xp.asarray(0.5, dtype=xp.float32), xp.asarray(0.0, dtype=xp.float32))
     return context._replace(phase=xp.where(setting_out, first, phase), duty=duty)
+
+  def _urgency(self, context: Context) -> Array:
+    """How far a robot that is asked for nothing is being carried off its place [...], from 0 to 1 at HOLD_SPEED.
+
+    Squared, so that who steps on the spot does so calmly.
+    """
+    xp = context.asked.__array_namespace__()
+    resting = xp.abs(context.asked).max(axis=-1) <= MOVING
+    led = (context.command[..., :2] ** 2).sum(axis=-1) / HOLD_SPEED**2
+    return resting * led.clip(0.0, 1.0)
 
   def _held(self, context: Context, last: Array, before: Array, view: View) -> Context:
     """The context in which a robot that is asked for nothing stays at the place `before` [..., 2], or walks back.

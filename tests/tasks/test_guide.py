@@ -416,12 +416,36 @@ def test_a_place_is_held_where_the_last_command_ended(xp):
   np.testing.assert_allclose(np.linalg.norm(resting.command), 0.5, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+  ('ahead', 'left', 'velocity', 'urgency'),
+  [
+    (0.06, 0.0, (0.0, 0.0), 0.0324),  # led back at 0.09 m/s of 0.5, squared
+    (0.2, -0.1, (0.0, 0.0), 0.45),  # (0.3^2 + 0.15^2) / 0.5^2
+    (0.0, 0.0, (0.0, 1.0), 0.81),  # shoved: it will be 0.3 m off
+    (3.0, -4.0, (0.0, 0.0), 1.0),
+  ],
+)
+def test_strides_are_quicker_the_further_it_is_carried_off_its_place(xp, ahead, left, velocity, urgency):
+  """Strides of 40 steps, up to half as quick again."""
+  guide = guide_of(hold=1.5, gait_frequency=1.0, gait_hurry=0.5, gait_duty=0.6)
+  view = at(xp, ahead, left, velocity)
+  first = guide.advance(begin(guide, xp, angles=(math.pi / 2,)), view, xp.zeros((1, DRAWS)))
+  second = guide.advance(first, view, xp.zeros((1, DRAWS)))
+  np.testing.assert_allclose(second.phase - first.phase, [(1 + 0.5 * urgency) / 40], rtol=1e-4)
+
+
+@pytest.mark.parametrize('hold', [0.0, 1.5])
+def test_who_is_asked_to_walk_does_not_hurry(xp, hold):
+  guide = guide_of(command=(1.0, 0.3, 0.0), hold=hold, gait_frequency=1.0, gait_hurry=0.5, gait_duty=0.6)
+  np.testing.assert_allclose(lead(guide, begin(guide, xp), 10).phase, [0.25], atol=1e-6)
+
+
 # NumPy and JAX
 
 
 def test_numpy_and_jax_lead_the_same_way():
   """Sixty steps of sampled commands and rests, with gait, heading and place, from the same random numbers."""
-  guide = guide_of(**SAMPLED, command_interval=0.2, command_rest=0.5, hold=1.5, gait_frequency=1.1, gait_duty=0.6)
+  guide = guide_of(**SAMPLED, command_interval=0.2, command_rest=0.5, hold=1.5, gait_frequency=1.1, gait_hurry=0.4)
   rng = np.random.default_rng(0)
   uniform = rng.random((61, 8, DRAWS)).astype(np.float32)
   actions, level = rng.normal(size=(60, 8, NU)).astype(np.float32), rng.uniform(0.1, 1, 8).astype(np.float32)
