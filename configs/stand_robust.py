@@ -18,7 +18,7 @@ def get_config() -> ConfigDict:
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'command')
   # Quicker than walking: an unbalanced body falls ever faster, so the sooner a foot is down, the nearer it stops.
   config.task.gait_frequency = 1.5
-  config.task.gait_hurry = 0.5
+  config.task.gait_hurry = 0.5  # the foot that a push finds in the air may be the wrong one: the other one must hurry
   config.task.pushes = 'force'
   # From light to hard, and none light from the middle on.
   config.task.push_force = (130.0, 180.0)

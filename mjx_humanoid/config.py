@@ -69,7 +69,7 @@ class TaskConfig:
   )
   gait_frequency: float = setting(0.0, 'strides per second, of two steps each (0 = no gait is asked for)', low=0)
   gait_hurry: float = setting(
-    0.0, 'share by which strides are quicker while a push carries it off the place that it holds, at most', low=0
+    0.0, 'share by which strides are quicker, at most, while it is carried off the place that it holds', low=0
   )
   gait_duty: float = setting(0.6, 'share of a stride that each foot is on the floor', above=0, high=1)
   pushes: str = setting('none', 'name of the kind of pushes')
