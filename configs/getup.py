@@ -37,10 +37,10 @@ def get_config() -> ConfigDict:
   config.ppo.gae_lambda = 0.95
   config.ppo.ema_decay = 0.98
   config.ppo.bound_coef = 0.05
+  # From follow alone it stays for millions of steps where the spring pushes off.
+  config.ppo.imitation_coef = 0.3
   config.network.initial_std = 0.2
   config.network.final_std = 0.1
   config.render_interval = 4_000_000  # two cores that train do not keep up with one every 500,000 steps
-  # Twice begun anew from its own policy: held at one level for millions of steps, it then went on.
-  config.restart_interval = 8_000_000
-  config.total_timesteps = 24_000_000
+  config.total_timesteps = 10_000_000
   return config

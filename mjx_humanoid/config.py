@@ -127,6 +127,9 @@ class PPOConfig:
   bound_coef: float = setting(
     0.0, 'weight of the squares by which mean actions exceed 1, where motors clip them and nothing is learned', low=0
   )
+  imitation_coef: float = setting(
+    0.0, 'weight of squared distances of mean actions from those of a motion that the start has found (rising)', low=0
+  )
   max_grad_norm: float = setting(1.0, 'gradients are scaled down to this global norm', above=0)
   normalize_observations: bool = setting(True, 'by a running mean and standard deviation')
   normalize_advantages: bool = setting(True, 'within each minibatch')

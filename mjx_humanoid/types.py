@@ -57,6 +57,13 @@ class Inputs(NamedTuple):
   kick: Array | None = None  # [B, 3] m/s added to the torso's velocity before the step
 
 
+class Demonstrations(NamedTuple):
+  """What is shown to a policy: what to do in N situations."""
+
+  obs: Array  # [N, O]
+  action: Array  # [N, A] in [-1, 1]
+
+
 class Transition(NamedTuple):
   """Experience, [T, B, ...]: T control steps of B worlds."""
 
@@ -114,7 +121,7 @@ class Robot:
   legs: tuple[str, ...]  # parts of the names of joints that belong to the legs
   relaxed: tuple[tuple[str, float], ...] = ()  # rad, of joints that in a relaxed stance are not as in the file's own
   symmetry: tuple[tuple[str, str], ...] = (('left', 'right'),)  # name parts that mirror each other
-  descent: tuple[Pose, ...] = ()  # from standing down; the second, a deep squat, is where a spring from the floor ends
+  descent: tuple[Pose, ...] = ()  # from standing down; the last, a deep squat, is where a spring from the floor ends
   servos: Servos | None = None  # what the motors of the MJCF file become; None: they give torque as commanded
 
   @property

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from mjx_humanoid.config import Config
-from mjx_humanoid.errors import unknown
+from mjx_humanoid.errors import UserError, unknown
 from mjx_humanoid.registry import first_line
-from mjx_humanoid.types import Array, Key, Transition
+from mjx_humanoid.types import Array, Demonstrations, Key, Transition
 
 L = TypeVar('L')
 Metrics = dict[str, Array]
@@ -35,12 +35,18 @@ class Mirror(NamedTuple):
     return action[..., self.action_sources] * self.action_signs
 
 
+def nothing_shown() -> Demonstrations:
+  """Of an environment that shows nobody how. Raises UserError."""
+  raise UserError('config.ppo.imitation_coef: nothing is shown here that could be imitated; set it to 0.')
+
+
 class Spec(NamedTuple):
   """What an algorithm needs to know of an environment."""
 
   observation_size: int
   action_size: int
   mirror: Callable[[], Mirror]  # made only where an algorithm asks for it
+  demonstrations: Callable[[], Demonstrations] = nothing_shown  # the same
 
 
 class Actor(NamedTuple):

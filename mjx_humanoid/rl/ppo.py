@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,17 +12,15 @@ import optax
 
 from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.rl import gradients, networks, normalize
+from mjx_humanoid.rl import gradients, networks, normalize, schedules
 from mjx_humanoid.rl.algorithm import Actor, Metrics, Mirror, Spec, seeing_more
 from mjx_humanoid.rl.returns import gae
-from mjx_humanoid.types import Array, Key, Transition
+from mjx_humanoid.types import Array, Demonstrations, Key, Transition
 
-# The adaptive schedule multiplies or divides by 1.5 within these bounds (as in Rudin et al., 2022).
-ADAPTIVE_FACTOR, ADAPTIVE_LOW, ADAPTIVE_HIGH = 1.5, 1e-5, 1e-2
-LINEAR_END = 0.1  # of the learning rate is left at the end of the linear schedule
 # Transitions from which the critic of an adopted actor learns to judge it, and how fast, before the actor changes: one
 # that judges badly undoes what the actor knows, and the small rate that suits the actor does not teach it in time.
 WARM_UP, WARM_UP_RATE = 400_000, 1.5e-3
+SHOWN = 512  # demonstrations beside each minibatch
 
 
 class Learner(NamedTuple):
@@ -51,8 +48,10 @@ class Batch(NamedTuple):
 
 def make(config: Config, spec: Spec) -> PPO:
   """PPO with the config's network and hyperparameters."""
+  sizes = spec.observation_size, spec.action_size
   mirror = spec.mirror() if config.network.symmetric else None
-  return PPO(config.network, config.ppo, config.schedule_timesteps, spec.observation_size, spec.action_size, mirror)
+  shown = spec.demonstrations() if config.ppo.imitation_coef else None
+  return PPO(config.network, config.ppo, config.schedule_timesteps, *sizes, mirror, shown)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +64,7 @@ class PPO:
   observation_size: int
   action_size: int
   mirror: Mirror | None = None
+  shown: Demonstrations | None = None  # what the actor is to imitate
 
   @property
   def unroll_length(self) -> int:
@@ -104,10 +104,11 @@ class PPO:
     minibatches = size // self.hyper.batch_size
     _, old_log_std = self._policy(learner.params, data.obs[:1])
 
-    def minibatch(carry: tuple[Any, Any], rows: Array) -> tuple[tuple[Any, Any], Metrics]:
+    def minibatch(carry: tuple[Any, Any], rows: tuple[Array, Array]) -> tuple[tuple[Any, Any], Metrics]:
       params, opt_state = carry
-      part: Batch = jax.tree.map(lambda x: x[rows], data)
-      (_, metrics), grads = jax.value_and_grad(self.loss, has_aux=True)(params, part, old_log_std)
+      part: Batch = jax.tree.map(lambda x: x[rows[0]], data)
+      shown = jax.tree.map(lambda x: x[rows[1]], examples)
+      (_, metrics), grads = jax.value_and_grad(self.loss, has_aux=True)(params, part, old_log_std, shown)
       within = gradients.clipped(grads, self.hyper.max_grad_norm, acting)
       updates, state = self.optimizer.update(within, opt_state, params)
       next_state = gradients.halted(state, acting)
@@ -118,29 +119,38 @@ class PPO:
       return carry, metrics | {'skipped': 1.0 - good}
 
     acting = learner.warm_up == 0
-    rate = jnp.where(acting, self._rate(learner), WARM_UP_RATE)
+    planned = schedules.rate(self.hyper, learner.learning_rate, learner.timesteps / self.total_timesteps)
+    rate = jnp.where(acting, planned, WARM_UP_RATE)
     keys = jax.random.split(key, self.hyper.num_epochs)
     order = jax.vmap(lambda k: jax.random.permutation(k, size))(keys).reshape(-1, self.hyper.batch_size)
-    (params, opt_state), metrics = jax.lax.scan(minibatch, (learner.params, learner.opt_state), order)
+    examples = self._examples(learner)
+    drawn = jax.random.randint(jax.random.fold_in(key, 1), (len(order), SHOWN), 0, len(examples.obs) if examples else 1)
+    (params, opt_state), metrics = jax.lax.scan(minibatch, (learner.params, learner.opt_state), (order, drawn))
     last_epoch = jax.tree.map(lambda x: x[-minibatches:].mean(), metrics)
     averaged = jax.tree.map(jnp.mean, metrics)
     averaged |= {'skipped': metrics['skipped'].sum(), 'kl': last_epoch['kl'], 'learning_rate': rate, **value_metrics}
     timesteps = learner.timesteps + size
-    params = self._explore(params, timesteps)
+    log_std = schedules.log_std(self.network, params['log_std'], timesteps / self.total_timesteps)
+    params = params | {'log_std': log_std}
     learner = Learner(
       params=params,
       average=self._averaged(learner.average, params, timesteps / size),
       opt_state=opt_state,
       # Statistics move after the update, so that it sees what the actions were chosen by.
       normalizer=self._observe_all(learner.normalizer, batch.obs),
-      learning_rate=jnp.where(acting, self._adapted(rate, last_epoch['kl']), learner.learning_rate),
+      learning_rate=jnp.where(acting, schedules.adapted(self.hyper, rate, last_epoch['kl']), learner.learning_rate),
       timesteps=timesteps,
       warm_up=jnp.maximum(learner.warm_up - size, 0),
     )
     return learner, averaged
 
-  def loss(self, params: Any, batch: Batch, old_log_std: Array) -> tuple[Array, Metrics]:
-    """The clipped objective, the value loss and the entropy bonus of one minibatch [N]."""
+  def loss(
+    self, params: Any, batch: Batch, old_log_std: Array, shown: Demonstrations | None = None
+  ) -> tuple[Array, Metrics]:
+    """The clipped objective, the value loss and the entropy bonus of one minibatch [N]; of what is shown, the distance.
+
+    So demonstrations guide exploration, and rewards stay what counts (Rajeswaran et al., 2018).
+    """
     hyper = self.hyper
     mean, log_std = self._policy(params, batch.obs)
     log_std = jax.lax.stop_gradient(log_std) if self.network.final_std else log_std
@@ -165,6 +175,10 @@ class PPO:
       'clip_fraction': (jnp.abs(ratio - 1) > hyper.clip_epsilon).mean(),
       'action_std': jnp.exp(log_std).mean(),
     }
+    if shown is not None:
+      error = jnp.square(self._policy(params, shown.obs)[0] - shown.action).sum(axis=-1).mean()
+      total += hyper.imitation_coef * error
+      metrics |= {'loss': total, 'imitation_error': error}
     return total, metrics
 
   def actor(self, learner: Learner) -> Actor:
@@ -221,27 +235,11 @@ class PPO:
     explained = 1 - jnp.var(target - value) / (jnp.var(target) + 1e-8)
     return jax.tree.map(lambda x: x.reshape((-1, *x.shape[2:])), rows), {'explained_variance': explained}
 
-  def _rate(self, learner: Learner) -> Array:
-    if self.hyper.lr_schedule != 'linear':
-      return learner.learning_rate
-    progress = jnp.clip(learner.timesteps / self.total_timesteps, 0.0, 1.0)
-    return self.hyper.learning_rate * (1 - (1 - LINEAR_END) * progress)
-
-  def _explore(self, params: Any, timesteps: Array) -> Any:
-    """The parameters, with the noise of the actions as it is scheduled; untouched where it is learned."""
-    first, last = self.network.initial_std, self.network.final_std
-    if not last:
-      return params
-    progress = jnp.clip(timesteps / self.total_timesteps, 0.0, 1.0)
-    log_std = (1 - progress) * math.log(first) + progress * math.log(last)
-    return params | {'log_std': jnp.full_like(params['log_std'], log_std)}
-
-  def _adapted(self, rate: Array, kl: Array) -> Array:
-    if self.hyper.lr_schedule != 'adaptive':
-      return rate
-    slower = jnp.where(kl > 2 * self.hyper.target_kl, rate / ADAPTIVE_FACTOR, rate)
-    faster = jnp.where(kl < self.hyper.target_kl / 2, rate * ADAPTIVE_FACTOR, slower)
-    return jnp.clip(faster, ADAPTIVE_LOW, ADAPTIVE_HIGH)
+  def _examples(self, learner: Learner) -> Demonstrations | None:
+    """What is shown, as the actor sees it: with normalised observations."""
+    if self.shown is None:
+      return None
+    return Demonstrations(self._normalize(learner, self.shown.obs), jnp.asarray(self.shown.action))
 
   def _acting(self, params: Any) -> Any:
     """The part of the parameters that is averaged: the actor's; none where the config asks for no average."""

@@ -8,7 +8,6 @@ def _leg(side: str, hip: float, knee: float, ankle: float) -> tuple[tuple[str, f
   return tuple(('_'.join(filter(None, (j, side))), a) for j, a in (('hip_y', hip), ('knee', knee), ('ankle_y', ankle)))
 
 
-_PROPPED = (('shoulder2', 0.78), ('elbow', -1.58))  # arms straight down from a level trunk
 _RELAXED = (('shoulder1', 0.6), ('shoulder2', -0.65), ('elbow', -1.2))  # hanging, elbows a little bent
 
 ROBOT = Robot(
@@ -34,12 +33,9 @@ ROBOT = Robot(
   legs=('hip', 'knee', 'ankle'),
   # The file's own pose stretches the arms ahead.
   relaxed=tuple((f'{joint}_{side}', angle) for side in ('left', 'right') for joint, angle in _RELAXED),
-  # A squat on flat feet, a deep one on the toes, knees down, sitting on the heels, leaning ahead.
+  # A squat on flat feet, a deep one on the toes.
   descent=(
     Pose(_leg('', -1.0, -1.3, -0.6), pitch=0.3),
     Pose(_leg('', -1.8, -2.45, -0.5), pitch=0.35),
-    Pose(_leg('', -1.0, -2.42, -0.5), pitch=0.3),
-    Pose(_leg('', -0.95, -2.25, 0.7), pitch=0.27),
-    Pose((*_PROPPED, *_leg('', -1.45, -2.25, 0.7)), pitch=0.75),
   ),
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from mjx_humanoid.config import Config
 from mjx_humanoid.envs.env import Env
+from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.engine import choose, make_engine
 from mjx_humanoid.physics.model import build_model
@@ -17,11 +18,13 @@ from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.rl.algorithm import Algorithm, Mirror, Spec, make_algorithm
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.curricula import CURRICULA
+from mjx_humanoid.tasks.demonstrations import demonstrate
 from mjx_humanoid.tasks.episodes import SEARCHED
 from mjx_humanoid.tasks.mirror import action_map, observation_map
 from mjx_humanoid.tasks.task import Task, check_reward, make_task
+from mjx_humanoid.types import Demonstrations
 
-FIELDS = 1_000_003  # tells the generator of model fields from that of start states
+FIELDS, SHOWN = 1_000_003, 1_000_033  # tell the generators of model fields and demonstrations from that of start states
 CHECKED_STARTS = 64  # start states that a reward is tried on before training
 
 
@@ -53,10 +56,12 @@ def prepare(config: Config) -> Setup:
   engine = make_engine(engine_name, model, config.num_envs, substeps, config.num_threads, fields)
   lifetime = config.schedule_timesteps / config.num_envs
   curriculum = CURRICULA[config.curriculum]
-  if config.task.start in SEARCHED and config.curriculum != 'none':  # without one, all starts are the hardest
-    print(f'searching for starts {config.task.start!r}; about half a minute ...', flush=True)
+  # Without a curriculum all starts are the hardest, for which none is needed.
+  if config.task.start in SEARCHED and (config.curriculum != 'none' or config.ppo.imitation_coef):
+    print(f'searching for starts {config.task.start!r}; less than a minute ...', flush=True)
   env = Env(task, engine, model, config.num_envs, curriculum, lifetime)
-  algorithm = make_algorithm(config, Spec(env.observation_size, env.action_size, lambda: mirror_of(task)))
+  spec = Spec(env.observation_size, env.action_size, lambda: mirror_of(task), lambda: shown_by(config, task))
+  algorithm = make_algorithm(config, spec)
   check_reward(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view, config.task.reward)
   return Setup(config, env, algorithm, reason)
 
@@ -64,3 +69,13 @@ def prepare(config: Config) -> Setup:
 def mirror_of(task: Task) -> Mirror:
   """How the task's observations and actions look in a mirror. Raises UserError where they have no image."""
   return Mirror(*observation_map(task.observe, task.body), *action_map(task.body))
+
+
+def shown_by(config: Config, task: Task) -> Demonstrations:
+  """What the start of a config's task shows to a policy. Raises UserError where it shows nothing."""
+  if config.task.start not in SEARCHED:
+    raise UserError(
+      f'config.ppo.imitation_coef needs a start that shows how ({", ".join(sorted(SEARCHED))}); set it to 0 for'
+      f' {config.task.start!r}.'
+    )
+  return demonstrate(task, np.random.default_rng([config.seed, SHOWN]))

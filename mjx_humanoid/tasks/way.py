@@ -1,6 +1,6 @@
 """The way up from the floor: by a spring from the face into a squat, and over the poses of a robot's datasheet.
 
-Nobody shows the spring: physics/search.py finds it, within half a minute. A training begins along the way, ever further
+Nobody shows the spring: physics/search.py finds it, within a minute. A training begins along the way, ever further
 down: a reverse curriculum (Florensa et al., 2017).
 """
 
@@ -12,17 +12,17 @@ from typing import NamedTuple
 import numpy as np
 
 from mjx_humanoid.errors import UserError
-from mjx_humanoid.physics.body import DESCENT, Body, describe
+from mjx_humanoid.physics.body import Body, describe
 from mjx_humanoid.physics.engine import settle
 from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.physics.search import find_motion
+from mjx_humanoid.physics.search import Motion, find_motion
 from mjx_humanoid.tasks.mirror import MirrorMap, action_map
 from mjx_humanoid.tasks.observations import vertical
-from mjx_humanoid.types import Robot
+from mjx_humanoid.types import Robot, View
 
-ON_POSES = 0.45  # of the way that leads over the poses, of which each can be held; the spring comes after them
-SQUAT = 2  # pose of the descent that the spring ends in: from there it knows its way
-SPRING = 1.2  # s that the spring takes
+ON_POSES = 0.25  # of the way that leads over the poses, of which each can be held; the spring comes after them
+SPRING = 1.6  # s that the spring takes
+NOISE = 0.2  # of the controls it is tried under: as much as a policy explores with
 PRONE = (0.5**0.5, 0, 0.5**0.5, 0)  # rotation of the torso
 LIE_HEIGHT = 0.25  # m of the torso, from where one that lies comes to rest
 SETTLE_SECONDS = 1.5  # in which it does
@@ -31,7 +31,10 @@ LEGS, UPPER = 0.75, 1.5  # rad, root mean square of the joints
 TILT = 0.75  # of the vertical in the torso's frame, a unit vector
 HEIGHT = 0.15  # m of the torso
 SPEED, TURNING = 2.0, 30.0  # m/s of the torso; rad/s, root mean square of the joints and of the torso
-ARRIVED, TRIES = 1.2, 3  # the cost of ending at which a motion has led there; searches before it is given up
+# Knees look much like a squat but for the feet, and from them it is as hard to stand up as from the floor.
+BALANCED, LEAD = 0.1, 0.25  # m of the centre of mass beside the feet that cost nothing; and beyond these
+ON_SOLES, LIFTED = 0.1, 0.05  # m of the feet's frames above the floor, the same
+ARRIVED, TRIES = 2.0, 3  # the cost of ending at which a motion has led there; searches before it is given up
 QUICKEST, JERK = 16.0, 0.02  # rad/s of a joint, and what each step costs for each rad/s beyond it
 
 
@@ -44,44 +47,42 @@ class Way(NamedTuple):
 
 
 def way_up(body: Body) -> Way:
-  """The way of a robot: the poses of its datasheet down to ON_POSES, then the spring. Found once, the same each time.
+  """The way of a robot: the poses of its datasheet down to ON_POSES, then the spring.
 
   Raises:
     UserError: the robot's datasheet has no descent, or no way was found.
   """
-  if not len(body.descent):
-    raise UserError(f"start 'rising' needs the poses of a descent in the datasheet of {body.robot.name}.")
-  return _way_up(body.robot, round(body.control_step / body.robot.timestep))
-
-
-@functools.lru_cache(maxsize=4)
-def _way_up(robot: Robot, substeps: int) -> Way:
-  body = describe(robot, build_model(robot), substeps)
-  qpos, qvel = find_spring(body, substeps)
-  still = np.zeros((len(body.descent), body.nv))
+  spring, still = spring_up(body), np.zeros((len(body.descent), body.nv))
   return Way(
-    np.concatenate([np.linspace(0, ON_POSES, len(still)), np.linspace(ON_POSES, 1, len(qpos))]),
-    np.concatenate([body.descent, qpos[::-1]]),
-    np.concatenate([still, qvel[::-1]]),
+    np.concatenate([np.linspace(0, ON_POSES, len(still)), np.linspace(ON_POSES, 1, len(spring.qpos))]),
+    np.concatenate([body.descent, spring.qpos[::-1]]),
+    np.concatenate([still, spring.qvel[::-1]]),
   )
 
 
-def find_spring(body: Body, substeps: int) -> tuple[np.ndarray, np.ndarray]:
-  """How to come from lying face down into the SQUAT of the descent: qpos [T, nq], qvel [T, nv].
+def spring_up(body: Body) -> Motion:
+  """How a robot comes from lying face down into the last pose of its descent. Found once, the same each time.
 
   Raises:
     UserError: none was found.
   """
+  if not len(body.descent):
+    raise UserError(f"start 'rising' needs the poses of a descent in the datasheet of {body.robot.name}.")
+  return _find_spring(body.robot, round(body.control_step / body.robot.timestep))
+
+
+@functools.lru_cache(maxsize=4)
+def _find_spring(robot: Robot, substeps: int) -> Motion:
+  body = describe(robot, build_model(robot), substeps)
   model, lying = build_model(body.robot), body.default_qpos[None].astype(np.float64)
   lying[0, 3:7], lying[0, 2] = PRONE, LIE_HEIGHT
   (prone,), _ = settle(model, lying, np.zeros((1, model.nv)), SETTLE_SECONDS)
-  squat = body.descent[min(SQUAT * DESCENT, len(body.descent) - 1)]
-  end = functools.partial(cost_of_ending, goal=squat, body=body)
+  end = functools.partial(cost_of_ending, goal=body.descent[-1], body=body)
   basis, rng = both_sides_alike(action_map(body)), np.random.default_rng(0)
   for _ in range(TRIES):
-    qpos, qvel = find_motion(model, prone, SPRING, substeps, end, jerks, basis, rng)
-    if end(qpos[-1:], qvel[-1:])[0] < ARRIVED:
-      return qpos, qvel
+    motion = find_motion(model, prone, SPRING, substeps, end, jerks, basis, NOISE, rng)
+    if motion.cost < ARRIVED:
+      return motion
   raise UserError(f"start 'rising' found no way up for {body.robot.name}; use 'fallen'.")
 
 
@@ -93,10 +94,14 @@ def both_sides_alike(motors: MirrorMap) -> np.ndarray:
   return alike[first]
 
 
-def cost_of_ending(qpos: np.ndarray, qvel: np.ndarray, goal: np.ndarray, body: Body) -> np.ndarray:
-  """What it costs [n] to end at qpos [n, nq] with qvel [n, nv] instead of at rest in the pose goal [nq]."""
-  away = np.linalg.norm(features(qpos, body) - features(goal[None], body), axis=1)
-  return away + np.linalg.norm(qvel[:, :3], axis=1) / SPEED + np.sqrt(np.square(qvel[:, 3:]).mean(axis=1)) / TURNING
+def cost_of_ending(view: View, goal: np.ndarray, body: Body) -> np.ndarray:
+  """What it costs n worlds [n] to end like that instead of at rest on their feet in the pose goal [nq]."""
+  away = np.linalg.norm(features(view.qpos, body) - features(goal[None], body), axis=1)
+  speed, turning = np.linalg.norm(view.qvel[:, :3], axis=1), np.sqrt(np.square(view.qvel[:, 3:]).mean(axis=1))
+  feet = np.mean([body.sensor(view, f'{foot}_pos') for foot in body.robot.feet], axis=0)
+  lead = np.linalg.norm((body.sensor(view, 'com_pos') - feet)[:, :2], axis=1)
+  moving = speed / SPEED + turning / TURNING
+  return away + moving + np.maximum(lead - BALANCED, 0) / LEAD + np.maximum(feet[:, 2] - ON_SOLES, 0) / LIFTED
 
 
 def features(qpos: np.ndarray, body: Body) -> np.ndarray:
@@ -108,6 +113,6 @@ def features(qpos: np.ndarray, body: Body) -> np.ndarray:
   return np.concatenate([qpos[:, 7:] / scale, upward / TILT, qpos[:, 2:3] / HEIGHT], axis=-1)
 
 
-def jerks(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
+def jerks(view: View) -> np.ndarray:
   """What a step of a motion costs [n]: joints quicker than muscles, which would be the solver's doing."""
-  return JERK * np.maximum(np.abs(qvel[:, 6:]).max(axis=1) - QUICKEST, 0.0)
+  return JERK * np.maximum(np.abs(view.qvel[:, 6:]).max(axis=1) - QUICKEST, 0.0)

@@ -16,7 +16,7 @@ from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.rl import ppo
 from mjx_humanoid.rl.algorithm import Actor, Mirror, Spec
-from mjx_humanoid.types import Transition
+from mjx_humanoid.types import Demonstrations, Transition
 
 HALF_LOG_2PI = 0.9189385
 ENTROPY = 1.4189385  # of a unit Gaussian, in nats
@@ -102,6 +102,83 @@ def test_mean_actions_beyond_one_cost_their_squares(bias, excess):
     losses.append(float(total))
     assert float(metrics['excess']) == pytest.approx(excess, rel=1e-5)
   assert losses[1] - losses[0] == pytest.approx(0.1 * excess, abs=1e-5)
+
+
+# Imitation
+
+# Observations [N, 2]; a policy without layers and with kernel (2, 0) and bias 0.1 does 2 x + 0.1 of the first element.
+SHOWN = Demonstrations(np.array([[0.1, 9.0], [-0.2, 9.0]], np.float32), np.array([[0.5], [0.0]], np.float32))
+DOUBLING = {
+  'mean_head': {'kernel': jnp.array([[2.0], [0.0]]), 'bias': jnp.full(1, 0.1)},
+  'value_head': {'kernel': jnp.zeros((2, 1)), 'bias': jnp.zeros(1)},
+  'log_std': jnp.zeros(1),
+}
+
+
+def imitating(coef, shown=SHOWN, **hyper):
+  network = NetworkConfig(policy_layers=(), value_layers=(), symmetric=False)
+  config = Config(network=network, ppo=PPOConfig(imitation_coef=coef, batch_size=16, **hyper))
+  return ppo.make(config, Spec(2, 1, unused, lambda: shown))
+
+
+def test_distance_from_what_is_shown_costs_its_square():
+  """Mean actions 0.3 and -0.3 where 0.5 and 0 are shown: (0.04 + 0.09) / 2."""
+  batch = two_rows()._replace(obs=jnp.zeros((2, 2)))
+  bare, _ = imitating(0.6).loss(DOUBLING, batch, jnp.zeros(1))
+  total, metrics = imitating(0.6).loss(DOUBLING, batch, jnp.zeros(1), SHOWN)
+  assert metrics['imitation_error'] == pytest.approx(0.065, rel=1e-5)
+  assert total == metrics['loss'] == pytest.approx(float(bare) + 0.6 * 0.065, rel=1e-5)
+
+
+def test_the_distance_of_an_action_is_that_of_all_its_elements():
+  """Away by 0.3 and 0.4: 0.25, not its half."""
+  network = NetworkConfig(policy_layers=(), value_layers=(), symmetric=False)
+  shown = Demonstrations(jnp.zeros((1, 1)), jnp.array([[0.3, -0.4]]))
+  spec = Spec(1, 2, unused, lambda: shown)
+  algorithm = ppo.make(Config(network=network, ppo=PPOConfig(imitation_coef=1.0)), spec)
+  params = {
+    'mean_head': {'kernel': jnp.zeros((1, 2)), 'bias': jnp.zeros(2)},
+    'value_head': {'kernel': jnp.zeros((1, 1)), 'bias': jnp.zeros(1)},
+    'log_std': jnp.zeros(2),
+  }
+  batch = two_rows()._replace(action=jnp.zeros((2, 2)), mean=jnp.zeros((2, 2)))
+  _, metrics = algorithm.loss(params, batch, jnp.zeros(2), shown)
+  assert metrics['imitation_error'] == pytest.approx(0.25, rel=1e-5)
+
+
+def test_an_actor_learns_what_it_is_shown():
+  """Experience that tells nothing, as no reward ever differs: what is left is to do 0.5 and 0 there."""
+  algorithm = imitating(1.0, learning_rate=0.05, lr_schedule='constant', normalize_observations=False)
+  learner, batch = experience(algorithm, reward=jnp.zeros((4, 4)))
+  learner = learner._replace(params=learner.params | {'value_head': DOUBLING['value_head']})
+  update = jax.jit(algorithm.update)
+  for key in jax.random.split(jax.random.PRNGKey(0), 100):
+    learner, metrics = update(learner, batch, key)
+  assert metrics['imitation_error'] < 0.01
+  kernel, bias = learner.params['mean_head']['kernel'], learner.params['mean_head']['bias']
+  np.testing.assert_allclose(SHOWN.obs @ kernel + bias, SHOWN.action, atol=0.1)
+
+
+def test_what_is_shown_is_seen_as_the_actor_sees():
+  """Normalised: elements of mean 4 and standard deviation 2 are shown as 6, one standard deviation above."""
+  shown = Demonstrations(np.full((1, 2), 6.0, np.float32), np.zeros((1, 1), np.float32))
+  algorithm = imitating(1.0, shown)
+  learner = algorithm.init(jax.random.PRNGKey(0))
+  learner = learner._replace(normalizer=ppo.normalize.known(jnp.full(2, 4.0), jnp.full(2, 2.0)))
+  params = learner.params | {'mean_head': DOUBLING['mean_head']}
+  _, batch = experience(algorithm)
+  _, metrics = algorithm.update(learner._replace(params=params), batch, jax.random.PRNGKey(1))
+  first = imitating(1.0, shown, learning_rate=1e-12, num_epochs=1)
+  _, metrics = first.update(learner._replace(params=params), batch, jax.random.PRNGKey(1))
+  assert metrics['imitation_error'] == pytest.approx(2.1**2, rel=1e-4)
+
+
+def test_who_imitates_nobody_asks_for_nothing():
+  """Spec's own demonstrations raise."""
+  assert 'imitation_error' not in loss()[1]
+  with pytest.raises(UserError, match='imitation_coef: nothing is shown here that could be imitated; set it') as error:
+    make(imitation_coef=0.1)
+  assert '\n' not in str(error.value)
 
 
 def test_rows_beyond_the_clip_give_the_policy_no_gradient():
@@ -209,7 +286,8 @@ def test_noise_that_is_scheduled_has_no_gradient(final_std, learned):
 def test_minibatches_cover_every_row_once_per_epoch_in_a_new_order(monkeypatch):
   seen = []
 
-  def watching(self, params, batch, old_log_std):
+  def watching(self, params, batch, old_log_std, shown):
+    assert shown is None
     jax.debug.callback(lambda rows: seen.append(np.asarray(rows)), batch.action[:, 0], ordered=True)
     return 0.0 * params['log_std'].sum(), {'kl': jnp.zeros(())}
 
@@ -231,7 +309,7 @@ def test_rows_of_a_minibatch_stay_together():
   seen = []
   with pytest.MonkeyPatch.context() as patch:
 
-    def watching(self, params, rows, old_log_std):
+    def watching(self, params, rows, old_log_std, shown):
       jax.debug.callback(lambda r: seen.append(jax.tree.map(np.asarray, r)), rows)
       return 0.0 * params['log_std'].sum(), {'kl': jnp.zeros(())}
 

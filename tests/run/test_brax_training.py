@@ -45,6 +45,12 @@ def test_it_learns_the_best_there_is(trained):
   assert trained[0].metrics[-1]['episode_length'] == LIMIT
 
 
+def test_nobody_shows_how(fast):
+  asking = config(ppo=dataclasses.replace(config().ppo, imitation_coef=0.1))
+  with pytest.raises(UserError, match='imitation_coef: nothing is shown here that could be imitated; set it to 0'):
+    train_on_brax(fast, asking, episode_length=LIMIT)
+
+
 def test_every_update_is_told_and_kept(trained):
   result, told = trained
   assert [done for done, _ in told] == [1024 * (i + 1) for i in range(20)]

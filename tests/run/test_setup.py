@@ -8,8 +8,9 @@ import pytest
 from mjx_humanoid.config import resolve
 from mjx_humanoid.config_file import load_config
 from mjx_humanoid.errors import UserError
+from mjx_humanoid.physics.search import Motion
 from mjx_humanoid.run.setup import prepare
-from mjx_humanoid.tasks import episodes
+from mjx_humanoid.tasks import demonstrations, episodes
 from mjx_humanoid.tasks.way import Way
 
 
@@ -22,21 +23,48 @@ def searches(monkeypatch):
     asked.append(body.robot.name)
     return Way(np.linspace(0, 1, len(body.descent)), body.descent, np.zeros((len(body.descent), body.nv)))
 
+  def lie(body):
+    asked.append(body.robot.name)
+    still = np.zeros((3, body.nv))
+    return Motion(np.tile(body.default_qpos, (3, 1)).astype(float), still, np.zeros((2, body.nu)), 0.0)
+
   monkeypatch.setattr(episodes, 'way_up', stay)
+  monkeypatch.setattr(demonstrations, 'spring_up', lie)
   return asked
+
+
+def getup(imitation_coef=0.6, **changes):
+  """The config of that skill, small."""
+  config = resolve(load_config('getup'))
+  ppo = dataclasses.replace(config.ppo, imitation_coef=imitation_coef)
+  return dataclasses.replace(config, num_envs=128, ppo=ppo, **changes)
 
 
 @pytest.mark.parametrize('curriculum', ['survival', 'none'])
 def test_a_search_is_announced_and_only_one_that_is_made(curriculum, searches, capsys):
-  config = dataclasses.replace(resolve(load_config('getup')), num_envs=128, curriculum=curriculum)
-  prepare(config)
+  prepare(getup(curriculum=curriculum, imitation_coef=0.0))
   announced = "searching for starts 'rising'" in capsys.readouterr().out
   assert announced == bool(searches) == (curriculum == 'survival')
 
 
 def test_a_curriculum_that_does_not_exist_is_no_reason_to_search(searches, capsys):
-  config = dataclasses.replace(resolve(load_config('getup')), num_envs=128, curriculum='survivl')
   with pytest.raises(UserError, match=r"unknown curriculum 'survivl'\. Did you mean 'survival'"):
-    prepare(config)
+    prepare(getup(curriculum='survivl'))
   assert not searches
   assert 'searching' not in capsys.readouterr().out
+
+
+def test_who_imitates_has_it_searched_whatever_the_curriculum(searches, capsys):
+  setup = prepare(getup(curriculum='none'))
+  assert searches
+  assert "searching for starts 'rising'" in capsys.readouterr().out
+  assert setup.algorithm.shown.action.shape[1] == 21
+
+
+@pytest.mark.parametrize('start', ['standing', 'fallen'])
+def test_a_start_that_shows_nothing_cannot_be_imitated(start, searches):
+  config = getup()
+  config = dataclasses.replace(config, task=dataclasses.replace(config.task, start=start))
+  with pytest.raises(UserError, match=f"needs a start that shows how .rising.; set it to 0 for '{start}'"):
+    prepare(config)
+  assert not searches

@@ -420,12 +420,12 @@ def test_who_lies_lies_on_its_face_first(servo_body):
 
 
 def test_weak_starts_on_the_way_up_squat(servo_body):
-  """At strength 0.05 depths are 0.045 to 0.05, of 0.6 x 0.45 / 40 each: from 6.67 to 7.4 of the 8 rows to the squat."""
+  """At strength 0.05 depths are 0.045 to 0.05, of 0.6 x 0.25 / 16 each: from 4.8 to 5.3 of the 8 rows to the squat."""
   qpos, qvel, settled = rise(servo_body, 0.05)
   up, squat = servo_body.descent[0], servo_body.descent[8]
   bending = [joint(servo_body, f'{name}_{side}') for name in ('hip_y', 'knee') for side in ('left', 'right')]
   share = ((qpos[:, bending] - up[bending]) / (squat[bending] - up[bending])).mean(axis=1)
-  assert share.mean() == pytest.approx(7 / 8, abs=0.01)  # the nearest row
+  assert share.mean() == pytest.approx(5 / 8, abs=0.01)  # the nearest row
   np.testing.assert_allclose(np.linalg.norm(qpos[:, 3:7], axis=1), 1)
   assert qvel[:, 6:].std() == pytest.approx(0.5 * episodes.JOINT_VELOCITY_NOISE, rel=0.05)
   assert settled == 0
@@ -438,26 +438,26 @@ def unperturbed(monkeypatch):
 
 
 def test_on_the_way_up_they_move_as_it_does(servo_body, unperturbed):
-  """At 0.405 to 0.45 of 0.6 they spring; unperturbed, at the speeds of the states there, wherever they face."""
+  """At 0.27 to 0.3 of 0.6 they spring; unperturbed, at the speeds of the states there, wherever they face."""
   way = way_up(servo_body)
-  qpos, qvel, _ = rise(servo_body, 0.45)
-  rows = np.abs(qpos[:, None, 2] - way.qpos[None, 41:, 2]).argmin(axis=1) + 41
+  qpos, qvel, _ = rise(servo_body, 0.3)
+  rows = np.abs(qpos[:, None, 2] - way.qpos[None, 17:, 2]).argmin(axis=1) + 17
   np.testing.assert_allclose(qpos[:, 2], way.qpos[rows, 2])
   np.testing.assert_allclose(qvel[:, 2:], way.qvel[rows, 2:])
   np.testing.assert_allclose(np.hypot(*qvel[:, :2].T), np.hypot(*way.qvel[rows, :2].T))
-  assert 0.66 < way.depth[rows].min() < 0.69
-  assert 0.74 < way.depth[rows].max() < 0.76
+  assert 0.44 < way.depth[rows].min() < 0.46
+  assert 0.49 < way.depth[rows].max() < 0.51
   assert np.abs(qvel[:, 2]).max() > 1
 
 
 def test_beside_the_way_they_are_anywhere_along_its_spring(servo_body, unperturbed):
-  """At 0.63 to 0.7, before anybody lies; 320 over 0.45 to 1 come to within 0.01 of both ends, and 1/2 within 1/4."""
+  """At 0.63 to 0.7, before anybody lies; 320 over 0.25 to 1 come to within 0.01 of both ends, and 1/2 within 1/4."""
   way = way_up(servo_body)
   qpos, _, settled = rise(servo_body, 0.7)
-  rows = np.abs(qpos[:, None, 7:] - way.qpos[None, 41:, 7:]).mean(axis=-1).argmin(axis=1) + 41
+  rows = np.abs(qpos[:, None, 7:] - way.qpos[None, 17:, 7:]).mean(axis=-1).argmin(axis=1) + 17
   depth = np.sort(way.depth[rows])
-  assert (depth[0], depth[-1]) == pytest.approx((0.45, 1), abs=0.02)
-  assert depth[80:240] == pytest.approx(np.linspace(0.5875, 0.8625, 160), abs=0.07)
+  assert (depth[0], depth[-1]) == pytest.approx((0.25, 1), abs=0.02)
+  assert depth[80:240] == pytest.approx(np.linspace(0.4375, 0.8125, 160), abs=0.1)
   assert settled == 0
 
 
@@ -506,45 +506,19 @@ def near_the_floor(model, qpos, within):
   return {name for name, distance in distances.items() if distance < within}, min(distances.values()), data
 
 
-@pytest.mark.parametrize('row', range(0, 41, 4))
+@pytest.mark.parametrize('row', range(0, 17, 4))
 def test_all_of_the_way_down_is_on_the_floor(model, body, row):
   _, lowest, _ = near_the_floor(model, body.descent[row], 0.0)
   assert abs(lowest) < 2e-3
 
 
-FEET, SHINS = {'foot_left', 'foot_right'}, {'shin_left', 'shin_right'}
-
-
-@pytest.mark.parametrize(
-  ('pose', 'bodies', 'pitch'),
-  [
-    (0, FEET, 0.0),
-    (1, FEET, 0.3),
-    (2, FEET, 0.35),
-    (3, FEET | SHINS, 0.3),
-    (4, FEET | SHINS, 0.27),
-    (5, FEET | SHINS, 0.75),
-  ],
-)
-def test_on_the_way_down_it_rests_on_these(model, body, pose, bodies, pitch):
-  """Standing, two squats, knees down, on the heels, leaning ahead; within 10 cm."""
+@pytest.mark.parametrize(('pose', 'pitch'), [(0, 0.0), (1, 0.3), (2, 0.35)])
+def test_on_the_way_down_it_rests_on_its_feet(model, body, pose, pitch):
+  """Standing and two squats; within 10 cm."""
   near, _, data = near_the_floor(model, body.descent[8 * pose], 0.1)
-  assert bodies <= near
+  assert {'foot_left', 'foot_right'} <= near
   assert not near & {'torso', 'head', 'pelvis'}
   assert data.body('torso').xmat[6] == pytest.approx(-np.sin(pitch), abs=1e-3)  # what was ahead is down
-
-
-@pytest.mark.parametrize('pose', range(3, 6))
-def test_on_the_knees_it_does_not_tip_over_backward_nor_at_once_forward(model, body, pose):
-  """By C MuJoCo: the centre of mass is ahead of what rests on the floor behind, and not beyond what does in front."""
-  data = mujoco.MjData(model)
-  data.qpos[:] = body.descent[8 * pose]
-  mujoco.mj_forward(model, data)
-  floor, ends, places = model.geom('floor').id, np.zeros(6), []
-  for geom in set(range(model.ngeom)) - {floor}:
-    if mujoco.mj_geomDistance(model, data, floor, geom, 5.0, ends) < 0.1:
-      places.append(ends[3])
-  assert min(places) + 0.05 < data.subtree_com[0, 0] < max(places)
 
 
 def test_without_strength_they_stand(servo_body):
@@ -554,7 +528,7 @@ def test_without_strength_they_stand(servo_body):
 
 
 def test_the_stronger_the_lower(servo_body, settle):
-  strength = np.repeat([0.05, 0.1, 0.3, 1.0], 24)
+  strength = np.repeat([0.05, 0.1, 0.2, 1.0], 24)
   qpos, qvel = STARTS['rising'](servo_body, np.random.default_rng(0), strength, settle)
   heights = [np.median(qpos[strength == level, 2]) for level in np.unique(strength)]
   assert heights == sorted(heights, reverse=True)
