@@ -20,9 +20,12 @@ def machine() -> dict[str, Any]:
 
   model = platform.processor() or platform.machine()
   cpuinfo = Path('/proc/cpuinfo')
-  if cpuinfo.exists():
-    names = [line.split(':')[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith('model name')]
-    model = names[0] if names else model
+  if cpuinfo.exists():  # of the first core; virtual machines name the family, not always the model
+    lines = [line.split(':', 1) for line in cpuinfo.read_text().split('\n\n')[0].splitlines() if ':' in line]
+    about = {key.strip(): value.strip() for key, value in lines}
+    model = about.get('model name', model)
+    if 'cpu family' in about:
+      model += f' (family {about["cpu family"]}, model {about.get("model", "unknown")})'
   device = jax.devices()[0]
   return {
     'date': datetime.date.today().isoformat(),
@@ -38,5 +41,5 @@ def save(name: str, result: dict[str, Any]) -> Path:
   RESULTS.mkdir(exist_ok=True)
   path = RESULTS / f'{name}.json'
   path.write_text(json.dumps({'machine': machine(), **result}, indent=2) + '\n')
-  print(f'wrote {path}')
+  print(f'wrote {path}', flush=True)
   return path

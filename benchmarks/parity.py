@@ -9,6 +9,7 @@ after some times: the median over worlds of the largest difference from the nati
 from __future__ import annotations
 
 import argparse
+import functools
 from typing import Any
 
 import jax
@@ -18,7 +19,7 @@ from common import save
 
 from mjx_humanoid._environment import COMPILER_OPTIONS
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.engine import make_engine
+from mjx_humanoid.physics.engine import make_engine, settle
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.episodes import standing
@@ -37,7 +38,7 @@ def main() -> None:
     model = build_model(robot, converged=converged)
     body = describe(robot, model)
     rng = np.random.default_rng(0)
-    qpos, qvel = (x.astype(np.float32) for x in standing(body, rng, WORLDS, 1.0))
+    qpos, qvel = (x.astype(np.float32) for x in standing(body, rng, np.ones(WORLDS), functools.partial(settle, model)))
     controls = np.cumsum(0.1 * rng.normal(size=(STEPS, WORLDS, body.nu)), axis=0).clip(-1, 1).astype(np.float32)
     paths = {name: run(name, model, qpos, qvel, controls, robot.frame_skip) for name in names}
     for name in names[1:]:

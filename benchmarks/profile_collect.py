@@ -37,11 +37,11 @@ class Clocked:
   def __getattr__(self, name: str) -> Any:
     return getattr(self._engine, name)
 
-  def step(self, state: Any, ctrl: Any) -> Any:
+  def step(self, state: Any, *inputs: Any) -> Any:
     start = time.perf_counter()
-    result = self._engine.step(state, ctrl)
+    result = self._engine.step(state, *inputs)
     self.seconds += time.perf_counter() - start
-    self.log.append(('step', ctrl))
+    self.log.append(('step', inputs))
     return result
 
   def write(self, state: Any, mask: Any, qpos: Any, qvel: Any) -> Any:
@@ -88,7 +88,7 @@ def profile(config: schema.Config) -> dict[str, Any]:
   total = time.perf_counter() - start
   bare = replay(engine, packed)
   steps = COUNTED * trainer.steps_per_iteration
-  substeps = config.task.frame_skip or setup.env.task.body.robot.frame_skip
+  substeps = setup.env.task.body.substeps
   return {
     'env steps/s with learning': round(steps / total),
     'share of time in physics': engine.seconds / total,
@@ -104,12 +104,11 @@ def replay(engine: Clocked, packed: Any) -> float:
   """Seconds that mujoco.batch alone takes for the logged controls, from the packed state; resets not counted."""
   inner, seconds = engine._engine, 0.0
   worlds = inner.unpack(packed).worlds
-  ctrl = worlds.bind('ctrl')
   for kind, value in engine.log:
     if kind == 'write':
       inner.write(None, *value)
       continue
-    ctrl[:] = value
+    inner.apply(*value)
     start = time.perf_counter()
     worlds.step(nstep=inner._substeps)
     seconds += time.perf_counter() - start

@@ -34,8 +34,8 @@ def main() -> None:
     for force in FORCES:
       summary, _ = judge(scene, policy, arguments.episodes, 4321, **pushed(force))
       curve.append({'force': force, 'survival_rate': summary['survival_rate'], 'success_rate': summary['success_rate']})
-      print(f'{policy.name} {force:4d} N: {summary["survival_rate"]:.0%} survive, {summary["success_rate"]:.0%} pass')
-    curves[policy.name] = curve
+      print(f'{name} {force:4d} N: {summary["survival_rate"]:.0%} survive, {summary["success_rate"]:.0%} pass')
+    curves[name] = curve  # as it was given: two runs of one config have one name
   save('push_curve', {'episodes': arguments.episodes, 'push_seconds': 0.2, 'push_interval': 4.0, 'curves': curves})
 
 

@@ -34,7 +34,7 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     self.body = describe(robot, self.model, config.frame_skip)
     self.config, self.weights = config, weights
     self.observer = observe_all(config.observations)
-    self.substeps = config.frame_skip or robot.frame_skip
+    self.substeps = self.body.substeps
     self.limit = round(config.episode_length / self.body.control_step)
     self.rng = np.random.default_rng(seed)
     self.last_action, self.heading = np.zeros(self.body.nu, np.float32), np.array([1.0, 0.0])

@@ -9,6 +9,7 @@ some times, from what the converged solver makes of the same controls.
 
 from __future__ import annotations
 
+import functools
 import time
 
 import mujoco
@@ -17,6 +18,7 @@ from common import save
 from mujoco import batch
 
 from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.engine import settle
 from mjx_humanoid.physics.model import CONVERGED, build_model, quiet
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.episodes import standing
@@ -30,9 +32,10 @@ TRIED = [('newton', 1, 4), ('newton', 2, 4), ('newton', 4, 8), ('cg', 1, 4), ('c
 def main() -> None:
   quiet()
   robot = robots()['humanoid']
-  body = describe(robot, build_model(robot))
+  model = build_model(robot)
+  body = describe(robot, model)
   rng = np.random.default_rng(0)
-  qpos, qvel = standing(body, rng, WORLDS, 1.0)
+  qpos, qvel = standing(body, rng, np.ones(WORLDS), functools.partial(settle, model))
   controls = 0.3 * rng.normal(size=(CONTROL_STEPS, WORLDS, body.nu))
   reference, _ = run(('newton', *CONVERGED), qpos, qvel, controls, robot.frame_skip)
   times = [f'{step * body.control_step:.3f} s' for step in SHOWN]

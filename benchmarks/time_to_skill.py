@@ -4,7 +4,7 @@
 
 Each seed is one run of the command as a user would type it, with its defaults, one after the other,
 in a folder that is deleted afterwards (--keep=FOLDER keeps it). The card is made by the evaluate command, from
-other starts than those that training judged itself by.
+other starts than those that training judged itself by. Ends with status 1 unless all seeds pass.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common import save
+from common import RESULTS, save
 
 POLL = 0.05  # s
 
@@ -32,7 +32,7 @@ def main() -> None:
   parser.add_argument('--episodes', type=int, default=100)
   parser.add_argument('--keep', type=Path, help='keep the run folders here, as <seed>/<skill>')
   arguments, overrides = parser.parse_known_args()
-  runs = []
+  runs, partial = [], RESULTS / f'time_to_skill_{arguments.skill}.partial.json'
   for seed in map(int, arguments.seeds.split(',')):
     with tempfile.TemporaryDirectory() as temporary:
       folder = arguments.keep / str(seed) if arguments.keep else Path(temporary)
@@ -45,10 +45,15 @@ def main() -> None:
       f' {arguments.episodes} episodes, {run["mean_power"]:.0f} W -> {"passed" if run["passed"] else "NOT PASSED"}',
       flush=True,
     )
+    result = {'command': sys.argv[1:], 'runs': runs}
+    partial.write_text(json.dumps(result, indent=2) + '\n')  # whatever happens to the seeds to come
   passed = sum(run['passed'] for run in runs)
   slowest = max(run['seconds_to_policy'] for run in runs)
   print(f'{arguments.skill}: {passed} of {len(runs)} seeds passed; the slowest policy took {slowest:.1f} s')
-  save(f'time_to_skill_{arguments.skill}', {'command': sys.argv[1:], 'runs': runs})
+  save(f'time_to_skill_{arguments.skill}', result)
+  partial.unlink()
+  if passed < len(runs):
+    sys.exit(1)
 
 
 def one(skill: str, seed: int, episodes: int, folder: Path, overrides: list[str], *, cold: bool) -> dict[str, Any]:

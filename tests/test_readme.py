@@ -75,6 +75,15 @@ def test_commands_of_the_readme_exist():
   assert named and named <= set(commands())
 
 
+def test_scripts_of_the_readme_exist_and_know_what_they_are_given():
+  named = {tuple(shlex.split(line)) for line in re.findall(r'python ((?:benchmarks|examples)/[^`\n]*)', README)}
+  assert len(named) > 8
+  for script, *arguments in named:
+    code = (ROOT / script).read_text()
+    for flag in (a.partition('=')[0] for a in arguments if a.startswith('--')):
+      assert f"'{flag}'" in code, (script, flag)
+
+
 def test_pictures_and_files_that_the_readme_names_exist():
   for path in re.findall(r'\]\(((?:assets|configs|benchmarks|notebooks)/[^)]+)\)', README):
     assert (ROOT / path).exists(), path

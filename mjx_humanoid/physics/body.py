@@ -61,6 +61,11 @@ class Body:
     return self.joint_names.index(name)
 
   @property
+  def substeps(self) -> int:
+    """Physics steps per control step."""
+    return round(self.control_step / self.robot.timestep)
+
+  @property
   def touch_names(self) -> tuple[str, ...]:
     """Names of the bodies that feel touch, in sensor order."""
     return tuple(name.removesuffix('_touch') for name in self.sensors if name.endswith('_touch'))

@@ -61,13 +61,17 @@ class NativeEngine:
     self, state: NativeState, ctrl: Array, force: Array | None = None, kick: Array | None = None
   ) -> tuple[NativeState, View]:
     """See Engine."""
+    self.apply(ctrl, force, kick)
+    self._worlds.step(nstep=self._substeps)
+    return state, self._view()
+
+  def apply(self, ctrl: Array, force: Array | None = None, kick: Array | None = None) -> None:
+    """Writes what is to act on the worlds during the next control step; see Engine.step."""
     self._ctrl[:] = ctrl
     if force is not None:
       self._worlds.bind('xfrc_applied')[:, ROOT, :3] = force
     if kick is not None:
       self._qvel[:, :3] += kick
-    self._worlds.step(nstep=self._substeps)
-    return state, self._view()
 
   def write(self, state: NativeState, mask: Array, qpos: Array, qvel: Array) -> NativeState:
     """See Engine. A reset clears the warm start too, so nothing of the old episode remains."""

@@ -1,7 +1,7 @@
-"""The way up from the floor: by a spring from the face into a squat, and over the poses of a robot's datasheet.
+"""The way up from the floor: a spring (a leap) from the face into a squat, then the poses of a robot's datasheet.
 
-Nobody shows the spring: physics/search.py finds it, within a minute. A training begins along the way, ever further
-down: a reverse curriculum (Florensa et al., 2017).
+Nobody shows the spring: physics/search.py finds it, by the cross-entropy method, within a minute. A training begins
+along the way, ever further down: a reverse curriculum (Florensa et al., 2017).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def spring_up(body: Body) -> Motion:
   """
   if not len(body.descent):
     raise UserError(f"start 'rising' needs the poses of a descent in the datasheet of {body.robot.name}.")
-  return _find_spring(body.robot, round(body.control_step / body.robot.timestep))
+  return _find_spring(body.robot, body.substeps)
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,0 +1,67 @@
+"""Protects the benchmarks that the README's figures come from: each runs to its end, on less than it measures."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent.parent / 'benchmarks'
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+  """run('parity', '--flag', WORLDS=8) -> what that benchmark saved, with some of its constants changed."""
+  monkeypatch.syspath_prepend(str(FOLDER))
+  monkeypatch.setattr(importlib.import_module('common'), 'RESULTS', tmp_path)
+
+  def main(name, *arguments, **constants):
+    module = importlib.import_module(name)
+    for constant, value in constants.items():
+      monkeypatch.setattr(module, constant, value)
+    monkeypatch.setattr(sys, 'argv', [name, *arguments])
+    module.main()
+    return json.loads((tmp_path / f'{name}.json').read_text())
+
+  return main
+
+
+@pytest.mark.slow
+def test_parity(run):
+  (loose, tight) = run('parity', WORLDS=4, STEPS=2, SHOWN=(1, 2))['rows']
+  assert (loose['converged'], tight['converged']) == (False, True)
+  assert 0 < max(tight['apart'].values()) < 1e-4  # m or rad, after 50 ms with a converged solver
+
+
+def test_solver(run):
+  rows = run('solver', WORLDS=8, CONTROL_STEPS=20, SHOWN=(1, 20))['rows']
+  assert rows[-1]['solver'] == ['newton', 100, 50]
+  assert max(rows[-1]['apart'].values()) == 0  # it is what the others are compared with
+  assert max(rows[0]['apart'].values()) > 1e-3  # one iteration, as training has it, after half a second
+
+
+def test_profile_of_collecting_with_pushes(run):
+  small = ['--config.engine=native', '--config.num_envs=32', '--config.ppo.batch_size=64', '--config.task.pushes=kick']
+  small += ['--config.task.push_interval=0.1', '--config.task.push_duration=0.05']
+  found = run('profile_collect', *small, WARM_UP=1, COUNTED=2)
+  shares = [value for name, value in found.items() if name.startswith('share of time')]
+  assert sum(shares) == pytest.approx(1)
+  assert min(shares) > 0
+
+
+def test_push_curve_of_two_policies(run):
+  curves = run('push_curve', 'stand', 'stand_robust', '--episodes=2', FORCES=(0, 2000))['curves']
+  assert list(curves) == ['stand', 'stand_robust']
+  for curve in curves.values():
+    assert [point['force'] for point in curve] == [0, 2000]
+    assert curve[0]['survival_rate'] == 1 > curve[1]['survival_rate']
+
+
+@pytest.mark.slow
+def test_policies_across_engines(run):
+  native, mjx = run('across_engines', 'stand', '--episodes=2')['rows']
+  assert (native['judged_in'], mjx['judged_in']) == ('native', 'mjx')
+  assert native['trained_in'] == mjx['trained_in'] == 'native'
+  assert native['success_rate'] == mjx['success_rate'] == 1
+  assert native['mean_height'] == pytest.approx(mjx['mean_height'], abs=0.01)
