@@ -28,7 +28,7 @@ from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine
 from mjx_humanoid.physics.model import ROOT, build_model
-from mjx_humanoid.physics.randomize import OF_THE_ENV, randomized_fields
+from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.episodes import TERMINATIONS
 from mjx_humanoid.tasks.task import check_reward, make_task
@@ -43,7 +43,6 @@ with quiet_imports():
 PREFIX = 'mjx_humanoid_'  # of the names in Brax's registry
 STARTS = 1024  # start states that episodes begin at; where worlds differ, also how many different ones there are
 CHECKED_STARTS = 16  # start states that a reward of the user's own is tried on
-FIELDS = 1_000_003  # tells the generator of model fields from that of start states
 NO_LIMIT = 2**31 - 1  # control steps; Brax's EpisodeWrapper sets the real limit
 
 
@@ -77,11 +76,9 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
     robot = robots()[config.robot]
     self.model = build_model(robot)
     self.task = make_task(config, describe(robot, self.model, config.frame_skip))
-    varied = {name: x for name, x in config.randomization.items() if name not in OF_THE_ENV}
-    fields = randomized_fields(self.model, varied, np.random.default_rng([seed, FIELDS]), starts)
+    fields = randomized_fields(self.model, config.randomization, np.random.default_rng([seed, FIELDS]), starts)
     self._variants = starts if fields else 1
-    substeps = config.frame_skip or robot.frame_skip
-    self._engine = SingleEngine(self.model, substeps, impl='jax', num_envs=1, fields=fields)
+    self._engine = SingleEngine(self.model, self.task.body.substeps, impl='jax', num_envs=1, fields=fields)
     # Brax wants to hear of the end and to keep the state that led to it, so that only a world that diverged is
     # started anew here. Training begins at random ages below the time limit, so under a limit of one step at 0.
     endless = dataclasses.replace(self.task, terminate=TERMINATIONS['never'], episode_steps=NO_LIMIT)

@@ -25,7 +25,7 @@ from mjx_humanoid.errors import UserError, unknown
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.engine import make_engine
 from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.physics.randomize import OF_THE_ENV, randomized_fields
+from mjx_humanoid.physics.randomize import of_the_model, randomized_fields
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks import guide
 from mjx_humanoid.tasks.task import check_reward, make_task
@@ -107,7 +107,7 @@ class Worlds:
     self._programs = _programs(json.dumps(dataclasses.asdict(task)), num_envs, episode_steps, _stamps(task))
     self.env = self._programs.env
     self._num_threads, self._start_anew = num_threads, start_anew
-    self._varied = {name: x for name, x in task.randomization.items() if name not in OF_THE_ENV}
+    self._varied = of_the_model(task.randomization)
     self._engine = self._make_engine({})
     self._direct = not self.env.task.pusher.ever and not self.env.task.action_delay
 
@@ -161,8 +161,7 @@ class Worlds:
     )
 
   def _make_engine(self, fields: Mapping[str, np.ndarray]) -> Any:
-    substeps = self.task.frame_skip or self.env.task.body.robot.frame_skip
-    return make_engine('native', self.env.model, self.num_envs, substeps, self._num_threads, fields)
+    return make_engine('native', self.env.model, self.num_envs, self.env.task.body.substeps, self._num_threads, fields)
 
 
 @functools.lru_cache(maxsize=16)

@@ -73,7 +73,7 @@ def trace(scene: Scene, controller: Controller, seconds: float, rng: np.random.G
 
   def step(inputs: Inputs) -> View:
     state = np.array(data.time), data.qpos.copy(), data.qvel.copy()
-    rows.append((*state, *advance(scene.model, data, np.asarray(inputs.ctrl[0], float), scene.substeps)))
+    rows.append((*state, *advance(scene.model, data, np.asarray(inputs.ctrl[0], float), scene.body.substeps)))
     return view_of(data)
 
   paths = record(scene, controller, data.qpos[None].copy(), qvel, step, steps, rng=rng, stop_at_end=False)
@@ -81,7 +81,7 @@ def trace(scene: Scene, controller: Controller, seconds: float, rng: np.random.G
   count = [*finite, False].index(False)
   time, qpos, qvel, ctrl, sensordata = (np.stack(column) for column in zip(*rows[:count], strict=True))
   command = paths.contexts.command[0, :count].astype(float)
-  return Trajectory(scene.body, scene.substeps, time, qpos, qvel, ctrl, sensordata, command)
+  return Trajectory(scene.body, scene.body.substeps, time, qpos, qvel, ctrl, sensordata, command)
 
 
 def advance(

@@ -32,10 +32,13 @@ CHANGED = (
   'actuator_biasprm',
 )
 
+FIELDS = 1_000_003  # beside a seed: tells the generator of model fields from that of start states
+
+MAX_DELAY = 50  # control steps
 # Not of the model: the environment does these while it trains.
 OF_THE_ENV = {
   'sensor_noise': 'Noise of the joint angles seen, of strength rad; of velocities ten times that per second.',
-  'action_delay': 'Actions arrive late, in each world by 0 to strength control steps.',
+  'action_delay': 'Actions arrive late, in each world by 0 to strength control steps, a whole number.',
 }
 
 
@@ -79,11 +82,17 @@ def randomized_fields(
   """Fields of the model that differ among `count` worlds, each [count, ...]; none where nothing varies.
 
   Raises:
-    UserError: an unknown name, or a strength that would turn a factor around.
+    UserError: an unknown name, a strength out of range, or a model that has nothing of that name to vary.
   """
-  functions = check(strengths)
+  check(strengths)
+  functions = {name: RANDOMIZATIONS[name] for name in of_the_model(strengths)}
   if not functions:
     return {}
+  for name, function in functions.items():
+    trial = copy.copy(model)
+    function(trial, np.random.default_rng(0), strengths[name])
+    if all(np.array_equal(getattr(trial, field), getattr(model, field)) for field in CHANGED):
+      raise UserError(f'config.task.randomization.{name}: this robot has nothing of that kind that could vary.')
   rows = []
   for _ in range(count):
     varied = copy.copy(model)
@@ -104,11 +113,17 @@ def varied_models(model: mujoco.MjModel, fields: Mapping[str, np.ndarray], count
   return models
 
 
-def check(strengths: Mapping[str, float]) -> dict[str, RandomizeFn]:
-  """The functions of these randomizations that do anything. Raises UserError for names and strengths."""
+def of_the_model(strengths: Mapping[str, float]) -> dict[str, float]:
+  """Those that vary the model, and do so at all; the others are OF_THE_ENV."""
+  return {name: strength for name, strength in strengths.items() if name in RANDOMIZATIONS and strength}
+
+
+def check(strengths: Mapping[str, float]) -> None:
+  """Raises UserError for an unknown name, or a strength out of range: one that would turn a factor around, say."""
   for name, strength in strengths.items():
-    if name not in RANDOMIZATIONS:
+    if name not in RANDOMIZATIONS and name not in OF_THE_ENV:
       raise unknown('randomization', name, [*RANDOMIZATIONS, *OF_THE_ENV])
-    if not 0 <= strength < 1:
+    if name == 'action_delay' and not (0 <= strength <= MAX_DELAY and float(strength).is_integer()):
+      raise UserError(f'config.task.randomization.{name}={strength} must be a whole number, 0 to {MAX_DELAY}.')
+    if name != 'action_delay' and not 0 <= strength < 1:
       raise UserError(f'config.task.randomization.{name}={strength} is out of range: at least 0 and less than 1.')
-  return {name: RANDOMIZATIONS[name] for name, strength in strengths.items() if strength}

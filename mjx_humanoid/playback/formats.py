@@ -83,7 +83,7 @@ def describe(policy: Policy, scene: Scene) -> dict[str, Any]:
     'observations': {name: list(place) for name, place in places.items()},  # first element, one past the last
     'control_step': scene.body.control_step,  # s
     'timestep': float(scene.model.opt.timestep),  # s, of physics
-    'substeps': scene.substeps,  # physics steps per control step
+    'substeps': scene.body.substeps,  # physics steps per control step
     'joints': list(scene.body.joint_names),  # of qpos[7:] and qvel[6:]
     'actuators': list(scene.body.actuator_names),
     'activation': policy.activation,

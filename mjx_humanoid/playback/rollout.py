@@ -47,18 +47,12 @@ class Scene:
   body: Body
   observe: ObserveFn
   terminate: TerminateFn
-  substeps: int
   guide: Guide
   pusher: Pusher
 
-  @property
-  def model_variation(self) -> dict[str, float]:
-    """How strongly the models of different episodes vary, by name."""
-    return {k: v for k, v in self.task.randomization.items() if k not in randomize.OF_THE_ENV}
-
   def models(self, rng: np.random.Generator, n: int) -> list[mujoco.MjModel]:
     """A model for each of n episodes."""
-    fields = randomize.randomized_fields(self.model, self.model_variation, rng, n)
+    fields = randomize.randomized_fields(self.model, self.task.randomization, rng, n)
     return randomize.varied_models(self.model, fields, n)
 
   def starts(self, rng: np.random.Generator, n: int, strength: float) -> tuple[np.ndarray, np.ndarray]:
@@ -81,18 +75,16 @@ def make_scene(task: TaskConfig) -> Scene:
   robot = robots()[task.robot]
   model = build_model(robot, converged=True)
   body = describe(robot, model, task.frame_skip)
-  substeps = task.frame_skip or robot.frame_skip
   scene = Scene(
     task=task,
     model=model,
     body=body,
     observe=observe_all(task.observations),
     terminate=TERMINATIONS[task.termination],
-    substeps=substeps,
     guide=make_guide(task, body.control_step, robot),
     pusher=make_pusher(task, body.control_step, body.total_mass),
   )
-  randomize.check(scene.model_variation)
+  randomize.check(task.randomization)
   return scene
 
 
@@ -204,7 +196,7 @@ def _act(scene: Scene, state: np.ndarray, inputs: Inputs) -> tuple[np.ndarray, n
     first = 1 + scene.model.nq
     state[:, first : first + 3] += inputs.kick
   row = np.concatenate([inputs.ctrl, forces.reshape(len(state), -1)], axis=1)
-  return state, np.repeat(row[:, None], scene.substeps, axis=1)
+  return state, np.repeat(row[:, None], scene.body.substeps, axis=1)
 
 
 def _physics_state(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:

@@ -29,8 +29,8 @@ def mjx_rollout(
   """
   rng = rng or np.random.default_rng(0)
   model = build_model(scene.body.robot)
-  fields = randomized_fields(model, scene.model_variation, rng, len(qpos))
-  engine = MjxEngine(model, scene.substeps, impl='jax', num_envs=len(qpos), fields=fields)
+  fields = randomized_fields(model, scene.task.randomization, rng, len(qpos))
+  engine = MjxEngine(model, scene.body.substeps, impl='jax', num_envs=len(qpos), fields=fields)
   options = COMPILER_OPTIONS if jax.default_backend() == 'cpu' else None
   advance = jax.jit(engine.step, compiler_options=options)
   state = engine.init(qpos.astype(np.float32), qvel.astype(np.float32))

@@ -13,7 +13,7 @@ from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.engine import choose, make_engine
 from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.physics.randomize import OF_THE_ENV, randomized_fields
+from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.rl.algorithm import Algorithm, Mirror, Spec, make_algorithm
 from mjx_humanoid.robots import robots
@@ -24,7 +24,7 @@ from mjx_humanoid.tasks.mirror import action_map, observation_map
 from mjx_humanoid.tasks.task import Task, check_reward, make_task
 from mjx_humanoid.types import Demonstrations
 
-FIELDS, SHOWN = 1_000_003, 1_000_033  # tell the generators of model fields and demonstrations from that of start states
+SHOWN = 1_000_033  # tells the generator of demonstrations from that of start states
 CHECKED_STARTS = 64  # start states that a reward is tried on before training
 
 
@@ -50,13 +50,13 @@ def prepare(config: Config) -> Setup:
   model = build_model(robot)
   body = describe(robot, model, config.task.frame_skip)
   task = make_task(config.task, body)
-  substeps = config.task.frame_skip or robot.frame_skip
-  varied = {name: x for name, x in config.task.randomization.items() if name not in OF_THE_ENV}
-  fields = randomized_fields(model, varied, np.random.default_rng([config.seed, FIELDS]), config.num_envs)
-  engine = make_engine(engine_name, model, config.num_envs, substeps, config.num_threads, fields)
+  refuse_idle(config, task)
+  rng = np.random.default_rng([config.seed, FIELDS])
+  fields = randomized_fields(model, config.task.randomization, rng, config.num_envs)
+  engine = make_engine(engine_name, model, config.num_envs, body.substeps, config.num_threads, fields)
   lifetime = config.schedule_timesteps / config.num_envs
   curriculum = CURRICULA[config.curriculum]
-  # Without a curriculum all starts are the hardest, for which none is needed.
+  # Without a curriculum all starts are the hardest, for which no search is needed.
   if config.task.start in SEARCHED and (config.curriculum != 'none' or config.ppo.imitation_coef):
     print(f'searching for starts {config.task.start!r}; less than a minute ...', flush=True)
   env = Env(task, engine, model, config.num_envs, curriculum, lifetime)
@@ -64,6 +64,29 @@ def prepare(config: Config) -> Setup:
   algorithm = make_algorithm(config, spec)
   check_reward(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view, config.task.reward)
   return Setup(config, env, algorithm, reason)
+
+
+def refuse_idle(config: Config, task: Task) -> None:
+  """Raises UserError for settings that would do nothing in this training, or that its policy could not see."""
+  asked, pusher = config.task, task.pusher
+  if asked.pushes == 'lift':
+    if config.curriculum == 'none':
+      raise UserError(
+        'config.task.pushes=lift fades as the curriculum rises, and there is none; set config.curriculum.'
+      )
+  elif pusher.ever and pusher.interval - pusher.duration >= task.episode_steps:
+    first = (pusher.interval - pusher.duration) * task.body.control_step
+    raise UserError(
+      f'config.task.pushes={asked.pushes}: the first push would come after {first:g} s, when episodes of'
+      f' {asked.episode_length:g} s are over; set config.task.push_interval to less.'
+    )
+  for name in ('commands=sampled',) * (asked.commands == 'sampled') + ('hold',) * (asked.hold > 0):
+    if 'command' not in asked.observations:
+      raise UserError(
+        f"config.task.{name} gives commands that the policy would not see: add 'command' to config.task.observations."
+      )
+  if asked.gait_hurry and not (asked.hold and asked.gait_frequency):
+    raise UserError('config.task.gait_hurry needs config.task.hold and config.task.gait_frequency to be above 0.')
 
 
 def mirror_of(task: Task) -> Mirror:

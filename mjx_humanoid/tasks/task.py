@@ -12,6 +12,7 @@ import numpy as np
 
 from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.errors import UserError
+from mjx_humanoid.physics import randomize
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.tasks import guide
 from mjx_humanoid.tasks.episodes import TERMINATIONS, make_start
@@ -40,7 +41,8 @@ class Task:
 
 
 def make_task(config: TaskConfig, body: Body) -> Task:
-  """The task that a config names. Raises UserError for a name that does not exist."""
+  """The task that a config names. Raises UserError for a name that does not exist, or a value out of range."""
+  randomize.check(config.randomization)
   return Task(
     body=body,
     reward=make_reward(config.reward, config.weights),

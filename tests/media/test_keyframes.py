@@ -111,7 +111,7 @@ def test_so_do_those_of_other_tasks(policy):
   scene, text, trajectory = record(policy(), 1.0, seed=3)
   model = mujoco.MjModel.from_xml_string(with_keyframes(text, trajectory))
   assert model.nkey == 51
-  assert missed(model, scene.substeps) == []
+  assert missed(model, scene.body.substeps) == []
 
 
 def test_the_numbers_of_the_file_are_those_of_the_trajectory(stand):

@@ -14,6 +14,7 @@ from mjx_humanoid.physics.randomize import (
   OF_THE_ENV,
   RANDOMIZATIONS,
   check,
+  of_the_model,
   randomized_fields,
   varied_models,
 )
@@ -241,8 +242,26 @@ def test_even_beside_others_that_are_right(model):
     fields(model, 2, mass=0.1, friction=2.0)
 
 
-def test_checked_are_those_that_do_anything():
-  assert list(check({'mass': 0.1, 'friction': 0.0})) == ['mass']
+def test_of_the_model_are_those_that_change_it():
+  assert of_the_model({'mass': 0.1, 'friction': 0.0, 'sensor_noise': 0.02, 'action_delay': 2.0}) == {'mass': 0.1}
+
+
+@pytest.mark.parametrize('steps', [0.5, -1.0, 51.0, 1e9, float('nan'), float('inf')])
+def test_a_delay_is_a_whole_number_of_control_steps_of_which_a_second_holds_fifty(steps):
+  check({'action_delay': 50.0})
+  with pytest.raises(UserError, match=r'config\.task\.randomization\.action_delay=.* must be a whole number, 0 to 50'):
+    check({'action_delay': steps})
+
+
+@pytest.mark.parametrize(
+  ('name', 'field'), [('friction', 'pair_friction'), ('damping', 'dof_damping'), ('motor_strength', 'actuator_gear')]
+)
+def test_what_a_model_has_nothing_of_cannot_vary(model, name, field):
+  lacking = copy.copy(model)
+  getattr(lacking, field)[:] = 0.0
+  with pytest.raises(UserError, match=f'randomization.{name}: this robot has nothing of that kind') as error:
+    fields(lacking, 2, **{name: 0.1})
+  assert '\n' not in str(error.value)
 
 
 def test_every_randomization_describes_itself():

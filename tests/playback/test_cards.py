@@ -242,7 +242,7 @@ def test_the_task_of_a_card_is_made_of_settings_that_a_user_may_write(card, scen
   changed = dataclasses.replace(TaskConfig(), **CARDS[card].task)
   assert restore(TaskConfig, vars(changed), 'task') == changed
   other = change_task(scene, CARDS[card].task)  # names that exist, ranges that are not upside down
-  randomize.check(other.model_variation)
+  randomize.check(other.task.randomization)
   assert other.terminate is not None
 
 

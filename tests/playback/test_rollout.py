@@ -10,6 +10,7 @@ import pytest
 
 from mjx_humanoid.config import TaskConfig
 from mjx_humanoid.errors import UserError
+from mjx_humanoid.physics import randomize
 from mjx_humanoid.playback.rollout import change_task, check_fit, make_scene, rollout
 from mjx_humanoid.tasks.guide import DRAWS, heading_of
 from mjx_humanoid.tasks.pushes import Pusher
@@ -232,7 +233,10 @@ def test_a_push_is_exactly_that_of_mujoco_with_this_force(scene, monkeypatch):
 def test_varied_worlds_differ_and_are_those_of_their_models(scene):
   """Each episode is that of its own model, drawn before anything else."""
   varied = change_task(scene, {'randomization': {'mass': 0.3, 'motor_strength': 0.3, 'sensor_noise': 0.1}})
-  assert varied.model_variation == {'mass': 0.3, 'motor_strength': 0.3}  # noise is of the training environment
+  assert randomize.of_the_model(varied.task.randomization) == {
+    'mass': 0.3,
+    'motor_strength': 0.3,
+  }  # noise is of the training environment
   qpos, qvel = starts(scene)
   qpos[1], qvel[1] = qpos[0], qvel[0]
   controls = np.random.default_rng(3).uniform(-0.5, 0.5, (4, 21))

@@ -61,6 +61,41 @@ def test_who_imitates_has_it_searched_whatever_the_curriculum(searches, capsys):
   assert setup.algorithm.shown.action.shape[1] == 21
 
 
+IDLE = {
+  'a lift that never fades': ({'pushes': 'lift'}, 'fades as the curriculum rises, and there is none'),
+  'pushes after the end': (
+    {'pushes': 'force', 'push_interval': 3.2},
+    'first push would come after 3 s, when episodes of 3 s are over; set config.task.push_interval to less',
+  ),
+  'kicks after the end': ({'pushes': 'kick'}, 'first push would come after 3.8 s'),
+  'commands unseen': ({'commands': 'sampled'}, r"commands=sampled .* add 'command' to config\.task\.observations"),
+  'a way back unseen': ({'hold': 1.0}, r"hold gives .* add 'command' to config\.task\.observations"),
+  'hurry without a place': ({'gait_hurry': 0.5, 'gait_frequency': 1.0}, 'gait_hurry needs config.task.hold and'),
+}
+
+
+@pytest.mark.parametrize('case', IDLE)
+def test_settings_that_would_do_nothing_are_refused(case):
+  """In `stand`, whose episodes take 3 s."""
+  changes, words = IDLE[case]
+  config = resolve(load_config('stand'))
+  with pytest.raises(UserError, match=words) as error:
+    prepare(dataclasses.replace(config, num_envs=128, task=dataclasses.replace(config.task, **changes)))
+  assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  'changes',
+  [
+    {'pushes': 'force', 'push_interval': 3.18},
+    {'hold': 1.0, 'observations': ('joint_positions', 'joint_velocities', 'command')},
+  ],
+)
+def test_settings_that_do_something_are_not(changes):
+  config = resolve(load_config('stand'))
+  prepare(dataclasses.replace(config, num_envs=128, task=dataclasses.replace(config.task, **changes)))
+
+
 @pytest.mark.parametrize('start', ['standing', 'fallen'])
 def test_a_start_that_shows_nothing_cannot_be_imitated(start, searches):
   config = getup()

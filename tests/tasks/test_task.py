@@ -99,6 +99,8 @@ def test_the_time_limit_follows_the_control_step(body):
     ({'start': 'no/such.npz'}, 'not a pose file'),
     ({'commands': 'random'}, 'unknown kind of command'),
     ({'pushes': 'kicks'}, "unknown kind of push 'kicks'. Did you mean 'kick'"),
+    ({'randomization': {'masss': 0.1}}, "unknown randomization 'masss'. Did you mean 'mass'"),
+    ({'randomization': {'action_delay': 0.5}}, 'must be a whole number'),
     ({'reward': 'no/such.py:f'}, 'there is no file'),
   ],
 )
