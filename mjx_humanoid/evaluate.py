@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mjx_humanoid._modules import make_callable
 from mjx_humanoid.config_file import parser
-from mjx_humanoid.errors import UserError, command, unknown
+from mjx_humanoid.errors import UserError, command
 
-if TYPE_CHECKING:
-  from mjx_humanoid.playback.rollout import Scene, Trajectories
-
-ENGINES = ('native', 'mjx')
 UNITS = {
   'survival_seconds': 's',
   'mean_height': 'm',
@@ -48,15 +44,16 @@ def main(argv: Sequence[str]) -> None:
     '--json', help="where the card goes; by default card.json in the run's folder, else <policy>_card.json here"
   )
   parsed = arguments.parse_args(argv)
-  if not 1 <= parsed.episodes <= 10_000:
-    raise UserError(f'--episodes={parsed.episodes} is out of range: 1 to 10000.')
-  if parsed.seed < 0:
-    raise UserError(f'--seed={parsed.seed} is out of range: 0 or more.')
-  if parsed.push is not None and not 0 <= parsed.push <= 10_000:
-    raise UserError(f'--push={parsed.push} is out of range: 0 to 10000 N.')
-  if parsed.engine not in ENGINES:
-    raise unknown('engine for --engine:', parsed.engine, ENGINES)
-  card = evaluate(parsed.policy, parsed.episodes, parsed.seed, parsed.card, push=parsed.push, engine=parsed.engine)
+  from rich.console import Console
+
+  from mjx_humanoid.playback.find import load
+  from mjx_humanoid.run.evaluation import check, evaluate_policy
+
+  asked = {'episodes': parsed.episodes, 'seed': parsed.seed, 'push': parsed.push, 'engine': parsed.engine}
+  check(**asked)
+  policy = load(parsed.policy)
+  with Console().status(f'{parsed.episodes} episodes of {policy.name}'):
+    card = evaluate_policy(policy, card=parsed.card, **asked)
   show(card)
   out = Path(parsed.json) if parsed.json else default_path(parsed.policy)
   try:
@@ -69,59 +66,10 @@ def main(argv: Sequence[str]) -> None:
 
 def default_path(reference: str) -> Path:
   """card.json in the run's folder, or in the current one for a ready policy or a lone file."""
+  from mjx_humanoid.playback.find import POLICY_FILE
+
   path = Path(reference).resolve()
-  return path / 'card.json' if path.is_dir() else Path(f'{path.stem}_card.json')
-
-
-def evaluate(
-  reference: str,
-  episodes: int,
-  seed: int,
-  card: str | None = None,
-  *,
-  push: float | None = None,
-  engine: str = 'native',
-) -> dict[str, Any]:
-  """Judges a policy. Raises UserError where it cannot be found or does not fit its robot.
-
-  Args:
-    push: force in N of a push every 4 s, beside what the card itself asks.
-    engine: 'native' or 'mjx'.
-  """
-  import dataclasses
-
-  from rich.console import Console
-
-  from mjx_humanoid.playback.card import judge, pushed
-  from mjx_humanoid.playback.find import load
-  from mjx_humanoid.playback.rollout import check_fit, make_scene, rollout
-
-  policy = load(reference)
-  scene = make_scene(dataclasses.replace(policy.task, card=card or policy.task.card))
-  check_fit(policy, scene)
-  player, changes = rollout, {}
-  if engine == 'mjx':
-    from mjx_humanoid.run.mjx_rollout import mjx_rollout as player
-  if push is not None:
-    changes = pushed(push)
-  with Console().status(f'{episodes} episodes of {policy.name}'):
-    summary, paths = judge(scene, policy, episodes, seed, player, **changes)
-    summary |= returns(scene, paths)
-  extra = {'push': push} if push is not None else {}
-  return {'policy': policy.name, 'engine': engine, **extra, **summary, 'info': policy.info}
-
-
-def returns(scene: Scene, paths: Trajectories) -> dict[str, Any]:
-  """The mean return of an episode, in all and by term, undiscounted.
-
-  A reward that is a file of the user's is left out: what a policy file names is never run.
-  """
-  if '.py:' in scene.task.reward:
-    return {'return': None, 'return_by_term': {}}
-  from mjx_humanoid.tasks.scoring import score
-
-  totals, terms = score(scene.task, scene.body, paths.views, paths.contexts, paths.terminated)
-  return {'return': float(totals.mean()), 'return_by_term': {name: float(v.mean()) for name, v in terms.items()}}
+  return path / 'card.json' if (path / POLICY_FILE).is_file() else Path(f'{path.stem}_card.json')
 
 
 def show(card: dict[str, Any]) -> None:

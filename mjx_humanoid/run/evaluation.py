@@ -1,0 +1,72 @@
+"""Judging a policy as a person asks for it: how many episodes, by which card and physics, with which push."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from mjx_humanoid.errors import UserError, unknown
+from mjx_humanoid.playback.card import judge, pushed
+from mjx_humanoid.playback.policy import Policy
+from mjx_humanoid.playback.rollout import Scene, Trajectories, check_fit, make_scene, rollout
+
+ENGINES = ('native', 'mjx')
+LIMITS = {  # least, most, and the same in words
+  'episodes': (1, 10_000, '1 to 10000'),
+  'seed': (0, float('inf'), '0 or more'),
+  'push': (0, 10_000, '0 to 10000 N'),
+}
+
+
+def check(engine: str, **numbers: float | None) -> None:
+  """Raises UserError for an engine that judges nothing, or a number out of its LIMITS."""
+  for name, value in numbers.items():
+    low, high, words = LIMITS[name]
+    if value is not None and not low <= value <= high:
+      raise UserError(f'{name}={value} is out of range: {words}.')
+  if engine not in ENGINES:
+    raise unknown('engine to judge with:', engine, ENGINES)
+
+
+def evaluate_policy(
+  policy: Policy,
+  *,
+  episodes: int = 100,
+  seed: int = 0,
+  card: str | None = None,
+  push: float | None = None,
+  engine: str = 'native',
+) -> dict[str, Any]:
+  """The report card of a policy's deterministic actions, as JSON's own types.
+
+  Args:
+    seed: of the start states, commands and pushes.
+    card: another one than the policy's own task names.
+    push: force in N of a push of 0.2 s every 4 s, beside what the card itself asks.
+    engine: the physics that judges, 'native' (C MuJoCo with a converged solver) or 'mjx' (with the training solver).
+
+  Raises:
+    UserError: a number out of range, an unknown card or engine, a policy that does not fit its robot.
+  """
+  check(engine, episodes=episodes, seed=seed, push=push)
+  scene = make_scene(dataclasses.replace(policy.task, card=card or policy.task.card))
+  check_fit(policy, scene)
+  player = rollout
+  if engine == 'mjx':
+    from mjx_humanoid.run.mjx_rollout import mjx_rollout as player
+  summary, paths = judge(scene, policy, episodes, seed, player, **({} if push is None else pushed(push)))
+  extra = {} if push is None else {'push': push}
+  return {'policy': policy.name, 'engine': engine, **extra, **summary, **returns(scene, paths), 'info': policy.info}
+
+
+def returns(scene: Scene, paths: Trajectories) -> dict[str, Any]:
+  """The mean return of an episode, in all and by term, undiscounted.
+
+  A reward that is a file of the user's is left out: what a policy file names is never run.
+  """
+  if '.py:' in scene.task.reward:
+    return {'return': None, 'return_by_term': {}}
+  from mjx_humanoid.tasks.scoring import score
+
+  totals, terms = score(scene.task, scene.body, paths.views, paths.contexts, paths.terminated)
+  return {'return': float(totals.mean()), 'return_by_term': {name: float(v.mean()) for name, v in terms.items()}}
