@@ -24,7 +24,6 @@ if TYPE_CHECKING:
   from mjx_humanoid.media.trajectories import Trajectory
   from mjx_humanoid.playback.policy import Policy
 
-CONFIG_FILE = 'config.json'
 OnMetrics = Callable[[int, Mapping[str, float]], None]  # the environment step, and what was measured there
 
 
@@ -74,6 +73,7 @@ def train(
     UserError: an unknown setting, a value out of range, a run folder that exists already.
   """
   from mjx_humanoid.run.cache import use_compilation_cache
+  from mjx_humanoid.run.export import from_policy
   from mjx_humanoid.run.loop import Loop
   from mjx_humanoid.run.setup import prepare
 
@@ -83,10 +83,12 @@ def train(
   folder = _free_folder(Path(values['run_dir']), name or values['name'], exactly=name is not None)
   resolved = schema.resolve({**values, 'name': folder.name})
   use_compilation_cache()
+  if resolved.init_from:
+    from_policy(load(resolved.init_from), resolved)  # refused before any search for starts, which takes its time
   loop = Loop(prepare(resolved), folder, None, started, on_metrics)
   state = loop.begin()
-  folder.mkdir(parents=True)
-  config_file.save_json(resolved, folder / CONFIG_FILE)
+  config_file.make_run_folder(folder)
+  config_file.save_json(resolved, folder / config_file.CONFIG_FILE)
   return Run(folder, loop.run(state))
 
 
@@ -119,19 +121,13 @@ def evaluate(
     card: another one than the policy's own task names.
     push: force in N of a push of 0.2 s every 4 s, beside what the card itself asks.
     engine: that judges, 'native' (C MuJoCo) or 'mjx'.
-  """
-  from mjx_humanoid.playback.card import judge, pushed
-  from mjx_humanoid.playback.rollout import check_fit, make_scene, rollout
 
-  chosen, player = _policy(policy), rollout
-  scene = make_scene(dataclasses.replace(chosen.task, card=card or chosen.task.card))
-  check_fit(chosen, scene)
-  if engine == 'mjx':
-    from mjx_humanoid.run.mjx_rollout import mjx_rollout as player
-  elif engine != 'native':
-    raise UserError(f'unknown engine {engine!r} to judge with; choose native or mjx.')
-  summary, _ = judge(scene, chosen, episodes, seed, player, **({} if push is None else pushed(push)))
-  return {'policy': chosen.name, **summary, 'info': chosen.info}
+  Raises:
+    UserError: an unknown card or engine, a number out of range, a policy that does not fit its robot.
+  """
+  from mjx_humanoid.run.evaluation import evaluate_policy
+
+  return evaluate_policy(_policy(policy), episodes=episodes, seed=seed, card=card, push=push, engine=engine)
 
 
 def render(
@@ -150,6 +146,7 @@ def render(
   """A video of a policy, of several one after the other, or side by side; like `python -m mjx_humanoid.play`.
 
   Args:
+    policies: where they are compared, 'random' stands for random actions in the task of the first policy.
     compare: side by side, from the same start, instead of one after the other.
     seconds: of each policy.
     command: wanted forward and sideways [m/s] and turning [rad/s] velocity.
@@ -162,9 +159,10 @@ def render(
   import numpy as np
 
   from mjx_humanoid.opengl import choose_gl
+  from mjx_humanoid.playback.find import RANDOM
 
-  chosen = [_policy(policy) for policy in policies]
-  if not chosen:
+  chosen = [None if compare and policy == RANDOM else _policy(policy) for policy in policies]
+  if not any(chosen):
     raise UserError('render needs a policy: mh.render(mh.load("stand")).')
   gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
   from mjx_humanoid.media.film import Look, film, side_by_side
@@ -174,7 +172,7 @@ def render(
 
   changes = {} if push is None else pushed(push)
   changes |= {} if command is None else {'commands': 'fixed', 'command': tuple(map(float, command))}
-  stages = make_stages(chosen, changes)
+  stages = make_stages(chosen, changes, noise=np.random.default_rng(seed), compare=compare)
   look = Look(camera, width, height, framerate, gl.software)
   films = []
   for lane in [[stage] for stage in stages] if compare else [stages]:

@@ -16,6 +16,8 @@ from ml_collections import ConfigDict
 from mjx_humanoid import config as schema
 from mjx_humanoid.errors import UserError, unknown
 
+CONFIG_FILE = 'config.json'  # in the folder of a run
+
 
 def config_folders() -> list[Path]:
   """Where configs are found by name: in the installed package, or beside it in a checkout."""
@@ -116,6 +118,14 @@ def parse(hint: Any, text: str, name: str) -> Any:
   if typing.get_origin(hint) is tuple and isinstance(value, int | float):
     value = (value,)
   return schema.convert(hint, value, name)
+
+
+def make_run_folder(folder: Path) -> None:
+  """Makes the folder of a new run. Raises UserError where that is impossible."""
+  try:
+    folder.mkdir(parents=True)
+  except OSError as error:
+    raise UserError(f'the run folder {folder} cannot be made: {error.strerror or error}.') from None
 
 
 def save_json(config: schema.Config, path: Path) -> None:

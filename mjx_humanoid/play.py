@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,10 @@ if TYPE_CHECKING:
 
   import numpy as np
 
-  from mjx_humanoid.playback.chain import Stage
+  from mjx_humanoid.playback.chain import Played, Stage
   from mjx_humanoid.playback.policy import Policy
 
 LIMITS = {'episodes': (1, 100), 'seconds': (0.1, 600), 'framerate': (1, 240), 'width': (16, 3840), 'height': (16, 2160)}
-RANDOM = 'random'
 EPILOG = """examples:
   python -m mjx_humanoid.play walk                           one ready policy
   python -m mjx_humanoid.play stand walk run                 one after the other: each goes on where the last is done
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> None:
   render.write_video(out, pictures, arguments.framerate)
   render.write_sheet(sheet_path(out), pictures)
   print(f'wrote {out} and {sheet_path(out)}')
-  print(f'next: python -m mjx_humanoid.evaluate {next(n for n in [*arguments.policy, "stand"] if n != RANDOM)}')
+  print(f'next: python -m mjx_humanoid.evaluate {next((n for n in arguments.policy if n != "random"), "stand")}')
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -55,7 +55,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments = parser('play', __doc__ or '')
   arguments.epilog = EPILOG
   arguments.add_argument('policy', nargs='+', help='run folders, policy files or names of ready policies')
-  arguments.add_argument('--compare', action='store_true', help=f'side by side; {RANDOM!r} stands for random actions')
+  arguments.add_argument('--compare', action='store_true', help="side by side; 'random' stands for random actions")
   arguments.add_argument('--out', help='the video, .mp4; by default named after the policies, in the current folder')
   actions = arguments.add_mutually_exclusive_group()
   actions.add_argument('--stochastic', action='store_true', help='sample actions as in training')
@@ -103,7 +103,7 @@ def changes_of(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def load_all(arguments: argparse.Namespace) -> list[Policy | None]:
   """The policies, None for random actions. Raises UserError where one cannot be loaded."""
-  from mjx_humanoid.playback.find import load
+  from mjx_humanoid.playback.find import RANDOM, load
 
   policies = [None if arguments.compare and name == RANDOM else load(name) for name in arguments.policy]
   if not any(policies):
@@ -117,16 +117,13 @@ def make_stages(policies: list[Policy | None], arguments: argparse.Namespace) ->
 
   from mjx_humanoid.playback.chain import make_stages, random_stage
 
+  for policy in policies:
+    if policy and arguments.command and 'command' not in policy.task.observations:
+      print(f'note: {policy.name} was trained for one command and cannot see another; `follow` can.')
   rng = np.random.default_rng(arguments.seed)
   sampling = rng if arguments.stochastic else None
-  given = [policy for policy in policies if policy]
-  changes = changes_of(arguments)
-  if arguments.compare:  # from one start, whatever each was trained from
-    changes |= {'start': given[0].task.start, 'start_strength': given[0].task.start_strength}
-  ready = iter(make_stages(given, changes, sampling))
-  stages = [next(ready) if policy else None for policy in policies]
-  template = next(stage for stage in stages if stage)
-  return [stage if stage and not arguments.random else random_stage(stage or template, rng) for stage in stages]
+  stages = make_stages(policies, changes_of(arguments), sampling, noise=rng, compare=arguments.compare)
+  return [random_stage(stage, rng) for stage in stages] if arguments.random else stages
 
 
 def shoot(stages: list[Stage], arguments: argparse.Namespace, *, software: bool) -> list[np.ndarray]:
@@ -148,8 +145,20 @@ def shoot(stages: list[Stage], arguments: argparse.Namespace, *, software: bool)
     # A generator for each episode: the same start for all that are compared, however many steps came before.
     generators = [np.random.default_rng([arguments.seed, i]) for i in range(arguments.episodes)]
     episodes = [play_chain(lane, rng, arguments.seconds) for rng in generators]
+    for line in itertools.chain.from_iterable(map(told, episodes)):
+      print(line)
     films.append(film(episodes, look, progress, label=len(stages) > 1))
   return side_by_side(films)
+
+
+def told(episode: Sequence[Played]) -> Iterator[str]:
+  """What became of each policy of a chain but the last, in a line."""
+  for played, following in itertools.pairwise(episode):
+    scene, then = played.stage.scene, following.stage.scene
+    seconds = played.paths.terminated.shape[1] * scene.body.control_step
+    end = f'{"done" if played.done else "its time over, its goal not reached,"} after {seconds:.1f} s'
+    motors = '' if scene.task.robot == then.task.robot else f', with the motors of {then.task.robot}'
+    yield f'{played.stage.name}: {end}; {following.stage.name} goes on{motors}'
 
 
 if __name__ == '__main__':

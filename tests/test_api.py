@@ -121,8 +121,11 @@ def test_evaluate_is_the_card_of_the_command(tmp_path, capsys):
   card = json.loads((tmp_path / 'card.json').read_text())
   assert mh.evaluate('stand', episodes=3)['mean_height'] == card['mean_height']
   assert mh.evaluate(mh.load('stand'), episodes=3, push=400)['survival_rate'] < card['survival_rate']
-  with pytest.raises(mh.UserError, match="unknown engine 'warp'"):
+  assert {**mh.evaluate('stand', episodes=3), 'policy': 'stand'} == card
+  with pytest.raises(mh.UserError, match="unknown engine to judge with: 'warp'"):
     mh.evaluate('stand', engine='warp')
+  with pytest.raises(mh.UserError, match='episodes=0 is out of range'):
+    mh.evaluate('stand', episodes=0)
 
 
 def test_render_returns_frames_and_writes_a_video(opengl, tmp_path, run):
@@ -130,10 +133,38 @@ def test_render_returns_frames_and_writes_a_video(opengl, tmp_path, run):
   frames = mh.render('stand', path=tmp_path / 'stand.mp4', **small)
   assert (frames.shape, frames.dtype) == ((6, 48, 64, 3), np.uint8)
   assert (tmp_path / 'stand.mp4').stat().st_size > 500
-  assert mh.render('stand', run[0], compare=True, **small).shape == (6, 48, 128, 3)
+  assert mh.render('stand', run[0], 'random', compare=True, **small).shape == (6, 48, 192, 3)
   assert mh.render('stand', mh.load('stand'), **small).shape == (12, 48, 64, 3)
-  with pytest.raises(mh.UserError, match='render needs a policy'):
-    mh.render()
+  for nothing in ([], ['random']):
+    with pytest.raises(mh.UserError, match='render needs a policy'):
+      mh.render(*nothing, compare=True)
+
+
+def test_what_is_compared_begins_at_the_same_start(opengl, monkeypatch):
+  """`getup` was trained from lying, and beside `stand` it stands too."""
+  heights = []
+
+  def film(episodes, look, progress, label):
+    heights.append(episodes[0][0].paths.start.qpos[0, 2])
+    return [np.zeros((2, 2, 3), np.uint8)]
+
+  monkeypatch.setattr('mjx_humanoid.media.film.film', film)
+  mh.render('stand', 'getup', compare=True, seconds=0.1)
+  assert heights == [pytest.approx(1.282, abs=1e-3)] * 2
+  assert heights[0] == heights[1]
+
+
+def test_a_policy_that_does_not_fit_is_refused_before_any_search(tmp_path, monkeypatch):
+  monkeypatch.setattr('mjx_humanoid.run.setup.prepare', lambda config: pytest.fail('it went on'))
+  with pytest.raises(mh.UserError, match=r'config\.init_from: follow is of '):
+    mh.train('stand', init_from='follow', run_dir=str(tmp_path / 'runs'))
+  assert not (tmp_path / 'runs').exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+  (tmp_path / 'runs').write_text('a file')
+  with pytest.raises(mh.UserError, match='cannot be made'):
+    mh.train('stand', run_dir=str(tmp_path / 'runs'), **SMALL)
 
 
 def test_export_goes_by_the_ending(tmp_path):

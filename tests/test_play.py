@@ -268,6 +268,31 @@ def test_a_chain_is_one_film_with_the_stages_of_each_episode_in_order(make_polic
   assert not np.array_equal(episodes[0][0].paths.start.qpos, episodes[1][0].paths.start.qpos)
 
 
+def test_a_chain_tells_what_became_of_each_but_the_last(make_policy, shown, capsys):
+  """Nobody with random weights stands for a second: the time of the first is over, and the other has other motors."""
+  given = arguments('--seconds=1.5')
+  tasks = TaskConfig(robot='humanoid_pd'), TaskConfig()
+  stages = play.make_stages([make_policy(info={'name': n}, task=t) for n, t in zip('ab', tasks, strict=True)], given)
+  play.shoot(stages, given, software=True)
+  expected = 'a: its time over, its goal not reached, after 1.5 s; b goes on, with the motors of humanoid'
+  assert capsys.readouterr().out.splitlines() == [expected]
+
+
+def test_what_was_done_is_told_with_its_time(make_policy, scene):
+  stage = play.make_stages([make_policy(info={'name': 'a'})], arguments())[0]
+  (first,) = play_chain([stage], np.random.default_rng(0), 0.5)
+  assert list(play.told([first._replace(done=True), first])) == ['a: done after 0.5 s; a goes on']
+  assert list(play.told([first])) == []
+
+
+def test_a_command_that_a_policy_cannot_see_is_noted(make_policy, capsys):
+  blind = make_policy(info={'name': 'blind'})
+  play.make_stages([blind], arguments('--command', '1', '0', '0'))
+  assert capsys.readouterr().out == 'note: blind was trained for one command and cannot see another; `follow` can.\n'
+  play.make_stages([blind], arguments())
+  assert capsys.readouterr().out == ''
+
+
 def test_a_comparison_is_one_film_each_from_the_same_starts(make_policy, shown):
   """Also of policies that were trained from other starts, or at another control step."""
   given = arguments('--compare', '--episodes=2', '--seconds=0.1')

@@ -11,6 +11,7 @@ import numpy as np
 from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.playback.cards import CARDS
+from mjx_humanoid.playback.find import RANDOM
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Controller, Scene, Trajectories, change_task, check_fit, make_scene, rollout
 from mjx_humanoid.robots import robots
@@ -35,33 +36,47 @@ class Played(NamedTuple):
 
 
 def make_stages(
-  policies: Sequence[Policy], changes: Mapping[str, Any], rng: np.random.Generator | None = None
+  policies: Sequence[Policy | None],
+  changes: Mapping[str, Any],
+  rng: np.random.Generator | None = None,
+  *,
+  noise: np.random.Generator | None = None,
+  compare: bool = False,
 ) -> list[Stage]:
-  """The scenes of a chain's policies, in tasks with other settings where `changes` has some.
+  """The scenes of policies, in tasks with other settings where `changes` has some.
 
   Args:
+    policies: at least one; None stands for random actions, in the task of the first policy.
     rng: where given, actions are sampled with it.
+    noise: of random actions.
+    compare: all begin at the starts that the first policy was trained from, not each at its own.
 
   Raises:
     UserError: a policy that does not fit its robot, or is of a robot of another shape than the first one's.
   """
-  stages = []
-  for policy in policies:
-    body, first = (robots()[p.task.robot] for p in (policy, policies[0]))
-    if (body.package, body.file) != (first.package, first.file):  # its motors may be others
-      raise UserError(
-        f'{policy.name} is a policy of {policy.task.robot} and cannot go on where {policies[0].name},'
-        f' of {policies[0].task.robot}, ends.'
-      )
-    scene = change_task(make_scene(policy.task), changes)
-    check_fit(policy, scene)
-    stages.append(Stage(policy.name, scene, functools.partial(policy, rng=rng)))
-  return stages
+  first = next(policy for policy in policies if policy)
+  if compare:
+    changes = {**changes, 'start': first.task.start, 'start_strength': first.task.start_strength}
+  stages = [_stage(policy, first, changes, rng) if policy else None for policy in policies]
+  template = next(stage for stage in stages if stage)
+  return [stage or random_stage(template, noise or np.random.default_rng(0)) for stage in stages]
+
+
+def _stage(policy: Policy, first: Policy, changes: Mapping[str, Any], rng: np.random.Generator | None) -> Stage:
+  robot, other = robots()[policy.task.robot], robots()[first.task.robot]
+  if (robot.package, robot.file) != (other.package, other.file):  # its motors may be others
+    raise UserError(
+      f'{policy.name} is a policy of {policy.task.robot} and cannot go on where {first.name},'
+      f' of {first.task.robot}, ends.'
+    )
+  scene = change_task(make_scene(policy.task), changes)
+  check_fit(policy, scene)
+  return Stage(policy.name, scene, functools.partial(policy, rng=rng))
 
 
 def random_stage(stage: Stage, rng: np.random.Generator) -> Stage:
   """The same scene under uniformly random actions."""
-  return Stage('random', stage.scene, lambda obs: rng.uniform(-1, 1, (len(obs), stage.scene.body.nu)))
+  return Stage(RANDOM, stage.scene, lambda obs: rng.uniform(-1, 1, (len(obs), stage.scene.body.nu)))
 
 
 def play_chain(stages: Sequence[Stage], rng: np.random.Generator, seconds: float) -> list[Played]:

@@ -9,6 +9,7 @@ from mjx_humanoid.errors import UserError, unknown
 from mjx_humanoid.playback.policy import Policy, load_policy
 
 POLICY_FILE = 'policy.safetensors'
+RANDOM = 'random'  # stands for random actions in place of a policy, where policies are compared
 READY = Path(__file__).resolve().parent.parent / 'policies'
 
 
@@ -30,14 +31,14 @@ def find_policy(reference: str) -> Path:
     UserError: there is none; names the ready policies.
   """
   path = Path(reference)
-  if path.is_dir():
-    if (path / POLICY_FILE).is_file():
-      return path / POLICY_FILE
-    raise UserError(f'the folder {path} holds no {POLICY_FILE}: the run has not saved a policy yet, or is no run.')
+  if (path / POLICY_FILE).is_file():
+    return path / POLICY_FILE
   if path.is_file():
     return path
-  if reference in ready_policies():
+  if reference in ready_policies():  # even beside a folder of that name, where it is no run
     return READY / f'{reference}.safetensors'
+  if path.is_dir():
+    raise UserError(f'the folder {path} holds no {POLICY_FILE}: the run has not saved a policy yet, or is no run.')
   if path.suffix or len(path.parts) > 1:
     raise UserError(f'there is no policy file or run {reference!r}. Ready policies: {", ".join(ready_policies())}.')
   raise unknown('run, policy file or ready policy', reference, ready_policies())

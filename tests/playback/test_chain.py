@@ -48,6 +48,25 @@ def never(paths, body):
   return np.zeros(paths.views.time.shape, bool)
 
 
+def test_what_is_compared_begins_where_the_first_policy_was_trained_from(make_policy):
+  lying, standing = (
+    make_policy(task=TaskConfig(start=s, start_strength=k)) for s, k in (('fallen', 0.5), ('standing', 2))
+  )
+  together = make_stages([None, lying, standing], {}, compare=True)
+  assert [(s.scene.task.start, s.scene.task.start_strength) for s in together] == [('fallen', 0.5)] * 3
+  apart = make_stages([lying, standing], {})
+  assert [s.scene.task.start for s in apart] == ['fallen', 'standing']
+
+
+def test_random_actions_come_from_their_own_generator(make_policy):
+  first, again, other = (
+    make_stages([None, make_policy()], {}, noise=rng(seed))[0].controller(np.zeros((2, 52))) for seed in (3, 3, 4)
+  )
+  np.testing.assert_array_equal(first, again)
+  assert not np.array_equal(first, other)
+  assert np.abs(first).max() <= 1
+
+
 @pytest.fixture
 def stage(scene):
   """stage('name', card='stand', ...) -> a limp robot in this task."""

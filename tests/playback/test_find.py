@@ -64,6 +64,11 @@ def test_a_folder_of_that_name_comes_before_the_ready_policy(ready, tmp_path, ma
   assert find.load('walk').name == 'mine'
 
 
+def test_a_folder_of_that_name_that_is_no_run_does_not_hide_the_ready_policy(ready, tmp_path):
+  (tmp_path / 'here' / 'walk').mkdir()
+  assert find.find_policy('walk') == ready / 'walk.safetensors'
+
+
 def test_an_unknown_name_lists_the_choices_and_the_closest(ready):
   with pytest.raises(UserError, match=r"unknown .*ready policy 'wakl'. Did you mean 'walk'\? Choices: stand, walk"):
     find.find_policy('wakl')
