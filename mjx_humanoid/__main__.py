@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> None:
   from mjx_humanoid.tasks.observations import OBSERVATIONS
   from mjx_humanoid.tasks.pushes import PUSHES
 
-  section('ready policies, for play, evaluate and view', describe_ready())
+  section('ready policies, for play, evaluate and export', describe_ready())
   section('robots, config.task.robot', robots().describe())
   section('rewards, config.task.reward', skills.describe())
   section('reward terms, config.task.weights', rewards.describe_terms())

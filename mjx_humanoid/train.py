@@ -17,7 +17,7 @@ from mjx_humanoid.errors import UserError, command
 if TYPE_CHECKING:
   from mjx_humanoid.run.setup import Setup
 
-CONFIG_FILE = 'config.json'
+DEFAULT_CONFIG = 'configs/stand.py'
 RECORDINGS = 'recordings'
 VIDEO_SECONDS = 10.0
 
@@ -28,14 +28,16 @@ def main(argv: Sequence[str]) -> None:
   started = process_start()
   parser = config_file.parser('train', __doc__)
   parser.epilog = config_file.settings_help()
-  parser.add_argument('--config', default='configs/stand.py', help='config file, or the name of a ready one')
+  parser.add_argument('--config', help='config file, or the name of a ready one (configs/stand.py)')
   parser.add_argument('--resume', metavar='RUN', help='folder of a run to go on with, exactly where it was')
   arguments, rest = parser.parse_known_args(argv)
   overrides = config_file.split_overrides(rest)
+  if arguments.resume and arguments.config:
+    raise UserError('--resume goes on with the config of its run: leave out --config.')
   if arguments.resume:
     config, folder = resumed(Path(arguments.resume), overrides)
   else:
-    loaded = config_file.load_config(arguments.config)
+    loaded = config_file.load_config(arguments.config or DEFAULT_CONFIG)
     config = schema.resolve(config_file.apply_overrides(loaded, overrides))
     folder = Path(config.run_dir) / config.name
     if folder.exists():
@@ -47,9 +49,10 @@ def main(argv: Sequence[str]) -> None:
 
 def resumed(folder: Path, overrides: dict[str, str]) -> tuple[schema.Config, Path]:
   """The config of a run, with overrides. Raises UserError where the folder holds no run."""
-  if not (folder / CONFIG_FILE).is_file():
-    raise UserError(f'{folder} is not a run: it has no {CONFIG_FILE}. Runs are in the folder runs/ by default.')
-  stored = schema.ConfigDict(schema.to_dict(config_file.load_json(folder / CONFIG_FILE)))
+  if not (folder / config_file.CONFIG_FILE).is_file():
+    missing = config_file.CONFIG_FILE
+    raise UserError(f'{folder} is not a run: it has no {missing}. Runs are in the folder runs/ by default.')
+  stored = schema.ConfigDict(schema.to_dict(config_file.load_json(folder / config_file.CONFIG_FILE)))
   return schema.resolve(config_file.apply_overrides(stored, overrides)), folder
 
 
@@ -62,7 +65,7 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   """
   print(f'mjx_humanoid on {hardware()}', flush=True)
   from mjx_humanoid.media.recorder import Recorder
-  from mjx_humanoid.playback.find import load
+  from mjx_humanoid.playback.find import find_policy, load
   from mjx_humanoid.run.cache import use_compilation_cache
   from mjx_humanoid.run.export import from_policy
   from mjx_humanoid.run.loop import Loop, headline
@@ -73,12 +76,14 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
     from_policy(load(config.init_from), config)  # refused before any search for starts, which takes its time
   setup = prepare(config)
   announce(setup, folder)
+  if config.init_from and not resume:
+    print(f'starts from the policy {find_policy(config.init_from)}')
   recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)
   loop = Loop(setup, folder, recorder if config.render_interval else None, started)
   state = loop.begin(resume)  # before anything is written: what does not fit leaves the run as it was
   if not resume:
-    make_folder(folder)
-  config_file.save_json(config, folder / CONFIG_FILE)
+    config_file.make_run_folder(folder)
+  config_file.save_json(config, folder / config_file.CONFIG_FILE)
   report = loop.run(state)
   print(headline(report) if 'card' in report else 'stopped and saved; no report card was made')
   if report['stopped_early']:
@@ -99,14 +104,6 @@ def announce(setup: Setup, folder: Path) -> None:
   on = f' on {threads} threads' if threads else ''
   print(f'engine {engine}{on} ({setup.engine_reason}); {config.num_envs} worlds of {config.task.robot}')
   print(f'task {config.task.reward!r}, {config.total_timesteps:,} steps, seed {config.seed}; run folder {folder}')
-
-
-def make_folder(folder: Path) -> None:
-  """Makes the run folder. Raises UserError where that is impossible."""
-  try:
-    folder.mkdir(parents=True)
-  except OSError as error:
-    raise UserError(f'the run folder {folder} cannot be made: {error.strerror or error}.') from None
 
 
 def hardware() -> str:

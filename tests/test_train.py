@@ -35,6 +35,7 @@ BAD_SETTINGS = {
   'unknown kind of push': ('--config.task.pushes=shove', "unknown kind of push 'shove'"),
   'unknown randomization': ('--config.task.randomization.mas=0.1', "randomization 'mas'. Did you mean 'mass'?"),
   'a randomization that turns signs': ('--config.task.randomization.mass=1', 'at least 0 and less than 1'),
+  'a delay of half a step': ('--config.task.randomization.action_delay=0.5', 'must be a whole number, 0 to 50'),
   'a negative randomization': ('--config.task.randomization.mass=-0.1', 'is out of range'),
   'unknown curriculum': ('--config.curriculum=linea', "unknown curriculum 'linea'. Did you mean 'linear'?"),
   'commands upside down': ('--config.task.command_low=9,0,0', 'command_low is above config.task.command_high'),
@@ -182,6 +183,7 @@ RESUMES = {
   'another network': ('--config.network.policy_layers=24', 'of another task, network or algorithm'),
   'other worlds': ('--config.num_envs=32', 'of another task, network or algorithm'),
   'another engine': ('--config.engine=mjx', 'of another task, network or algorithm'),
+  'another unroll': ('--config.ppo.unroll_length=2', 'config.ppo.unroll_length=2 is not that of the run'),
   'nothing left to do': ('--config.total_timesteps=256', 'this run has reached its 256 steps'),
   'a bad setting': ('--config.seed=-1', 'out of range'),
   'minibatches that do not fit': ('--config.ppo.batch_size=33', 'do not divide into minibatches'),
@@ -209,6 +211,13 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_can_be_gone_on_from(run
   shutil.rmtree(last)  # what the message says to do
   train.main([f'--resume={run_copy}'])
   assert (last / 'manifest.json').is_file()
+
+
+def test_resuming_with_another_config_is_refused(run_copy, user_error, snapshot):
+  before = snapshot(run_copy)
+  message = user_error(train.main, [f'--resume={run_copy}', '--config=walk'])
+  assert message.startswith('--resume goes on with the config of its run: leave out --config')
+  assert snapshot(run_copy) == before
 
 
 def test_resume_with_a_larger_budget_goes_on_and_remembers_it(run_copy):

@@ -17,11 +17,14 @@ class MetricsLogger:
   def __init__(self, folder: Path, after: int = 0) -> None:
     """Args: after: of a resumed run, the step it goes on from; later lines are dropped."""
     path = folder / METRICS_FILE
-    lines = path.read_text().splitlines() if path.is_file() else []
-    kept = [line for line in lines if _step(line) <= after]
-    path.write_text(''.join(line + '\n' for line in kept))
+    text = path.read_text() if path.is_file() else ''
+    kept = ''.join(line + '\n' for line in text.splitlines() if _step(line) <= after)
+    if kept != text:
+      partial = path.with_suffix('.partial')  # a full disk leaves the lines that were there
+      partial.write_text(kept)
+      partial.replace(path)
     self._file = path.open('a')
-    self._board = SummaryWriter(str(folder), purge_step=after if after else None)
+    self._board = SummaryWriter(str(folder), purge_step=after + 1 if after else None)
 
   def write(self, timesteps: int, metrics: dict[str, float]) -> None:
     """One line, at an environment step."""

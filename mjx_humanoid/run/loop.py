@@ -129,10 +129,11 @@ class Loop:
             break
       progress.doing('saving')
       self._save(state, done)
-      if report.get('timesteps') != done and not stop.wanted:
+      stopped = stop.wanted and state.iteration < self.iterations
+      if report.get('timesteps') != done and not stopped:
         progress.doing('judging the final policy in C MuJoCo')
         report = self._judge(to_policy(self.setup, state.learner, done), done)
-      report['stopped_early'] = stop.wanted
+      report['stopped_early'] = stopped
     return report
 
   def _notice(self, metrics: Metrics, done: int, logger: MetricsLogger, progress: Progress, iteration: int) -> None:
@@ -177,8 +178,14 @@ class Loop:
     }
 
   def _restore(self) -> TrainState:
-    _, arrays, path = self.store.load()
-    return self._from_arrays(arrays, path)
+    saved, arrays, path = self.store.load()
+    state = self._from_arrays(arrays, path)
+    if saved != state.iteration * self.trainer.steps_per_iteration:
+      raise UserError(
+        f'config.ppo.unroll_length={self.setup.algorithm.unroll_length} is not that of the run; leave it, or start a'
+        f' new run with --config.init_from={self.folder}.'
+      )
+    return state
 
   def _from_arrays(self, arrays: Arrays, path: Path) -> TrainState:
     tree = unflatten(self._tree(self.trainer.start()), arrays, path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 
+import pytest
+
 from mjx_humanoid.run.logger import METRICS_FILE, MetricsLogger
 
 
@@ -42,6 +44,33 @@ def test_a_line_at_the_point_of_resuming_stays(tmp_path):
   write(tmp_path, [64, 128])
   write(tmp_path, [], after=128)
   assert [line['timesteps'] for line in lines(tmp_path)] == [64, 128]
+
+
+def test_tensorboard_keeps_the_point_of_resuming_too(tmp_path, monkeypatch):
+  """It hides what is logged at its purge step and later, by an earlier writer."""
+  made = []
+  monkeypatch.setattr('mjx_humanoid.run.logger.SummaryWriter', lambda folder, **more: made.append(more) or Silent())
+  write(tmp_path, [])
+  write(tmp_path, [], after=128)
+  assert made == [{'purge_step': None}, {'purge_step': 129}]
+
+
+class Silent:
+  def close(self):
+    pass
+
+
+def test_a_full_disk_leaves_the_lines_that_were_there(tmp_path, monkeypatch):
+  write(tmp_path, [64, 128, 192])
+
+  def full(path, text):
+    path.touch()
+    raise OSError('No space left on device')
+
+  monkeypatch.setattr(type(tmp_path), 'write_text', full)
+  with pytest.raises(OSError, match='No space'):
+    MetricsLogger(tmp_path, after=128)
+  assert [line['timesteps'] for line in lines(tmp_path)] == [64, 128, 192]
 
 
 def test_a_last_line_cut_short_by_a_kill_does_not_prevent_resuming(tmp_path):

@@ -196,6 +196,16 @@ def test_a_run_that_is_gone_on_from_is_told_in_the_report(tiny_arguments, tmp_pa
   assert json.loads((tmp_path / 'tiny' / 'config.json').read_text())['init_from'] == str(finished_run)
 
 
+def test_a_run_goes_on_when_the_policy_that_it_began_with_is_gone(tiny_arguments, tmp_path, finished_run, capsys):
+  source = tmp_path / 'source'
+  shutil.copytree(finished_run, source)
+  train.main(tiny_arguments(init_from=source, total_timesteps=64))
+  assert f'starts from the policy {source}' in capsys.readouterr().out
+  shutil.rmtree(source)
+  train.main([f'--resume={tmp_path / "tiny"}', '--config.total_timesteps=128'])
+  assert 'starts from' not in capsys.readouterr().out
+
+
 # Checkpoints
 
 
@@ -206,6 +216,7 @@ def test_a_run_with_all_that_disturbs_goes_on_exactly(tiny, tmp_path):
     'task__push_interval': 0.1,
     'task__commands': 'sampled',
     'task__command_interval': 0.1,
+    'task__observations': ('joint_positions', 'joint_velocities', 'command'),
     'task__randomization': {'mass': 0.1, 'sensor_noise': 0.02, 'action_delay': 2},
     'curriculum': 'survival',
   }
@@ -364,6 +375,14 @@ def test_ctrl_c_saves_and_ends_tidily_and_the_run_goes_on_from_there(tiny_argume
   assert store(folder).steps()[-1] == done + 64
   steps = [line['timesteps'] for line in metrics(folder)]
   assert steps == list(range(64, done + 65, 64))  # no line is missing, none is there twice
+
+
+def test_a_stop_after_the_last_update_is_none(tiny, tmp_path):
+  """All steps are made: the run is judged, and nobody is told to resume what is complete."""
+  loop = Loop(prepare(tiny(total_timesteps=128)), tmp_path)
+  loop.on_metrics = lambda step, values: os.kill(os.getpid(), signal.SIGINT) if step == 128 else None
+  report = go(loop)
+  assert (report['timesteps'], report['stopped_early'], report['episodes']) == (128, False, 2)
 
 
 def metrics_lines(folder):
