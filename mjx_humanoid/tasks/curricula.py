@@ -1,4 +1,7 @@
-"""Curricula: how hard each world is at each moment, by name. A level in (0, 1] scales pushes, commands and starts."""
+"""Curricula: how hard each world is at each moment, by name.
+
+A level in (0, 1] scales pushes, start states and, where they are sampled, commands.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,9 @@ def survival(level: Array, terminated: Array, truncated: Array, steps: float) ->
 
 
 def share_of_starts(curriculum: CurriculumFn, level: Array, uniform: Array) -> Array:
-  """How hard starts are to be [B], as shares of the hardest, from uniform numbers [B] in [0, 1).
+  """How hard the next start of each world is to be [B], as a share of the hardest, from uniform [B] in [0, 1).
 
-  Anything up to the level; where that is what a world can just do, mostly what is nearly as hard.
+  Uniform up to the level; for `survival`, whose level is what a world can just do, level * u^(1/4), which is above
+  0.84 of it half of the time.
   """
   return level * (uniform**0.25 if curriculum is survival else uniform)

@@ -31,6 +31,7 @@ HALF = 0.5**0.5
 LYING = np.array([PRONE, [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [HALF, -HALF, 0, 0]])
 KINDS = 4  # prone, supine, on a side, anyhow
 DROP_HEIGHT = 0.7  # m of the torso, where a tumbling robot is let go
+SHORTEST = 1e-6  # length of a quaternion that still says which way is up
 SHALLOWEST = 0.9  # of the strength: the least depth of a start on the way up
 # Depths of the start `rising`: down the way itself, then anywhere along its spring, ever more perturbed, then lying on
 # the face, and from there on lying anyhow.
@@ -107,9 +108,10 @@ def lying(
 def rising(
   body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
 ) -> tuple[np.ndarray, np.ndarray]:
-  """On the way up, the further down it the stronger, then ever further beside it, then lying: on the face, then anyhow.
+  """A reverse curriculum: standing, then ever further down a way up, then beside it, then on the face, then anyhow.
 
-  Each is the neighbour of the one before, so that whoever gets up from there has not far to learn to get up from here.
+  The strength says how far. Each stage is next to the one before, so that there is little to learn from one to the
+  other. At strength 1 it is the same as `fallen`.
   """
   depth = np.minimum(strength, 1.0) * rng.uniform(SHALLOWEST, 1.0, len(strength))
   qpos, qvel = np.zeros((len(depth), body.nq)), np.zeros((len(depth), body.nv))
@@ -173,7 +175,12 @@ def make_start(name: str) -> StartFn:
   ) -> tuple[np.ndarray, np.ndarray]:
     if poses.ndim != 2 or poses.shape[1] != body.nq or not len(poses) or not np.isfinite(poses).all():
       raise UserError(f'{name} holds qpos of shape {poses.shape}; {body.robot.name} needs [K, {body.nq}], all finite.')
-    return perturbed(poses[rng.integers(len(poses), size=len(strength))], body, rng, strength)
+    lengths = np.linalg.norm(poses[:, 3:7], axis=1)
+    if lengths.min() < SHORTEST:
+      raise UserError(f'{name}: row {lengths.argmin()} of qpos has a rotation, elements 3 to 6, that is no quaternion.')
+    drawn = poses[rng.integers(len(poses), size=len(strength))]
+    drawn[:, 3:7] /= np.linalg.norm(drawn[:, 3:7], axis=1, keepdims=True)
+    return perturbed(drawn, body, rng, strength)
 
   return from_file
 

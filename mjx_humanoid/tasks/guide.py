@@ -1,4 +1,4 @@
-"""What guides an episode: commands, the heading they add up to, and the clock of the gait.
+"""What guides an episode: velocity commands, the heading and place they add up to, station keeping, the gait clock.
 
 The same arithmetic serves JAX in training and NumPy in playback; random numbers come from the caller.
 """

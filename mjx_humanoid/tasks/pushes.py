@@ -32,7 +32,7 @@ def by_force(force: Array, seconds: float, mass: float, first: Array) -> tuple[A
 
 @PUSHES.register('kick')
 def by_kick(force: Array, seconds: float, mass: float, first: Array) -> tuple[Array | None, Array | None]:
-  """The same impulse at once: a jump of the whole robot's velocity."""
+  """The same impulse at once: a jump of the whole robot's velocity, by its nominal mass."""
   return None, force * first[..., None] * (seconds / mass)
 
 

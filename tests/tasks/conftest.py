@@ -80,7 +80,26 @@ def tumbling(model):
   return data
 
 
+def seen(data):
+  fields = ('qpos', 'qvel', 'ctrl', 'sensordata')
+  return View(np.float32(0), *(np.array(getattr(data, name), np.float32) for name in fields))
+
+
 @pytest.fixture(scope='session')
 def tumbling_view(tumbling):
-  fields = ('qpos', 'qvel', 'ctrl', 'sensordata')
-  return View(np.float32(0), *(np.array(getattr(tumbling, name), np.float32) for name in fields))
+  return seen(tumbling)
+
+
+@pytest.fixture(scope='session')
+def crumpled_views(model, tumbling):
+  """The same robot a second and a half after it was dropped, and pressed half a metre into the floor."""
+  data = mujoco.MjData(model)
+  data.qpos[:], data.qvel[:], data.qpos[2] = tumbling.qpos, tumbling.qvel, 1.5
+  for _ in range(300):
+    mujoco.mj_step(model, data)
+  lying = seen(data)
+  assert data.ncon > 0
+  data.qpos[2] -= 0.5
+  mujoco.mj_forward(model, data)
+  assert data.ncon > 4
+  return {'on the floor': lying, 'in the floor': seen(data)}

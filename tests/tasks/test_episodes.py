@@ -120,10 +120,11 @@ def test_ends_are_the_same_in_numpy_and_jax_alone_and_in_batches(name, body, mak
   heights = [1.4, 1.1, 0.9, 0.7, 0.1]
   views = [make_view(qpos=[0, 0, z, 1, *[0] * 24], torso_pos=[0, 0, z]) for z in heights]
   batch = jax.tree.map(lambda *x: np.stack(x), *views)
-  context = jax.tree.map(lambda *x: np.stack(x), *[make_context()] * len(heights))
+  context = jax.tree.map(lambda *x: np.stack(x), *[make_context(step=200)] * len(heights))
   together = np.asarray(TERMINATIONS[name](batch, body, context))
   assert together.dtype == bool
-  assert together.tolist() == [ends(name, v, body, make_context()) for v in views]
+  assert together.tolist() == [ends(name, v, body, make_context(step=200)) for v in views]
+  assert any(together) == (name != 'never')  # 5 s after the start, by when all of them know an end
   traced = jax.jit(jax.vmap(lambda v, c: TERMINATIONS[name](v, body, c)))(batch, context)
   assert together.tolist() == traced.tolist()
 
@@ -201,10 +202,12 @@ def test_starts_stay_over_their_place_and_at_their_height(body, start):
   np.testing.assert_allclose(start()[0][:, :3], np.tile([0, 0, 1.282], (N, 1)), atol=1e-6)
 
 
-def test_no_start_is_ended_at_once(body, start, make_context):
-  qpos, qvel = start()
+@pytest.mark.parametrize('name', list(TERMINATIONS))
+def test_no_start_is_ended_at_once(name, body, start, make_context):
+  """Not even those of the configs, at strength 2, nor by what ends an episode when it is late."""
+  qpos, qvel = start(strength=2.0)
   view = type('Rows', (), {'qpos': qpos, 'qvel': qvel})
-  assert not TERMINATIONS['fallen'](view, body, make_context()).any()
+  assert not TERMINATIONS[name](view, body, make_context(step=200)).any()
 
 
 # Starts from given poses
@@ -331,6 +334,25 @@ def test_poses_that_do_not_fit_the_robot_are_refused(tmp_path, start, qpos):
   shape = str(qpos.shape).replace('(', r'\(').replace(')', r'\)')
   with pytest.raises(UserError, match=rf'holds qpos of shape {shape}; humanoid needs \[K, 28\], all finite'):
     start(str(tmp_path / 'poses.npz'), n=2)
+
+
+def test_rotations_of_a_file_need_not_be_of_unit_length(tmp_path, poses, start):
+  stretched = poses.copy()
+  stretched[:, 3:7] *= np.array([[0.5], [2.0], [-3.0]])
+  for name, rows in (('unit', poses), ('stretched', stretched)):
+    np.savez(tmp_path / f'{name}.npz', qpos=rows)
+  unit, other = (start(str(tmp_path / f'{name}.npz'), n=20)[0] for name in ('unit', 'stretched'))
+  np.testing.assert_allclose(np.abs((unit[:, 3:7] * other[:, 3:7]).sum(axis=1)), 1, atol=1e-12)
+  np.testing.assert_allclose(unit[:, 7:], other[:, 7:])
+
+
+def test_a_rotation_of_no_length_is_refused_with_its_row(tmp_path, poses, start):
+  poses = poses.copy()
+  poses[1, 3:7] = 0
+  np.savez(tmp_path / 'poses.npz', qpos=poses)
+  with pytest.raises(UserError, match=r'row 1 of qpos has a rotation, elements 3 to 6, that is no quaternion') as error:
+    start(str(tmp_path / 'poses.npz'), n=2)
+  assert '\n' not in str(error.value)
 
 
 # Fallen starts
