@@ -11,7 +11,7 @@ def get_config() -> ConfigDict:
   config.task.reward = 'walk'
   config.task.card = 'walk'
   config.task.command = (1.2, 0.0, 0.0)
-  # Without these two, one seed of the two tried drifted 2.8 m aside in 20 s.
+  # Without 'course' and 'place_error', one seed of the two tried drifted 2.8 m aside in 20 s.
   config.task.weights = {'course': 0.1}
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'place_error')
   config.task.gait_frequency = 0.9

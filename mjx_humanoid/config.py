@@ -53,23 +53,28 @@ class TaskConfig:
   start_strength: float = setting(1.0, 'how strongly start states are perturbed', low=0)
   commands: str = setting('fixed', 'name of how commands are given')
   command: tuple[float, float, float] = setting(
-    (0.0, 0.0, 0.0), 'wanted forward, sideways [m/s] and turning [rad/s] velocity, where it is fixed'
+    (0.0, 0.0, 0.0),
+    'wanted forward, sideways [m/s] and turning [rad/s] velocity; where commands are sampled under a curriculum, these'
+    ' part from it as the level rises',
   )
   command_low: tuple[float, float, float] = setting((-0.5, -0.4, -1.0), 'least of each, where commands are sampled')
   command_high: tuple[float, float, float] = setting((1.5, 0.4, 1.0), 'most of each')
   command_interval: float = setting(4.0, 'time between sampled commands [s]', above=0)
-  command_rest: float = setting(0.1, 'share of sampled commands that are zero', low=0, high=1)
+  command_rest: float = setting(0.1, 'share of sampled commands that are zero (at full level)', low=0, high=1)
   hold: float = setting(
-    0.0, 'command back to its place of a robot that is asked for nothing, per metre off it [1/s] (0 = none)', low=0
+    0.0,
+    'station keeping under a zero command: gain from the distance to its place to the velocity commanded back [1/s],'
+    ' at most 0.5 m/s (0 = none); while it is asked to move, its place is where it is',
+    low=0,
   )
   hold_radius: float = setting(
     0.05,
-    'how far off its place a robot at rest sets out for it [m]; it stops 0.05 m off',
+    'distance at which station keeping sets in [m]; it ends 0.05 m off',
     low=0.05,
   )
   gait_frequency: float = setting(0.0, 'strides per second, of two steps each (0 = no gait is asked for)', low=0)
   gait_hurry: float = setting(
-    0.0, 'share by which strides are quicker, at most, while it is carried off the place that it holds', low=0
+    0.0, 'largest relative increase of the stride frequency while station keeping corrects an offset', low=0
   )
   gait_duty: float = setting(0.6, 'share of a stride that each foot is on the floor', above=0, high=1)
   pushes: str = setting('none', 'name of the kind of pushes')
@@ -128,7 +133,7 @@ class PPOConfig:
     0.0, 'weight of the squares by which mean actions exceed 1, where motors clip them and nothing is learned', low=0
   )
   imitation_coef: float = setting(
-    0.0, 'weight of squared distances of mean actions from those of a motion that the start has found (rising)', low=0
+    0.0, 'weight of a behaviour-cloning loss towards the motion that the start has found (rising)', low=0
   )
   max_grad_norm: float = setting(1.0, 'gradients are scaled down to this global norm', above=0)
   normalize_observations: bool = setting(True, 'by a running mean and standard deviation')

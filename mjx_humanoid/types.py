@@ -20,7 +20,7 @@ class View(NamedTuple):
   time: Array  # [] s
   qpos: Array  # [nq] m, unit quaternion, rad
   qvel: Array  # [nv] m/s, rad/s
-  ctrl: Array  # [nu] as applied, in [-1, 1] for torque actuation
+  ctrl: Array  # [nu] as applied, in [-1, 1]: of the torque limit, or of a servo's reach
   sensordata: Array  # [ns] read by name through Body.sensor
 
 
@@ -28,13 +28,13 @@ class Context(NamedTuple):
   """What a task may see that physics does not know: one world, or a batch with leading axes."""
 
   step: Array  # [] int32, control steps since the episode began
-  last_action: Array  # [nu] the action before the one that led to this view, in [-1, 1]
-  command: Array  # [3] wanted forward, sideways [m/s] and turning [rad/s] velocity
+  last_action: Array  # [nu] in [-1, 1]: for observations the one that led to this view, for rewards the one before
+  command: Array  # [3] velocity to track: forward, sideways [m/s], turning [rad/s]; with the way back to its place
   heading: Array  # [2] unit vector on the floor: where the torso should face; forward and sideways refer to it
   place: Array  # [2] m, on the floor: where the torso should be, the start moved on by the commands; see task.hold too
   phase: Array  # [] of the stride, in [0, 1): the left foot swings first, the right foot half a stride later
   duty: Array  # [] share of the stride that each foot should be on the floor; 1 where no gait is wanted
-  asked: Array  # [3] what was asked for: the command, but for the way back to its place of a robot asked for nothing
+  asked: Array  # [3] velocity asked for: the command without that way back, see task.hold
 
 
 Terms = dict[str, Array]

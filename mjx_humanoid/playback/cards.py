@@ -128,7 +128,8 @@ _card(
 _card(
   'walk',
   Card(
-    '20 s at 1.2 m/s +- 0.2, heading within 15 degrees, drift aside below 1.5 m, duty factors 0.5 to 0.75',
+    '20 s, from 2 s on at 1.2 m/s +- 0.2 with duty factors of 0.5 to 0.75; heading, as means over 1 s, within 15'
+    ' degrees, less than 1.5 m aside',
     20.0,
     walks,
     {**STANDING, 'commands': 'fixed', 'command': (1.2, 0.0, 0.0)},
@@ -148,7 +149,7 @@ _card(
 _card(
   'follow',
   Card(
-    'new commands every 5 s, mean error at most 0.15 m/s and 0.2 rad/s over 20 s',
+    'new commands every 5 s; mean error, of means over 1 s, at most 0.15 m/s and 0.2 rad/s over 20 s',
     20.0,
     follows,
     {

@@ -61,7 +61,7 @@ class Actor(NamedTuple):
 
 
 def seeing_more(actor: Actor, size: int) -> Actor:
-  """The actor that is shown `size` observations, those behind its own at first without effect and unscaled."""
+  """The actor with `size` inputs: the new ones, behind its own, have zero weights, mean 0 and standard deviation 1."""
   first, more = np.asarray(actor.kernels[0]), max(0, size - len(actor.mean))
   kernels = [np.concatenate([first, np.zeros((more, first.shape[1]), first.dtype)]), *actor.kernels[1:]]
   mean, std = np.append(actor.mean, np.zeros(more)), np.append(actor.std, np.ones(more))

@@ -11,8 +11,8 @@ import optax
 from mjx_humanoid.types import Array
 
 
-def clipped(grads: Any, limit: float, acting: Array) -> Any:
-  """Gradients scaled down to a global norm; where `acting` is False, those of actor and critic each by themselves.
+def clipped(grads: Any, limit: float, actor_trains: Array) -> Any:
+  """Gradients scaled down to a global norm; where `actor_trains` is False, actor's and critic's each by themselves.
 
   A critic that begins to learn has gradients a dozen times the actor's. Scaled down with them, the actor's would teach
   Adam to take steps that are far too large as soon as the actor may move: one that knew its skill fell at once.
@@ -23,24 +23,25 @@ def clipped(grads: Any, limit: float, acting: Array) -> Any:
   shared = optax.tree.norm(grads)
   scaled: dict[str, Any] = {}
   for part in parts:
-    norm = jnp.where(acting, shared, optax.tree.norm(part))
+    norm = jnp.where(actor_trains, shared, optax.tree.norm(part))
     scaled |= jax.tree.map(lambda g, n=norm: g * jnp.minimum(1.0, limit / jnp.maximum(n, 1e-12)), part)
   return {name: scaled[name] for name in grads}
 
 
-def descend(params: Any, updates: Any, rate: Array, acting: Array) -> Any:
-  """The parameters one step down the updates; where `acting` is False, only the critic's are changed."""
-  rates = {name: rate if name.startswith('value') else rate * acting for name in params}
+def descend(params: Any, updates: Any, rate: Array, actor_trains: Array) -> Any:
+  """The parameters one step down the updates; where `actor_trains` is False, only the critic's are changed."""
+  rates = {name: rate if name.startswith('value') else rate * actor_trains for name in params}
   return {name: jax.tree.map(lambda p, u, r=rates[name]: p - r * u, params[name], updates[name]) for name in params}
 
 
-def halted(state: optax.OptState, acting: Array) -> optax.OptState:
-  """The state of chain(identity, Adam) without momentum of the actor where `acting` is False; its scale is kept.
+def halted(state: optax.OptState, actor_trains: Array) -> optax.OptState:
+  """The state of chain(identity, Adam) without the actor's first moment where `actor_trains` is False.
 
-  An actor that does not move is told the same by every minibatch. With all of that as momentum it would set out by
-  steps several times as large as usual, and be carried on by them against what it is told then.
+  Its second moment is kept. While the actor is frozen, every minibatch asks for the same change; with all of that as
+  momentum it would set out by steps several times as large as usual, and be carried on by them against what it is
+  told then.
   """
   identity, adam = state
-  moving = {name: 1.0 if name.startswith('value') else acting for name in adam.mu}
+  moving = {name: 1.0 if name.startswith('value') else actor_trains for name in adam.mu}
   mu = {name: jax.tree.map(lambda m, s=moving[name]: m * s, part) for name, part in adam.mu.items()}
   return identity, adam._replace(mu=mu)

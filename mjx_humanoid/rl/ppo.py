@@ -83,7 +83,7 @@ class PPO:
     params = net.init(key, jnp.zeros(self.observation_size))['params']
     return Learner(
       params=params,
-      average=jax.tree.map(jnp.copy, self._acting(params)),
+      average=jax.tree.map(jnp.copy, self._actor_params(params)),
       opt_state=self.optimizer.init(params),
       normalizer=normalize.init(self.observation_size),
       learning_rate=jnp.asarray(self.hyper.learning_rate, jnp.float32),
@@ -109,18 +109,18 @@ class PPO:
       part: Batch = jax.tree.map(lambda x: x[rows[0]], data)
       shown = jax.tree.map(lambda x: x[rows[1]], examples)
       (_, metrics), grads = jax.value_and_grad(self.loss, has_aux=True)(params, part, old_log_std, shown)
-      within = gradients.clipped(grads, self.hyper.max_grad_norm, acting)
+      within = gradients.clipped(grads, self.hyper.max_grad_norm, actor_trains)
       updates, state = self.optimizer.update(within, opt_state, params)
-      next_state = gradients.halted(state, acting)
-      stepped = gradients.descend(params, updates, rate, acting)
+      next_state = gradients.halted(state, actor_trains)
+      stepped = gradients.descend(params, updates, rate, actor_trains)
       # One bad minibatch must not poison the run: it is left out, and counted.
       good = jnp.isfinite(optax.tree.norm(grads))
       carry = jax.tree.map(lambda new, old: jnp.where(good, new, old), (stepped, next_state), carry)
       return carry, metrics | {'skipped': 1.0 - good}
 
-    acting = learner.warm_up == 0
+    actor_trains = learner.warm_up == 0
     planned = schedules.rate(self.hyper, learner.learning_rate, learner.timesteps / self.total_timesteps)
-    rate = jnp.where(acting, planned, WARM_UP_RATE)
+    rate = jnp.where(actor_trains, planned, WARM_UP_RATE)
     keys = jax.random.split(key, self.hyper.num_epochs)
     order = jax.vmap(lambda k: jax.random.permutation(k, size))(keys).reshape(-1, self.hyper.batch_size)
     examples = self._examples(learner)
@@ -131,6 +131,7 @@ class PPO:
     averaged |= {'skipped': metrics['skipped'].sum(), 'kl': last_epoch['kl'], 'learning_rate': rate, **value_metrics}
     timesteps = learner.timesteps + size
     log_std = schedules.log_std(self.network, params['log_std'], timesteps / self.total_timesteps)
+    next_rate = schedules.adapted(self.hyper, rate, last_epoch['kl'])
     params = params | {'log_std': log_std}
     learner = Learner(
       params=params,
@@ -138,7 +139,7 @@ class PPO:
       opt_state=opt_state,
       # Statistics move after the update, so that it sees what the actions were chosen by.
       normalizer=self._observe_all(learner.normalizer, batch.obs),
-      learning_rate=jnp.where(acting, schedules.adapted(self.hyper, rate, last_epoch['kl']), learner.learning_rate),
+      learning_rate=jnp.where(actor_trains, next_rate, learner.learning_rate),
       timesteps=timesteps,
       warm_up=jnp.maximum(learner.warm_up - size, 0),
     )
@@ -219,7 +220,7 @@ class PPO:
       layer |= {'kernel': jnp.asarray(kernel), 'bias': jnp.asarray(bias)}
     normalizer = normalize.known(jnp.asarray(actor.mean), jnp.asarray(actor.std))
     warm_up = jnp.asarray(min(WARM_UP, self.total_timesteps // 10), jnp.int32)  # most of a training is the actor's
-    average = jax.tree.map(jnp.copy, self._acting(params))
+    average = jax.tree.map(jnp.copy, self._actor_params(params))
     return learner._replace(params=params, average=average, normalizer=normalizer, warm_up=warm_up)
 
   def _prepare(self, learner: Learner, batch: Transition) -> tuple[Batch, Metrics]:
@@ -241,14 +242,14 @@ class PPO:
       return None
     return Demonstrations(self._normalize(learner, self.shown.obs), jnp.asarray(self.shown.action))
 
-  def _acting(self, params: Any) -> Any:
+  def _actor_params(self, params: Any) -> Any:
     """The part of the parameters that is averaged: the actor's; none where the config asks for no average."""
     return {name: part for name, part in params.items() if self.hyper.ema_decay and not name.startswith('value')}
 
   def _averaged(self, average: Any, params: Any, updates: Array) -> Any:
     """The running average one update later; over few updates at first, so that it soon forgets the beginning."""
     decay = jnp.minimum(self.hyper.ema_decay, (1 + updates) / (10 + updates))
-    return jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, average, self._acting(params))
+    return jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, average, self._actor_params(params))
 
   def _observe_all(self, normalizer: normalize.Normalizer, obs: Array) -> normalize.Normalizer:
     """Statistics of the observations and, where used, of their mirror images, so that both are scaled alike."""
