@@ -74,7 +74,8 @@ def observe(data: Any, about: dict[str, Any], guide: Guide) -> Any:
   """What the policy sees."""
   rotation = axes(data)
   ahead = guide.heading * facing(data).conjugate()
-  away = (guide.place - complex(*data.qpos[:2])) * facing(data).conjugate()
+  off = guide.place - complex(*data.qpos[:2])
+  away = off * facing(data).conjugate()
   clock = np.array([np.sin(2 * np.pi * guide.phase), np.cos(2 * np.pi * guide.phase)])
   posture = [data.qpos[2], *rotation[2], *data.qpos[7:]]
   everything = {
@@ -82,6 +83,7 @@ def observe(data: Any, about: dict[str, Any], guide: Guide) -> Any:
     'joint_velocities': [*rotation.T @ data.qvel[:3], *data.qvel[3:]],
     'heading_error': [ahead.real, ahead.imag],
     'place_error': np.clip([away.real, away.imag], -1, 1),
+    'course_error': np.clip([(off * guide.heading.conjugate()).imag], -1, 1),
     'gait_phase': clock * guide.stepping,
     'gait_clock': clock,
     'command': guide.command,

@@ -208,6 +208,7 @@ def test_the_example_plays_a_policy_of_every_ready_config(config, example, here,
     'joint_velocities': 27,
     'heading_error': 2,
     'place_error': 2,
+    'course_error': 1,
     'gait_phase': 2,
     'gait_clock': 2,
   }

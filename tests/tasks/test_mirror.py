@@ -166,6 +166,7 @@ def test_a_context_mirrored_twice_is_the_same(body, context):
     ('gait_clock', [0, 1], [-1, -1]),
     ('heading_error', [0, 1], [1, -1]),
     ('place_error', [0, 1], [1, -1]),
+    ('course_error', [0], [-1]),
     ('command', [0, 1, 2], [1, -1, -1]),
   ],
 )

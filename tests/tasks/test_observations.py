@@ -114,6 +114,21 @@ def test_place_error(see, make_view, facing, place, expected):
 
 
 @pytest.mark.parametrize(
+  ('heading', 'place', 'expected'),
+  [
+    ([1, 0], [9.0, 2.4], 0.4),
+    ([0, 1], [1.3, 9.0], -0.3),  # along +y, with +x to the right; how far ahead it should be does not matter
+    ([0.6, 0.8], [1.0, 2.5], 0.3),
+    ([1, 0], [0.0, -7.0], -1),
+  ],
+)
+@pytest.mark.parametrize('facing', ['+x', '-x'])
+def test_course_error_is_aside_of_the_wanted_heading(see, make_view, facing, heading, place, expected):
+  view = make_view(qpos=[1, 2, 1.28, *FACING[facing], *[0] * 21])
+  np.testing.assert_allclose(see('course_error', view, heading=heading, place=place), [expected], atol=1e-6)
+
+
+@pytest.mark.parametrize(
   ('phase', 'duty', 'expected'),
   [
     (0.0, 0.6, [0, 1]),
@@ -132,7 +147,7 @@ def test_gait_clock_runs_on_where_no_gait_is_wanted(see, make_view, duty):
   np.testing.assert_allclose(see('gait_clock', make_view(), phase=1 / 12, duty=duty), [0.5, 0.8660254], atol=1e-6)
 
 
-@pytest.mark.parametrize('name', ['heading_error', 'place_error'])
+@pytest.mark.parametrize('name', ['heading_error', 'place_error', 'course_error'])
 def test_what_guides_turns_with_the_world(see, name, body, make_view):
   """Robot, heading and place turned together by 1.1 rad about the origin: the robot sees the same."""
   angle, spin = 1.1, np.exp(1.1j)
