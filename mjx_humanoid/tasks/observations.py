@@ -74,7 +74,7 @@ def place_error(view: View, body: Body, context: Context) -> Array:
 def course_error(view: View, body: Body, context: Context) -> Array:
   """How far to its left lies the line that it was asked to go along [m], up to 1 m [1].
 
-  Other than place_error, it does not grow with the time that a robot walks a little faster or slower than asked.
+  Unlike place_error, it does not grow with the time that a robot walks a little faster or slower than asked.
   """
   offset = resolve_along(context.place - view.qpos[..., :2], context.heading)[..., 1:]
   return _join([offset.clip(-1.0, 1.0)], view)
