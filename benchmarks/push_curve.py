@@ -3,7 +3,8 @@
   python benchmarks/push_curve.py stand stand_robust walk
 
 Each point is one report card's worth of episodes, with a push of 0.2 s in a random direction every 4 s
-beside what the card asks. An episode survives if the robot does not fall.
+in place of the card's own; `stand_robust` is judged by the card of `stand`, in worlds that do not vary. An episode
+survives if the robot does not fall.
 """
 
 from __future__ import annotations

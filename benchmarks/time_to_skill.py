@@ -45,7 +45,8 @@ def main() -> None:
       f' {arguments.episodes} episodes, {run["mean_power"]:.0f} W -> {"passed" if run["passed"] else "NOT PASSED"}',
       flush=True,
     )
-    result = {'command': sys.argv[1:], 'runs': runs}
+    command = [word for word in sys.argv[1:] if not word.startswith('--keep')]  # a folder of this machine
+    result = {'command': command, 'runs': runs}
     partial.write_text(json.dumps(result, indent=2) + '\n')  # whatever happens to the seeds to come
   passed = sum(run['passed'] for run in runs)
   slowest = max(run['seconds_to_policy'] for run in runs)

@@ -13,7 +13,7 @@ def get_config() -> ConfigDict:
   config.task.reward = 'walk'
   config.task.card = 'walk'
   config.task.command = (1.2, 0.0, 0.0)
-  # Without the term 'course' and 'course_error', one seed of the two tried drifted 2.8 m aside in 20 s.
+  # Without the term 'course' and 'course_error', one of two seeds drifted 2.8 m aside in 20 s.
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'course_error')
   config.task.gait_frequency = 0.9
   config.task.gait_duty = 0.6
@@ -21,7 +21,7 @@ def get_config() -> ConfigDict:
   config.task.episode_length = 5.0
   config.task.start_strength = 2.0
   config.task.frame_skip = 4  # 50 decisions a second
-  # By schedule: where the noise is learned, it fell early in one seed that stayed at half the speed.
+  # By schedule: with torque motors and learned noise, it fell early in one seed that stayed at half the speed.
   config.network.initial_std = 0.2
   config.network.final_std = 0.1
   config.render_interval = 1_000_000

@@ -107,6 +107,8 @@ def main() -> None:
     raise SystemExit(
       f'{arguments.policy} is of format {about["format"]}, this example plays 4: export the policy anew.'
     )
+  if unknown := {'contact_forces', 'center_of_mass'} & set(about['observations']):
+    raise SystemExit(f'{arguments.policy} sees {", ".join(unknown)}, of sensors that this example does not read.')
   model = mujoco.MjModel.from_xml_path(str(arguments.policy.with_suffix('.xml')))
   data = mujoco.MjData(model)
   if about['task']['start'] in ('fallen', 'rising'):  # it is there to get up: on its back

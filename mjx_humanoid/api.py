@@ -119,7 +119,7 @@ def evaluate(
 
   Args:
     card: another one than the policy's own task names.
-    push: force in N of a push of 0.2 s every 4 s, beside what the card itself asks.
+    push: force in N of a push of 0.2 s every 4 s, in place of the pushes that the card asks for.
     engine: that judges, 'native' (C MuJoCo) or 'mjx'.
 
   Raises:

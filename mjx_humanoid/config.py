@@ -17,6 +17,8 @@ from ml_collections import ConfigDict
 
 from mjx_humanoid.errors import UserError, unknown
 
+MOST_EPISODES = 2000  # of a report card, whose every step is kept until it is judged: about 1.4 GB for 20 s each
+LONGEST = 1e6  # s, in which control steps can still be counted in 32 bits
 ENGINES = ('auto', 'native', 'mjx', 'mjx-warp')
 S = typing.TypeVar('S')
 ACTIVATIONS = ('elu', 'relu', 'swish', 'tanh')
@@ -59,7 +61,7 @@ class TaskConfig:
   )
   command_low: tuple[float, float, float] = setting((-0.5, -0.4, -1.0), 'least of each, where commands are sampled')
   command_high: tuple[float, float, float] = setting((1.5, 0.4, 1.0), 'most of each')
-  command_interval: float = setting(4.0, 'time between sampled commands [s]', above=0)
+  command_interval: float = setting(4.0, 'time between sampled commands [s]', above=0, high=LONGEST)
   command_rest: float = setting(0.1, 'share of sampled commands that are zero (at full level)', low=0, high=1)
   hold: float = setting(
     0.0,
@@ -79,10 +81,10 @@ class TaskConfig:
   gait_duty: float = setting(0.6, 'share of a stride that each foot is on the floor', above=0, high=1)
   pushes: str = setting('none', 'name of the kind of pushes')
   push_force: tuple[float, float] = setting((0.0, 150.0), 'range of the force of a push [N]', low=0)
-  push_duration: float = setting(0.2, 'of a push [s]', above=0)
-  push_interval: float = setting(4.0, 'time from one push to the next [s]', above=0)
+  push_duration: float = setting(0.2, 'of a push [s]', above=0, high=LONGEST)
+  push_interval: float = setting(4.0, 'time from one push to the next [s]', above=0, high=LONGEST)
   randomization: dict[str, float] = setting({}, 'how strongly each property of the worlds varies, by name', low=0)
-  episode_length: float = setting(10.0, 'time limit of a training episode [s]', above=0)
+  episode_length: float = setting(10.0, 'time limit of a training episode [s]', above=0, high=LONGEST)
   frame_skip: int = setting(0, "physics steps per control step (0 = the robot's own)", low=0, high=100)
   card: str = setting('stand', 'name of the report card that judges the policy')
 
@@ -149,7 +151,7 @@ class Config:
   seed: int = setting(0, 'of everything random', low=0, high=2**31 - 1)
   engine: str = setting('auto', 'physics engine; auto picks the fastest here', choices=ENGINES)
   num_envs: int = setting(512, 'worlds stepped in parallel', low=1)
-  num_threads: int = setting(0, 'threads of the native engine (0 = one per core)', low=0)
+  num_threads: int = setting(0, 'threads of the native engine while it trains (0 = one per core)', low=0)
   total_timesteps: int = setting(1_000_000, 'environment steps of the whole run', low=1)
   algorithm: str = setting('ppo', 'learning algorithm')
   init_from: str = setting('', 'run, policy file or ready policy that training starts from (empty = from scratch)')
@@ -166,7 +168,7 @@ class Config:
   render_interval: int = setting(500_000, 'environment steps between videos (0 = no videos)', low=0)
   framerate: int = setting(30, 'of videos [frames/s]', low=1, high=240)
   evaluation_interval: int = setting(0, 'environment steps between report cards (0 = only at the end)', low=0)
-  evaluation_episodes: int = setting(100, 'episodes of a report card', low=1)
+  evaluation_episodes: int = setting(100, 'episodes of a report card', low=1, high=MOST_EPISODES)
   stop_when_passed: bool = setting(False, 'end at the first report card that passes')
   task: TaskConfig = field(default_factory=TaskConfig)
   network: NetworkConfig = field(default_factory=NetworkConfig)

@@ -38,7 +38,12 @@ def main(argv: Sequence[str]) -> None:
   arguments.add_argument('--episodes', type=int, default=100, help='perturbed starts (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='of the start states (%(default)s)')
   arguments.add_argument('--card', help="another report card than the policy's own task names")
-  arguments.add_argument('--push', type=float, metavar='N', help='also push it with this force for 0.2 s every 4 s')
+  arguments.add_argument(
+    '--push',
+    type=float,
+    metavar='N',
+    help="push it with this force for 0.2 s every 4 s, in place of the card's own pushes",
+  )
   arguments.add_argument('--engine', default='native', help='physics that judges: native (C MuJoCo) or mjx')
   arguments.add_argument(
     '--json', help="where the card goes; by default card.json in the run's folder, else <policy>_card.json here"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import platform
 import time
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
 DEFAULT_CONFIG = 'configs/stand.py'
 RECORDINGS = 'recordings'
 VIDEO_SECONDS = 10.0
+OF_THE_RUN = (  # what its weights and its checkpoints mean, or where it lies
+  'name',
+  'run_dir',
+  'seed',
+  'algorithm',
+  'init_from',
+  'task.robot',
+  'task.observations',
+  'network.activation',
+  'network.symmetric',
+)
 
 
 @command
@@ -53,7 +65,16 @@ def resumed(folder: Path, overrides: dict[str, str]) -> tuple[schema.Config, Pat
     missing = config_file.CONFIG_FILE
     raise UserError(f'{folder} is not a run: it has no {missing}. Runs are in the folder runs/ by default.')
   stored = schema.ConfigDict(schema.to_dict(config_file.load_json(folder / config_file.CONFIG_FILE)))
-  return schema.resolve(config_file.apply_overrides(stored, overrides)), folder
+  before, config = schema.resolve(stored), schema.resolve(config_file.apply_overrides(stored, overrides))
+  for name in OF_THE_RUN:
+    if operator.attrgetter(name)(config) != operator.attrgetter(name)(before):
+      raise UserError(
+        f'config.{name} cannot change when a run goes on; to train another one from its policy, use'
+        f' --config.init_from={folder}.'
+      )
+  if not os.access(folder, os.W_OK):
+    raise UserError(f'the run folder {folder} cannot be written to.')
+  return config, folder
 
 
 def train(config: schema.Config, folder: Path, *, resume: bool, started: float) -> dict[str, Any]:

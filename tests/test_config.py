@@ -215,6 +215,8 @@ def test_wrong_types_are_refused_by_the_name_of_the_right_one(name, value, kind)
     ('task.weights', {'height': -INF}, 'finite'),
     ('task.command_high', [0, NAN, 0], 'finite'),
     ('task.command_interval', 0, 'more than 0'),
+    ('task.command_interval', 1e9, 'at most 1000000'),
+    ('evaluation_episodes', 2001, 'at most 2000'),
     ('task.command_rest', 1.1, 'at most 1'),
     ('task.command_rest', -0.1, 'at least 0'),
     ('task.gait_frequency', -1, 'at least 0'),

@@ -115,8 +115,8 @@ def test_every_unit_is_that_of_a_figure(scene):
 MISTAKES = {
   'no policy': ([], 'policy'),
   'unknown policy': (['nobody'], "unknown run, policy file or ready policy 'nobody'"),
-  'no episodes': (['RUN', '--episodes=0'], 'out of range: 1 to 10000'),
-  'too many episodes': (['RUN', '--episodes=10001'], 'out of range: 1 to 10000'),
+  'no episodes': (['RUN', '--episodes=0'], 'out of range: 1 to 2000'),
+  'too many episodes': (['RUN', '--episodes=2001'], 'out of range: 1 to 2000'),
   'a negative seed': (['RUN', '--seed=-1'], 'seed=-1 is out of range: 0 or more'),
   'an unknown card': (['RUN', '--card=stnd'], "unknown report card 'stnd'. Did you mean 'stand'?"),
   'a card that cannot be written': (['RUN', '--episodes=1', '--json=/no/such/folder/c.json'], 'cannot be written'),

@@ -15,7 +15,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from mjx_humanoid.config import resolve
+from mjx_humanoid.config import TaskConfig, resolve
 from mjx_humanoid.config_file import config_names, load_config
 from mjx_humanoid.export import FORMATS, NEXT, main
 from mjx_humanoid.physics.engine import view_states
@@ -228,3 +228,15 @@ def test_the_example_plays_a_policy_of_every_ready_config(config, example, here,
   example.main()
   height = float(re.search(r'the torso is ([\d.]+) m high', capsys.readouterr().out).group(1))
   assert (height < 0.3) == (task.start in ('fallen', 'rising'))
+
+
+def test_the_example_says_which_observation_it_does_not_read(example, here, monkeypatch, make_policy):
+  pytest.importorskip('onnx')
+  task = dataclasses.replace(TaskConfig(), observations=('joint_positions', 'contact_forces'))
+  size = 25 + 16  # joint positions, and the bodies that may touch the floor
+  limp = {'kernels': (np.zeros((size, 21), np.float32),), 'biases': (np.zeros(21, np.float32),)}
+  scale = {'mean': np.zeros(size, np.float32), 'std': np.ones(size, np.float32)}
+  formats.export(make_policy(task=task, **limp, **scale), 'onnx', here / 'p.onnx')
+  monkeypatch.setattr(sys, 'argv', ['play_onnx.py', 'p.onnx', '--seconds=0.1'])
+  with pytest.raises(SystemExit, match='sees contact_forces, of sensors that this example does not read'):
+    example.main()

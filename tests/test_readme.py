@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mjx_humanoid import config as schema
@@ -13,6 +14,7 @@ from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.engine import view_states
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.guide import DRAWS
 from mjx_humanoid.tasks.task import check_reward, make_task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +47,9 @@ def test_the_reward_example_is_short_and_trains_as_it_stands(tmp_path, monkeypat
   task = make_task(schema.TaskConfig(reward=reference), describe(robot, model))
   views = view_states(model, model.qpos0[None].repeat(4, axis=0), model.qpos0[None, :27].repeat(4, axis=0) * 0)
   check_reward(task, views, reference)
-  total, terms = task.reward(type(views)(*(x[0] for x in views)), task.body, None)
+  contexts = task.guide.start(views.qpos, task.body.nu, np.zeros((4, DRAWS), np.float32))
+  view, context = (type(batch)(*(x[0] for x in batch)) for batch in (views, contexts))
+  total, terms = task.reward(view, task.body, context)
   # Standing straight at rest, by hand: full height 0.6, lean 0.4 exp(-(0.1 / 0.2)^2), no effort.
   assert float(terms['height']) == pytest.approx(0.6, abs=1e-6)
   assert float(terms['lean']) == pytest.approx(0.4 * 0.7788008, abs=1e-6)

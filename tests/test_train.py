@@ -184,6 +184,14 @@ RESUMES = {
   'other worlds': ('--config.num_envs=32', 'of another task, network or algorithm'),
   'another engine': ('--config.engine=mjx', 'of another task, network or algorithm'),
   'another unroll': ('--config.ppo.unroll_length=2', 'config.ppo.unroll_length=2 is not that of the run'),
+  'another name': ('--config.name=other', 'config.name cannot change when a run goes on'),
+  'another robot': ('--config.task.robot=humanoid_pd', 'config.task.robot cannot change when a run goes on'),
+  'another order of observations': (
+    '--config.task.observations=joint_velocities,joint_positions',
+    'config.task.observations cannot change when a run goes on',
+  ),
+  'another nonlinearity': ('--config.network.activation=relu', 'use --config.init_from='),
+  'another start': ('--config.init_from=walk', 'config.init_from cannot change when a run goes on'),
   'nothing left to do': ('--config.total_timesteps=256', 'this run has reached its 256 steps'),
   'a bad setting': ('--config.seed=-1', 'out of range'),
   'minibatches that do not fit': ('--config.ppo.batch_size=33', 'do not divide into minibatches'),
@@ -196,6 +204,13 @@ def test_a_refused_resume_leaves_the_run_as_it_was(case, run_copy, user_error, s
   argument, words = RESUMES[case]
   before = snapshot(run_copy)
   assert words in user_error(train.main, [f'--resume={run_copy}', argument])
+  assert snapshot(run_copy) == before
+
+
+def test_resuming_what_cannot_be_written_to(run_copy, user_error, snapshot, monkeypatch):
+  monkeypatch.setattr('os.access', lambda path, mode: False)
+  before = snapshot(run_copy)
+  assert 'cannot be written to' in user_error(train.main, [f'--resume={run_copy}'])
   assert snapshot(run_copy) == before
 
 

@@ -16,6 +16,7 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid.physics.engine import MAX_VELOCITY, Engine, settle, view_states
+from mjx_humanoid.physics.randomize import VELOCITY_NOISE_RATIO
 from mjx_humanoid.tasks import guide, pushes
 from mjx_humanoid.tasks.curricula import LOWEST, CurriculumFn, none, share_of_starts
 from mjx_humanoid.tasks.task import Task
@@ -57,7 +58,6 @@ class Outcome(NamedTuple):
 
 # Sums, so that they add up over steps and devices: means are taken when they are logged.
 EPISODE_METRICS = ('episodes', 'episode_return', 'episode_length', 'steps', 'diverged', 'level')
-VELOCITY_NOISE = 10.0  # 1/s; noise of velocities, over that of angles
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +200,7 @@ class Env:
     if noise:
       position_key, velocity_key = jax.random.split(key)
       angles = noise * jax.random.normal(position_key, view.qpos[:, 7:].shape)
-      rates = noise * VELOCITY_NOISE * jax.random.normal(velocity_key, view.qvel.shape)
+      rates = noise * VELOCITY_NOISE_RATIO * jax.random.normal(velocity_key, view.qvel.shape)
       qpos = jnp.asarray(view.qpos).at[:, 7:].add(angles)
       view = view._replace(qpos=qpos, qvel=view.qvel + rates)
     return jax.vmap(lambda v, c: self.task.observe(v, self.task.body, c))(view, context)

@@ -35,7 +35,8 @@ CHANGED = (
 FIELDS = 1_000_003  # beside a seed: tells the generator of model fields from that of start states
 
 MAX_DELAY = 50  # control steps
-# Not of the model: the environment does these while it trains.
+VELOCITY_NOISE_RATIO = 10.0  # 1/s; noise of velocities seen, over that of angles
+# Not of the model: done by the environment in training and by playback/wiring.py.
 OF_THE_ENV = {
   'sensor_noise': 'Noise of the joint angles seen, of strength rad; of velocities ten times that per second.',
   'action_delay': 'Actions arrive late, in each world by 0 to strength control steps, a whole number.',

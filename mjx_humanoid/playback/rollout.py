@@ -24,6 +24,7 @@ from mjx_humanoid.physics.engine import MAX_VELOCITY, settle, view_states
 from mjx_humanoid.physics.model import ROOT, build_model, quiet
 from mjx_humanoid.physics.native import available_cores
 from mjx_humanoid.playback.policy import Policy
+from mjx_humanoid.playback.wiring import Wiring
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks import guide, pushes
 from mjx_humanoid.tasks.episodes import TERMINATIONS, make_start
@@ -164,10 +165,11 @@ def record(
   count = len(qpos)
   start = view = view_states(scene.model, qpos, qvel)
   context = scene.guide.start(view.qpos, scene.body.nu, rng.random((count, guide.DRAWS)))
+  wiring = Wiring(scene.task.randomization, count, scene.body.nu, rng)
   push = np.zeros((count, 3), np.float32)
   views, ends, contexts = [], [], []
   for _ in range(steps):
-    ctrl = np.asarray(controller(scene.observe(view, scene.body, context)))
+    ctrl = wiring.send(np.asarray(controller(scene.observe(wiring.sense(view), scene.body, context))))
     push = scene.pusher.draw(context.step, push, rng.random((count, pushes.DRAWS)))
     view = step(scene.pusher.inputs(ctrl, context.step, push))
     judged = context._replace(step=context.step + 1)

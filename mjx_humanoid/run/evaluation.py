@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from mjx_humanoid.config import MOST_EPISODES
 from mjx_humanoid.errors import UserError, unknown
 from mjx_humanoid.playback.card import judge, pushed
 from mjx_humanoid.playback.policy import Policy
@@ -12,7 +13,7 @@ from mjx_humanoid.playback.rollout import Scene, Trajectories, check_fit, make_s
 
 ENGINES = ('native', 'mjx')
 LIMITS = {  # least, most, and the same in words
-  'episodes': (1, 10_000, '1 to 10000'),
+  'episodes': (1, MOST_EPISODES, f'1 to {MOST_EPISODES}'),
   'seed': (0, float('inf'), '0 or more'),
   'push': (0, 10_000, '0 to 10000 N'),
 }
@@ -42,7 +43,7 @@ def evaluate_policy(
   Args:
     seed: of the start states, commands and pushes.
     card: another one than the policy's own task names.
-    push: force in N of a push of 0.2 s every 4 s, beside what the card itself asks.
+    push: force in N of a push of 0.2 s every 4 s, in place of the pushes that the card asks for.
     engine: the physics that judges, 'native' (C MuJoCo with a converged solver) or 'mjx' (with the training solver).
 
   Raises:
@@ -55,7 +56,9 @@ def evaluate_policy(
   if engine == 'mjx':
     from mjx_humanoid.run.mjx_rollout import mjx_rollout as player
   summary, paths = judge(scene, policy, episodes, seed, player, **({} if push is None else pushed(push)))
-  extra = {} if push is None else {'push': push}
+  extra = {}
+  if push is not None:  # what is told must be what was asked of it
+    extra, summary['criteria'] = {'push': push}, f'{summary["criteria"]}; here with pushes of {push:g} N'
   return {'policy': policy.name, 'engine': engine, **extra, **summary, **returns(scene, paths), 'info': policy.info}
 
 

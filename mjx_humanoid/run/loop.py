@@ -162,7 +162,10 @@ class Loop:
     return report
 
   def _save(self, state: TrainState, done: int) -> None:
-    self.store.save(done, self._tree(state), self._score)
+    config = self.setup.config
+    # Returns at other levels of a curriculum do not compare: there the latest is taken for the best.
+    comparable = config.curriculum == 'none' and not config.restart_interval
+    self.store.save(done, self._tree(state), self._score if comparable else -math.inf)
     save_policy(to_policy(self.setup, state.learner, done), self.folder / POLICY_FILE)
 
   def _tree(self, state: TrainState) -> dict[str, Any]:

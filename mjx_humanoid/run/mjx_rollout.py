@@ -37,7 +37,8 @@ def mjx_rollout(
 
   def step(inputs: Inputs) -> View:
     nonlocal state
-    state, view = advance(state, *(None if x is None else np.asarray(x, np.float32) for x in inputs))
+    with jax.default_matmul_precision('highest'):  # as in training: GPUs round products more by default
+      state, view = advance(state, *(None if x is None else np.asarray(x, np.float32) for x in inputs))
     return View(*map(np.asarray, view))
 
   return record(scene, controller, qpos, qvel, step, steps, rng=rng, stop_at_end=stop_at_end)

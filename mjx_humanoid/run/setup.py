@@ -87,6 +87,8 @@ def refuse_idle(config: Config, task: Task) -> None:
       )
   if asked.gait_hurry and not (asked.hold and asked.gait_frequency):
     raise UserError('config.task.gait_hurry needs config.task.hold and config.task.gait_frequency to be above 0.')
+  if config.stop_when_passed and not config.evaluation_interval:
+    raise UserError('config.stop_when_passed needs report cards while training: set config.evaluation_interval.')
 
 
 def mirror_of(task: Task) -> Mirror:

@@ -233,10 +233,8 @@ def test_a_push_is_exactly_that_of_mujoco_with_this_force(scene, monkeypatch):
 def test_varied_worlds_differ_and_are_those_of_their_models(scene):
   """Each episode is that of its own model, drawn before anything else."""
   varied = change_task(scene, {'randomization': {'mass': 0.3, 'motor_strength': 0.3, 'sensor_noise': 0.1}})
-  assert randomize.of_the_model(varied.task.randomization) == {
-    'mass': 0.3,
-    'motor_strength': 0.3,
-  }  # noise is of the training environment
+  # Noise is of the sensors, not of the model.
+  assert randomize.of_the_model(varied.task.randomization) == {'mass': 0.3, 'motor_strength': 0.3}
   qpos, qvel = starts(scene)
   qpos[1], qvel[1] = qpos[0], qvel[0]
   controls = np.random.default_rng(3).uniform(-0.5, 0.5, (4, 21))

@@ -72,6 +72,7 @@ def test_a_push_can_be_seen_in_the_card(make_policy, scene):
   assert pushed['speed'] > 2 * quiet['speed']
   assert pushed['drift'] > quiet['drift'] + 0.1
   assert (quiet['standing'], pushed['push']) == (0, 600)
+  assert pushed['criteria'] == f'{quiet["criteria"]}; here with pushes of 600 N'
 
 
 @pytest.mark.slow
@@ -86,7 +87,7 @@ def test_mjx_judges_like_c_mujoco(run_copy):
 
 
 MISTAKES = {
-  'no episodes': ({'episodes': 0}, 'episodes=0 is out of range: 1 to 10000'),
+  'no episodes': ({'episodes': 0}, 'episodes=0 is out of range: 1 to 2000'),
   'a negative seed': ({'seed': -1}, 'seed=-1 is out of range: 0 or more'),
   'a push that pulls': ({'push': -1.0}, 'push=-1.0 is out of range: 0 to 10000 N'),
   'a push that is no number': ({'push': float('nan')}, 'push=nan is out of range'),

@@ -255,6 +255,12 @@ def test_the_score_is_a_running_mean_of_returns(tiny, tmp_path, monkeypatch):
   assert scores == [-np.inf, 10.0, 10.0, pytest.approx(0.9 * 10 + 0.1 * 20)]
 
 
+@pytest.mark.parametrize('changes', [{'curriculum': 'linear'}, {'restart_interval': 128}])
+def test_where_returns_do_not_compare_the_best_is_the_latest(changes, tiny, tmp_path):
+  go(Loop(prepare(tiny(checkpoint_interval=64, keep_checkpoints=1, **changes)), tmp_path))
+  assert (store(tmp_path).best(), store(tmp_path).steps()) == (256, [256])
+
+
 def test_it_stops_at_the_first_card_that_passes(tiny, tmp_path, monkeypatch):
   monkeypatch.setattr(module, 'judge_policy', lambda policy, *rest: card(passed=policy.info['timesteps'] >= 128))
   config = tiny(evaluation_interval=64, stop_when_passed=True, total_timesteps=640)

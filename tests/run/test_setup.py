@@ -84,6 +84,13 @@ def test_settings_that_would_do_nothing_are_refused(case):
   assert '\n' not in str(error.value)
 
 
+def test_to_stop_when_passed_needs_cards_while_training():
+  config = dataclasses.replace(resolve(load_config('stand')), num_envs=128, stop_when_passed=True)
+  with pytest.raises(UserError, match=r'stop_when_passed needs .* set config\.evaluation_interval'):
+    prepare(config)
+  prepare(dataclasses.replace(config, evaluation_interval=100_000))
+
+
 @pytest.mark.parametrize(
   'changes',
   [
