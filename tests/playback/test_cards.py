@@ -184,6 +184,15 @@ def test_the_goal_of_standing_is_standing_height_within_ten_centimetres(body, ca
   assert CARDS[card].goal(paths, body).tolist() == [[True, True, False], [True, False, False]]
 
 
+def test_standing_is_reached_by_who_is_still(body):
+  """Of 27 velocities, by hand: all at 0.299 have that root mean square; one at 1.55 has 1.55 / sqrt(27) = 0.298."""
+  paths = at_rest(body, 1, 4)
+  sensor(paths, body, 'torso_pos')[..., 2] = body.robot.standing_height
+  paths.views.qvel[0, :, :] = np.array([0.299, 0.301, 0.0, 0.0])[:, None]
+  paths.views.qvel[0, 2:, 9] = [1.55, 1.57]
+  assert CARDS['stand'].goal(paths, body).tolist() == [[True, False, True, False]]
+
+
 @pytest.mark.parametrize('card', ['walk', 'run', 'follow'])
 def test_what_goes_on_for_ever_has_no_goal(card):
   assert CARDS[card].goal is None
