@@ -45,7 +45,8 @@ def main() -> None:
       f' {arguments.episodes} episodes, {run["mean_power"]:.0f} W -> {"passed" if run["passed"] else "NOT PASSED"}',
       flush=True,
     )
-    command = [word for word in sys.argv[1:] if not word.startswith('--keep')]  # a folder of this machine
+    # But for the folder, which is of this machine.
+    command = [word for word in sys.argv[1:] if not word.startswith('--keep') and word != str(arguments.keep)]
     result = {'command': command, 'runs': runs}
     partial.write_text(json.dumps(result, indent=2) + '\n')  # whatever happens to the seeds to come
   passed = sum(run['passed'] for run in runs)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LIMITS = {'episodes': (1, 100), 'seconds': (0.1, 600), 'framerate': (1, 240), 'width': (16, 3840), 'height': (16, 2160)}
 EPILOG = """examples:
   python -m mjx_humanoid.play walk                           one ready policy
-  python -m mjx_humanoid.play stand walk run                 one after the other: each goes on where the last is done
+  python -m mjx_humanoid.play getup stand walk               one after the other: each goes on where the last is done
   python -m mjx_humanoid.play --compare runs/mine walk random  side by side, from the same start
   python -m mjx_humanoid.play runs/follow --command 1 0 0.5  forward 1 m/s, sideways 0, turning left 0.5 rad/s
   python -m mjx_humanoid.play stand --push 150               pushed by 150 N for 0.2 s, every 4 s
