@@ -16,7 +16,7 @@ def machine() -> dict[str, Any]:
   """Date, processor, cores, accelerator and versions."""
   import jax
 
-  from mjx_humanoid.run.export import versions
+  from mjx_humanoid.run.policies import versions
 
   model = platform.processor() or platform.machine()
   cpuinfo = Path('/proc/cpuinfo')

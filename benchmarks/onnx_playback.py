@@ -24,7 +24,7 @@ from typing import Any
 from common import save
 
 from mjx_humanoid.playback.find import load
-from mjx_humanoid.playback.formats import export
+from mjx_humanoid.playback.export_formats import export
 
 EXAMPLES = Path(__file__).resolve().parent.parent / 'examples'
 ACTIONS = 20_000  # in one measurement of the rate

@@ -17,12 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 from common import save
 
-from mjx_humanoid._environment import COMPILER_OPTIONS
+from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.engine import make_engine, settle
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.episodes import standing
+from mjx_humanoid.tasks.starts import standing
 
 WORLDS, STEPS = 64, 20
 SHOWN = (1, 2, 5, 10, 20)  # control steps

@@ -9,14 +9,14 @@ import gymnasium
 import mujoco
 import numpy as np
 
-from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model, quiet
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
-from mjx_humanoid.tasks.guide import heading_of
+from mjx_humanoid.tasks.starts import STARTS, TERMINATIONS
+from mjx_humanoid.tasks.context.guide import heading_of
 from mjx_humanoid.tasks.observations import observe_all
-from mjx_humanoid.types import Context, View
+from mjx_humanoid.core.types import Context, View
 
 
 def gaussian(error: Any, scale: float) -> float:

@@ -21,7 +21,7 @@ from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.engine import settle
 from mjx_humanoid.physics.model import CONVERGED, build_model, quiet
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.episodes import standing
+from mjx_humanoid.tasks.starts import standing
 
 WORLDS, CONTROL_STEPS = 256, 40
 SHOWN = (1, 4, 10, 20, 40)  # control steps

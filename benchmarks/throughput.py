@@ -23,7 +23,7 @@ ROW = """
 import json, sys, time
 started = time.perf_counter()
 import jax
-from mjx_humanoid import config as schema, config_file
+from mjx_humanoid.core.config import schema, files as config_file
 from mjx_humanoid.run.cache import use_compilation_cache
 from mjx_humanoid.run.setup import prepare
 from mjx_humanoid.run.trainer import Trainer

@@ -16,11 +16,13 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from mjx_humanoid import _environment, _gymnasium
+from mjx_humanoid.core import process as _environment
+
+from mjx_humanoid.envs import registration as _gymnasium
 
 if TYPE_CHECKING:
   from mjx_humanoid.api import Run, evaluate, export, load, render, show, train, trajectory
-  from mjx_humanoid.errors import UserError
+  from mjx_humanoid.core.errors import UserError
 
 __version__ = '0.1.0'
 __all__ = ['Run', 'UserError', 'evaluate', 'export', 'load', 'render', 'show', 'train', 'trajectory']

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mjx_humanoid.errors import UserError, command
+from mjx_humanoid.core.errors import UserError, command
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -33,8 +33,8 @@ def main(argv: Sequence[str]) -> None:
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards, skills
   from mjx_humanoid.tasks.curricula import CURRICULA
-  from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
-  from mjx_humanoid.tasks.guide import COMMANDS
+  from mjx_humanoid.tasks.starts import STARTS, TERMINATIONS
+  from mjx_humanoid.tasks.context.guide import COMMANDS
   from mjx_humanoid.tasks.observations import OBSERVATIONS
   from mjx_humanoid.tasks.pushes import PUSHES
 
@@ -66,7 +66,7 @@ def commands() -> dict[str, str]:
 
 def configs() -> dict[str, str]:
   """The ready configs, with their first lines."""
-  from mjx_humanoid.config_file import config_names, find_config
+  from mjx_humanoid.core.config.files import config_names, find_config
 
   return {n: (ast.get_docstring(ast.parse(find_config(n).read_text())) or '').split('\n')[0] for n in config_names()}
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ml_collections import ConfigDict
 
-from mjx_humanoid import config as schema
-from mjx_humanoid import config_file
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.errors import UserError
 
 if TYPE_CHECKING:
   import numpy as np
 
-  from mjx_humanoid.media.trajectories import Trajectory
+  from mjx_humanoid.playback.trajectories import Trajectory
   from mjx_humanoid.playback.policy import Policy
 
 OnMetrics = Callable[[int, Mapping[str, float]], None]  # the environment step, and what was measured there
@@ -73,7 +73,7 @@ def train(
     UserError: an unknown setting, a value out of range, a run folder that exists already.
   """
   from mjx_humanoid.run.cache import use_compilation_cache
-  from mjx_humanoid.run.export import from_policy
+  from mjx_humanoid.run.policies import from_policy
   from mjx_humanoid.run.loop import Loop
   from mjx_humanoid.run.setup import prepare
 
@@ -158,7 +158,7 @@ def render(
   """
   import numpy as np
 
-  from mjx_humanoid.opengl import choose_gl
+  from mjx_humanoid.core.opengl import choose_gl
   from mjx_humanoid.playback.find import RANDOM
 
   chosen = [None if compare and policy == RANDOM else _policy(policy) for policy in policies]
@@ -167,7 +167,7 @@ def render(
   gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
   from mjx_humanoid.media.film import Look, film, side_by_side
   from mjx_humanoid.media.render import write_video
-  from mjx_humanoid.playback.card import pushed
+  from mjx_humanoid.playback.judge import pushed
   from mjx_humanoid.playback.chain import make_stages, play_chain
 
   changes = {} if push is None else pushed(push)
@@ -203,7 +203,7 @@ def export(policy: PolicyLike, path: str | Path, *, force: bool = False) -> list
   Raises:
     UserError: another ending, or a file that exists (force=True replaces it).
   """
-  from mjx_humanoid.playback import formats
+  from mjx_humanoid.playback import export_formats as formats
 
   out = Path(path)
   return list(formats.export(_policy(policy), out.suffix.removeprefix('.'), out, force=force).files)
@@ -225,7 +225,7 @@ def trajectory(
   """
   import numpy as np
 
-  from mjx_humanoid.media import keyframes, trajectories
+  from mjx_humanoid.playback import keyframes, trajectories
 
   chosen = _policy(policy)
   changes = {} if command is None else {'commands': 'fixed', 'command': tuple(map(float, command))}
@@ -237,9 +237,10 @@ def trajectory(
 
 
 def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> None:
-  from mjx_humanoid.media import keyframes, plots, trajectories
+  from mjx_humanoid.playback import keyframes, trajectories
+  from mjx_humanoid.media import plots
   from mjx_humanoid.media.render import writable
-  from mjx_humanoid.playback.formats import check_free, write
+  from mjx_humanoid.playback.export_formats import check_free, write
 
   makers: dict[str, Callable[[], bytes]] = {
     '.xml': lambda: keyframes.with_keyframes(text, traced).encode(),

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mjx_humanoid.config_file import parser
-from mjx_humanoid.errors import UserError, command
+from mjx_humanoid.core.config.files import parser
+from mjx_humanoid.core.errors import UserError, command
 
 FREE_DISK = 2e9  # bytes; a run of checkpoints and videos stays far below it
 DEADLOCK_LIMIT = 180  # s; compiling takes 10 to 40 of them
@@ -153,7 +153,7 @@ def check_gpu() -> Finding:
 
 def check_gl() -> Finding:
   """Some OpenGL renders without a display."""
-  from mjx_humanoid.opengl import choose_gl
+  from mjx_humanoid.core.opengl import choose_gl
 
   try:
     gl = choose_gl()

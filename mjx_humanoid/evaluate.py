@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mjx_humanoid._modules import make_callable
-from mjx_humanoid.config_file import parser
-from mjx_humanoid.errors import UserError, command
+from mjx_humanoid.core.config.files import parser
+from mjx_humanoid.core.errors import UserError, command
 
 UNITS = {
   'survival_seconds': 's',

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mjx_humanoid._modules import make_callable
-from mjx_humanoid.config_file import parser
-from mjx_humanoid.errors import command
+from mjx_humanoid.core.config.files import parser
+from mjx_humanoid.core.errors import command
 
 if TYPE_CHECKING:
   import argparse
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
   """The command."""
   arguments = parse(argv)
   from mjx_humanoid.playback.find import load
-  from mjx_humanoid.playback.formats import export
+  from mjx_humanoid.playback.export_formats import export
 
   policy = load(arguments.policy)
   out = Path(arguments.out) if arguments.out else default_path(arguments.policy, arguments.format)

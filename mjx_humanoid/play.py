@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mjx_humanoid.config_file import parser
-from mjx_humanoid.errors import UserError, command
+from mjx_humanoid.core.config.files import parser
+from mjx_humanoid.core.errors import UserError, command
 
 if TYPE_CHECKING:
   import argparse
@@ -32,7 +32,7 @@ EPILOG = """examples:
 def main(argv: Sequence[str]) -> None:
   """The command."""
   arguments = parse(argv)
-  from mjx_humanoid.opengl import choose_gl
+  from mjx_humanoid.core.opengl import choose_gl
 
   out = Path(arguments.out or f'{"_".join(Path(name).resolve().stem for name in arguments.policy)}.mp4')
   if out.suffix != '.mp4':
@@ -91,7 +91,7 @@ def sheet_path(video: Path) -> Path:
 
 def changes_of(arguments: argparse.Namespace) -> dict[str, Any]:
   """Settings of the task that the arguments change."""
-  from mjx_humanoid.playback.card import pushed
+  from mjx_humanoid.playback.judge import pushed
 
   changes: dict[str, Any] = {}
   if arguments.command:

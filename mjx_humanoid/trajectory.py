@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mjx_humanoid._modules import make_callable
-from mjx_humanoid.config_file import parser
-from mjx_humanoid.errors import UserError, command
+from mjx_humanoid.core.config.files import parser
+from mjx_humanoid.core.errors import UserError, command
 
 if TYPE_CHECKING:
   import argparse
 
-  from mjx_humanoid.media.trajectories import Trajectory
+  from mjx_humanoid.playback.trajectories import Trajectory
   from mjx_humanoid.playback.policy import Policy
 
 LIMITS = {'seconds': (0.1, 600), 'every': (1, 100_000)}
@@ -100,8 +100,8 @@ def make(policy: Policy, arguments: argparse.Namespace) -> tuple[Trajectory, dic
   import numpy as np
   from rich.console import Console
 
-  from mjx_humanoid.media.keyframes import own_scene, with_keyframes
-  from mjx_humanoid.media.trajectories import to_csv, to_npz, trace
+  from mjx_humanoid.playback.keyframes import own_scene, with_keyframes
+  from mjx_humanoid.playback.trajectories import to_csv, to_npz, trace
 
   changes = {'commands': 'fixed', 'command': tuple(arguments.command)} if arguments.command else {}
   with Console().status(f'{arguments.seconds:g} s of {policy.name}'):

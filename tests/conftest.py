@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from tiny import TINY
 
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.opengl import choose_gl
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.opengl import choose_gl
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -55,7 +55,7 @@ def isolated_environment(tmp_path_factory):
 @pytest.fixture
 def tiny(tmp_path):
   """tiny(**overrides) -> Config of the smallest training, in tmp_path/tiny; task__reward= sets task.reward."""
-  from mjx_humanoid.config import default_config, resolve
+  from mjx_humanoid.core.config.schema import default_config, resolve
 
   def make(**overrides):
     config = default_config()
@@ -91,7 +91,7 @@ def run_copy(finished_run, tmp_path):
 @pytest.fixture(scope='session')
 def scene():
   """The default task as playback sees it."""
-  from mjx_humanoid.config import TaskConfig
+  from mjx_humanoid.core.config.schema import TaskConfig
   from mjx_humanoid.playback.rollout import make_scene
 
   return make_scene(TaskConfig())
@@ -108,7 +108,7 @@ def random_policy(scene, **changes):
 
   from mjx_humanoid.physics.engine import view_states
   from mjx_humanoid.playback.policy import Policy
-  from mjx_humanoid.tasks.guide import DRAWS
+  from mjx_humanoid.tasks.context.guide import DRAWS
 
   rng = np.random.default_rng(7)
   view = view_states(scene.model, scene.model.qpos0[None], np.zeros((1, scene.model.nv)))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mjx_humanoid.playback.rollout import Trajectories
-from mjx_humanoid.types import Context, View
+from mjx_humanoid.core.types import Context, View
 
 
 def at_rest(body, episodes=2, steps=4):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import mjx_humanoid as mh
-from mjx_humanoid.config import default_config
+from mjx_humanoid.core.config.schema import default_config
 from mjx_humanoid.playback.policy import Policy
 
 SMALL = {

@@ -170,7 +170,7 @@ def test_a_gpu_that_jax_does_not_see(monkeypatch):
 
 
 def test_no_opengl_is_a_warning_because_training_works_without(monkeypatch):
-  monkeypatch.setattr('mjx_humanoid.opengl.probe', lambda name: None)
+  monkeypatch.setattr('mjx_humanoid.core.opengl.probe', lambda name: None)
   finding = doctor.check_gl()
   assert finding.state == 'warn'
   assert 'apt-get install' in finding.mend

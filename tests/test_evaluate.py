@@ -9,7 +9,7 @@ import pytest
 from made_up import at_rest
 
 from mjx_humanoid import evaluate
-from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.playback.figures import measure
 from mjx_humanoid.playback.policy import load_policy, save_policy
@@ -93,7 +93,7 @@ def test_mjx_plays_where_it_is_asked_for(run_copy, judged):
 def test_every_card_can_be_had_of_any_policy_and_shown(tmp_path, make_policy, name, monkeypatch, capsys):
   """Two control steps of each, with the units of its figures."""
   short = dataclasses.replace(CARDS[name], seconds=0.05)
-  monkeypatch.setattr('mjx_humanoid.playback.card.CARDS', {name: short})
+  monkeypatch.setattr('mjx_humanoid.playback.judge.CARDS', {name: short})
   monkeypatch.setattr(evaluation, 'returns', lambda scene, paths: {'return': None, 'return_by_term': {}})
   save_policy(make_policy(task=TaskConfig(card=name)), tmp_path / 'p.safetensors')
   evaluate.main([str(tmp_path / 'p.safetensors'), '--episodes=2', f'--json={tmp_path / "c.json"}'])

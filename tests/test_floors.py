@@ -131,7 +131,7 @@ def reached_at_start(module):
     ('errors', 'from mjx_humanoid.physics.body import Body', True),
     ('errors', 'from mjx_humanoid import play', True),
     ('errors', 'import mjx_humanoid.tasks.task', True),
-    ('errors', 'from mjx_humanoid.config import Config', False),
+    ('errors', 'from mjx_humanoid.core.config.schema import Config', False),
     ('errors', 'import mujoco', False),
     ('physics.model', 'from mjx_humanoid.robots import robots', True),
     ('physics.model', 'def f():\n  from mjx_humanoid.tasks import task', True),
@@ -203,7 +203,7 @@ def loaded_after(*modules):
 
 
 def test_finding_and_judging_policies_loads_no_jax():
-  loaded = loaded_after('mjx_humanoid.playback.find', 'mjx_humanoid.playback.card')
+  loaded = loaded_after('mjx_humanoid.playback.find', 'mjx_humanoid.playback.judge')
   assert 'mujoco' in loaded
   assert loaded & set(HEAVY) == set()
 
@@ -223,4 +223,4 @@ def test_nothing_loads_or_runs_code_from_data(module):
     assert not names.get('allow_pickle'), call.lineno
     assert not names.get('shell'), call.lineno
     if getattr(call.func, 'attr', '') == 'exec_module':
-      assert module in ('mjx_humanoid.registry', 'mjx_humanoid.config_file')
+      assert module in ('mjx_humanoid.core.registry', 'mjx_humanoid.core.config.files')

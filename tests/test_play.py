@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from mjx_humanoid import play
-from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.media import render
 from mjx_humanoid.media.film import Look
-from mjx_humanoid.opengl import Gl
+from mjx_humanoid.core.opengl import Gl
 from mjx_humanoid.playback.chain import play_chain
 from mjx_humanoid.playback.policy import save_policy
 from mjx_humanoid.robots import robots
@@ -24,7 +24,7 @@ from mjx_humanoid.robots import robots
 @pytest.fixture
 def without_opengl(monkeypatch):
   """A renderer that is never asked to draw."""
-  monkeypatch.setattr('mjx_humanoid.opengl.choose_gl', lambda: Gl('egl', 'llvmpipe'))
+  monkeypatch.setattr('mjx_humanoid.core.opengl.choose_gl', lambda: Gl('egl', 'llvmpipe'))
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_a_policy_of_another_robot_is_refused(make_policy, user_error, tmp_path,
 
 
 def test_without_any_opengl_it_says_what_to_install(finished_run, user_error, tmp_path, monkeypatch):
-  monkeypatch.setattr('mjx_humanoid.opengl.probe', lambda name: None)
+  monkeypatch.setattr('mjx_humanoid.core.opengl.probe', lambda name: None)
   assert 'apt-get install' in user_error(play.main, [finished_run, f'--out={tmp_path / "v.mp4"}'])
 
 

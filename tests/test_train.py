@@ -73,12 +73,12 @@ CONFIG_FILES = {
   'a dict': ('def get_config():\n  return {"seed": 1}\n', 'it returned dict'),
   'nothing': ('def get_config():\n  pass\n', 'it returned NoneType'),
   'an unknown key': (
-    'from mjx_humanoid.config import default_config\n\n'
+    'from mjx_humanoid.core.config.schema import default_config\n\n'
     'def get_config():\n  config = default_config()\n  config.sead = 1\n  return config\n',
     'sead',
   ),
   'a bad type': (
-    'from mjx_humanoid.config import default_config\n\n'
+    'from mjx_humanoid.core.config.schema import default_config\n\n'
     'def get_config():\n  config = default_config()\n  config.seed = "one"\n  return config\n',
     'config.seed must be a whole number',
   ),
@@ -242,7 +242,7 @@ def test_resume_with_a_larger_budget_goes_on_and_remembers_it(run_copy):
 
 
 def test_the_resolved_config_is_stored_and_loads_as_the_same_config(finished_run):
-  from mjx_humanoid.config_file import load_json
+  from mjx_humanoid.core.config.files import load_json
 
   config = load_json(finished_run / 'config.json')
   assert (config.name, config.num_envs, config.ppo.unroll_length, config.network.policy_layers) == (

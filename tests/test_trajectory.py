@@ -201,7 +201,7 @@ def test_a_path_with_spaces_is_quoted_in_what_to_do_next(here, capsys):
 
 
 def test_an_episode_that_diverges_is_told(here, capsys, monkeypatch):
-  from mjx_humanoid.media import trajectories
+  from mjx_humanoid.playback import trajectories
 
   monkeypatch.setattr(trajectories, 'advance', lambda *a, real=trajectories.advance: spoil(real, *a))
   trajectory.main(['stand', *SHORT])

@@ -19,20 +19,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid._environment import quiet_imports
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.config_file import config_names
+from mjx_humanoid.core.process import quiet_imports
+from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.config.files import config_names
 from mjx_humanoid.envs.env import Env, EnvState
 from mjx_humanoid.envs.worlds import ConfigLike, task_config
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine
 from mjx_humanoid.physics.model import ROOT, build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.episodes import TERMINATIONS
+from mjx_humanoid.tasks.starts import TERMINATIONS
 from mjx_humanoid.tasks.task import check_reward, make_task
-from mjx_humanoid.types import Array, Key, View
+from mjx_humanoid.core.types import Array, Key, View
 
 with quiet_imports():
   from brax import envs as brax_envs

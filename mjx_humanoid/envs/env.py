@@ -17,10 +17,11 @@ import numpy as np
 
 from mjx_humanoid.physics.engine import MAX_VELOCITY, Engine, settle, view_states
 from mjx_humanoid.physics.randomize import VELOCITY_NOISE_RATIO
-from mjx_humanoid.tasks import guide, pushes
+from mjx_humanoid.tasks.context import guide
+from mjx_humanoid.tasks import pushes
 from mjx_humanoid.tasks.curricula import LOWEST, CurriculumFn, none, share_of_starts
 from mjx_humanoid.tasks.task import Task
-from mjx_humanoid.types import Array, Context, Inputs, Key, View
+from mjx_humanoid.core.types import Array, Context, Inputs, Key, View
 
 
 class Bank(NamedTuple):

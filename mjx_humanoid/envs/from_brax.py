@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from mjx_humanoid.envs.env import Outcome
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.types import Array, Key
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.types import Array, Key
 
 SEEN = 'state'  # of observations that are a dictionary, the entry that is learned from
 FACE = ('reset', 'step', 'action_size')

@@ -13,8 +13,8 @@ from gymnasium.spaces import Box
 
 from mjx_humanoid.envs.env import Bank
 from mjx_humanoid.envs.worlds import ConfigLike, Worlds, task_config
-from mjx_humanoid.errors import UserError, unknown
-from mjx_humanoid.opengl import choose_gl
+from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.opengl import choose_gl
 from mjx_humanoid.physics.engine import view_states
 
 RENDER_MODES = ('rgb_array',)

@@ -16,8 +16,8 @@ from gymnasium.vector.utils import batch_space
 from mjx_humanoid.envs.env import Bank
 from mjx_humanoid.envs.gym_env import RENDER_MODES, Camera, check_actions
 from mjx_humanoid.envs.worlds import ConfigLike, Step, Worlds, task_config
-from mjx_humanoid.errors import UserError, unknown
-from mjx_humanoid.tasks.episodes import SETTLED
+from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.tasks.starts import SETTLED
 
 BANK_SIZE = 1024  # start states that ended worlds choose from
 BANK_STEPS = 512  # control steps that one bank serves

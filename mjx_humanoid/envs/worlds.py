@@ -18,18 +18,18 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from mjx_humanoid import config as schema
-from mjx_humanoid.config_file import load_config
+from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.config.files import load_config
 from mjx_humanoid.envs.env import Bank, Env, EnvState, Outcome
-from mjx_humanoid.errors import UserError, unknown
+from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.engine import make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import of_the_model, randomized_fields
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks import guide
+from mjx_humanoid.tasks.context import guide
 from mjx_humanoid.tasks.task import check_reward, make_task
-from mjx_humanoid.types import Array, Inputs, Key, View
+from mjx_humanoid.core.types import Array, Inputs, Key, View
 
 CHECKED_STARTS = 16  # start states that a reward of the user's own is tried on
 ConfigLike: TypeAlias = str | Path | ConfigDict | schema.Config

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.media.trajectories import Trajectory
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.playback.trajectories import Trajectory
 from mjx_humanoid.physics.body import Body
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.policy import Policy, save_policy
 
 # Videos beside the training are brief and small: where the CPU draws them, it does not train.

@@ -10,7 +10,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from mjx_humanoid.errors import UserError, unknown
+from mjx_humanoid.core.errors import UserError, unknown
 
 SHEET_COLUMNS = 5
 SHEET_ROWS = 2

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from mjx_humanoid.errors import unknown
-from mjx_humanoid.types import Array, Pose, Robot, View
+from mjx_humanoid.core.errors import unknown
+from mjx_humanoid.core.types import Array, Pose, Robot, View
 
 DESCENT = 8  # steps from each pose of a descent to the next
 FAR = 10.0  # m

@@ -11,9 +11,9 @@ from typing import Any, Protocol, TypeVar
 import mujoco
 import numpy as np
 
-from mjx_humanoid.errors import UserError, unknown
+from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.physics.model import quiet
-from mjx_humanoid.types import Array, View
+from mjx_humanoid.core.types import Array, View
 
 S = TypeVar('S')
 NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
-from mjx_humanoid._environment import quiet_imports
+from mjx_humanoid.core.process import quiet_imports
 from mjx_humanoid.physics.engine import NOTHING
 from mjx_humanoid.physics.model import ROOT
-from mjx_humanoid.types import Array, View
+from mjx_humanoid.core.types import Array, View
 
 with quiet_imports():
   from mujoco import mjx

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import mujoco
 
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.types import Robot, Servos
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.types import Robot, Servos
 
 # What a report card and playback use: enough iterations that the solution no longer depends on them.
 CONVERGED = (100, 50)

@@ -12,7 +12,7 @@ from mujoco import batch
 
 from mjx_humanoid.physics.engine import NOTHING
 from mjx_humanoid.physics.model import ROOT, quiet
-from mjx_humanoid.types import Array, View
+from mjx_humanoid.core.types import Array, View
 
 
 def available_cores() -> int:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 import mujoco
 import numpy as np
 
-from mjx_humanoid.errors import UserError, unknown
+from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.physics.model import ROOT
-from mjx_humanoid.registry import Registry
+from mjx_humanoid.core.registry import Registry
 
 # (model to change in place, generator, strength)
 RandomizeFn = Callable[[mujoco.MjModel, np.random.Generator, float], None]

@@ -11,7 +11,7 @@ import numpy as np
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.playback.figures import Figures, after, mean, tilt, touching
 from mjx_humanoid.playback.rollout import Trajectories
-from mjx_humanoid.registry import Registry
+from mjx_humanoid.core.registry import Registry
 
 
 @dataclass(frozen=True)

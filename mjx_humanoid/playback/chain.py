@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.playback.find import RANDOM

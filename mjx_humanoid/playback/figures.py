@@ -11,7 +11,7 @@ import numpy as np
 
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.playback.rollout import Trajectories
-from mjx_humanoid.tasks.guide import heading_of, resolve_along
+from mjx_humanoid.tasks.context.guide import heading_of, resolve_along
 
 Figures = dict[str, np.ndarray]
 

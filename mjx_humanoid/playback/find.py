@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mjx_humanoid.errors import UserError, unknown
+from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.playback.policy import Policy, load_policy
 
 POLICY_FILE = 'policy.safetensors'

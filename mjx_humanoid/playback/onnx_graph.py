@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mjx_humanoid import __version__
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.policy import CLIP, Policy
 
 # Old enough for every onnxruntime in use: all the operators below exist in it, and new ones add nothing here.

@@ -14,8 +14,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from mjx_humanoid.config import TaskConfig, restore
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import TaskConfig, restore
+from mjx_humanoid.core.errors import UserError
 
 FORMAT = 1  # raised when a file of this version can no longer be read by older code
 CLIP = 10.0  # standard deviations of the normalised observation, as in rl/normalize.py

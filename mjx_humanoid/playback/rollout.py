@@ -16,8 +16,8 @@ import mujoco
 import numpy as np
 from mujoco import rollout as mujoco_rollout
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics import randomize
 from mjx_humanoid.physics.body import Body, describe
 from mjx_humanoid.physics.engine import MAX_VELOCITY, settle, view_states
@@ -26,12 +26,13 @@ from mjx_humanoid.physics.native import available_cores
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.wiring import Wiring
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks import guide, pushes
-from mjx_humanoid.tasks.episodes import TERMINATIONS, make_start
-from mjx_humanoid.tasks.guide import Guide, make_guide
+from mjx_humanoid.tasks.context import guide
+from mjx_humanoid.tasks import pushes
+from mjx_humanoid.tasks.starts import TERMINATIONS, make_start
+from mjx_humanoid.tasks.context.guide import Guide, make_guide
 from mjx_humanoid.tasks.observations import observe_all
 from mjx_humanoid.tasks.pushes import Pusher, make_pusher
-from mjx_humanoid.types import Context, Inputs, ObserveFn, TerminateFn, View
+from mjx_humanoid.core.types import Context, Inputs, ObserveFn, TerminateFn, View
 
 STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
 CONTROL = int(mujoco.mjtState.mjSTATE_CTRL | mujoco.mjtState.mjSTATE_XFRC_APPLIED)  # in this order

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mjx_humanoid.physics.randomize import VELOCITY_NOISE_RATIO
-from mjx_humanoid.types import View
+from mjx_humanoid.core.types import View
 
 
 class Wiring:

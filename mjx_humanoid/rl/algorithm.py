@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from mjx_humanoid.config import Config
-from mjx_humanoid.errors import UserError, unknown
-from mjx_humanoid.registry import first_line
-from mjx_humanoid.types import Array, Demonstrations, Key, Transition
+from mjx_humanoid.core.config.schema import Config
+from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.registry import first_line
+from mjx_humanoid.core.types import Array, Demonstrations, Key, Transition
 
 L = TypeVar('L')
 Metrics = dict[str, Array]

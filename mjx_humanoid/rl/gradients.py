@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mjx_humanoid.types import Array
+from mjx_humanoid.core.types import Array
 
 
 def clipped(grads: Any, limit: float, actor_trains: Array) -> Any:

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from mjx_humanoid.config import NetworkConfig
-from mjx_humanoid.types import Array, Key
+from mjx_humanoid.core.config.schema import NetworkConfig
+from mjx_humanoid.core.types import Array, Key
 
 FUNCTIONS: dict[str, Callable[[Array], Array]] = {
   'elu': nn.elu,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from mjx_humanoid._environment import quiet_imports
-from mjx_humanoid.types import Array
+from mjx_humanoid.core.process import quiet_imports
+from mjx_humanoid.core.types import Array
 
 with quiet_imports():
   from brax.training.acme import running_statistics

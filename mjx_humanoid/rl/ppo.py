@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import Config, NetworkConfig, PPOConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.rl import gradients, networks, normalize, schedules
 from mjx_humanoid.rl.algorithm import Actor, Metrics, Mirror, Spec, seeing_more
 from mjx_humanoid.rl.returns import gae
-from mjx_humanoid.types import Array, Demonstrations, Key, Transition
+from mjx_humanoid.core.types import Array, Demonstrations, Key, Transition
 
 # Transitions from which the critic of an adopted actor learns to judge it, and how fast, before the actor changes: one
 # that judges badly undoes what the actor knows, and the small rate that suits the actor does not teach it in time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from mjx_humanoid.types import Array
+from mjx_humanoid.core.types import Array
 
 
 def gae(

@@ -6,8 +6,8 @@ import math
 
 import jax.numpy as jnp
 
-from mjx_humanoid.config import NetworkConfig, PPOConfig
-from mjx_humanoid.types import Array
+from mjx_humanoid.core.config.schema import NetworkConfig, PPOConfig
+from mjx_humanoid.core.types import Array
 
 # The adaptive schedule multiplies or divides by 1.5 within these bounds (as in Rudin et al., 2022).
 ADAPTIVE_FACTOR, ADAPTIVE_LOW, ADAPTIVE_HIGH = 1.5, 1e-5, 1e-2

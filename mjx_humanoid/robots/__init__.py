@@ -6,8 +6,8 @@ import functools
 import importlib
 import pkgutil
 
-from mjx_humanoid.registry import Registry
-from mjx_humanoid.types import Robot
+from mjx_humanoid.core.registry import Registry
+from mjx_humanoid.core.types import Robot
 
 
 @functools.cache

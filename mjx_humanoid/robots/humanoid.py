@@ -1,6 +1,6 @@
 """MuJoCo's humanoid, from the file that mujoco-mjx carries: 21 torque motors, 27 degrees of freedom, 41 kg."""
 
-from mjx_humanoid.types import Pose, Robot
+from mjx_humanoid.core.types import Pose, Robot
 
 
 def _leg(side: str, hip: float, knee: float, ankle: float) -> tuple[tuple[str, float], ...]:

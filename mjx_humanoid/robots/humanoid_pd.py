@@ -3,7 +3,7 @@
 import dataclasses
 
 from mjx_humanoid.robots.humanoid import ROBOT as TORQUE_DRIVEN
-from mjx_humanoid.types import Servos
+from mjx_humanoid.core.types import Servos
 
 ROBOT = dataclasses.replace(
   TORQUE_DRIVEN,

@@ -12,8 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from mjx_humanoid._environment import quiet_logs
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.process import quiet_logs
+from mjx_humanoid.core.errors import UserError
 
 MANIFEST = 'manifest.json'
 BEST = 'best.json'

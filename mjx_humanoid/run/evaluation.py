@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from mjx_humanoid.config import MOST_EPISODES
-from mjx_humanoid.errors import UserError, unknown
-from mjx_humanoid.playback.card import judge, pushed
+from mjx_humanoid.core.config.schema import MOST_EPISODES
+from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.playback.judge import judge, pushed
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Scene, Trajectories, check_fit, make_scene, rollout
 

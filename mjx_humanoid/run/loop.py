@@ -14,15 +14,15 @@ from typing import Any
 
 import jax
 
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.playback.card import judge_policy
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.playback.judge import judge_policy
 from mjx_humanoid.playback.find import POLICY_FILE, load
 from mjx_humanoid.playback.policy import Policy, save_policy
 from mjx_humanoid.playback.rollout import make_scene
 from mjx_humanoid.rl.algorithm import Metrics
 from mjx_humanoid.rl.collect import Collected
 from mjx_humanoid.run.checkpoint import Arrays, CheckpointStore, unflatten
-from mjx_humanoid.run.export import from_policy, to_policy
+from mjx_humanoid.run.policies import from_policy, to_policy
 from mjx_humanoid.run.logger import MetricsLogger
 from mjx_humanoid.run.progress import Progress, duration
 from mjx_humanoid.run.setup import Setup

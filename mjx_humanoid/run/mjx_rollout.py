@@ -5,12 +5,12 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from mjx_humanoid._environment import COMPILER_OPTIONS
+from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import randomized_fields
 from mjx_humanoid.playback.rollout import Controller, Scene, Trajectories, record
-from mjx_humanoid.types import Inputs, View
+from mjx_humanoid.core.types import Inputs, View
 
 
 def mjx_rollout(

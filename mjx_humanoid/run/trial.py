@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from mjx_humanoid._environment import COMPILER_OPTIONS
+from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 
-from mjx_humanoid.registry import Registry
-from mjx_humanoid.types import Array
+from mjx_humanoid.core.registry import Registry
+from mjx_humanoid.core.types import Array
 
 LOWEST = 0.1
 HARDER, EASIER = 0.03, 0.06  # so that two of three episodes succeed

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.types import Context, ObserveFn, View
+from mjx_humanoid.core.types import Context, ObserveFn, View
 
 POLAR = np.array([1, -1, 1], np.float32)
 AXIAL = np.array([-1, 1, -1], np.float32)

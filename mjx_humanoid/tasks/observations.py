@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.registry import Registry
-from mjx_humanoid.tasks.guide import heading_of, resolve_along
-from mjx_humanoid.types import Array, Context, ObserveFn, View
+from mjx_humanoid.core.registry import Registry
+from mjx_humanoid.tasks.context.guide import heading_of, resolve_along
+from mjx_humanoid.core.types import Array, Context, ObserveFn, View
 
 OBSERVATIONS: Registry[ObserveFn] = Registry('observation')
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.registry import Registry
-from mjx_humanoid.types import Array, Inputs
+from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.registry import Registry
+from mjx_humanoid.core.types import Array, Inputs
 
 DRAWS = 2  # uniform random numbers that a push is made from
 

@@ -10,13 +10,13 @@ from collections.abc import Callable
 import jax.numpy as jnp
 
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.registry import Registry, first_line
-from mjx_humanoid.tasks.guide import MOVING, heading_of, resolve_along, swing
+from mjx_humanoid.core.registry import Registry, first_line
+from mjx_humanoid.tasks.context.guide import MOVING, heading_of, resolve_along, swing
 from mjx_humanoid.tasks.mirror import joint_map
 from mjx_humanoid.tasks.observations import vertical
-from mjx_humanoid.tasks.quantities import heading_velocity, lead_over_feet, nearness, rms, touching
+from mjx_humanoid.tasks.measures import heading_velocity, lead_over_feet, nearness, rms, touching
 from mjx_humanoid.tasks.shaping import gaussian
-from mjx_humanoid.types import Array, Context, View
+from mjx_humanoid.core.types import Array, Context, View
 
 TermFn = Callable[[View, Body, Context], Array]
 TERMS: Registry[TermFn] = Registry('reward term')

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.tasks.skills import make_reward
-from mjx_humanoid.types import Context, Terms, View
+from mjx_humanoid.core.types import Context, Terms, View
 
 
 def score(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from mjx_humanoid.types import Array
+from mjx_humanoid.core.types import Array
 
 
 def gaussian(error: Array, scale: float) -> Array:

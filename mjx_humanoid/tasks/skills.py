@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 import jax.numpy as jnp
 
-from mjx_humanoid.errors import UserError, unknown
+from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.registry import load_function
+from mjx_humanoid.core.registry import load_function
 from mjx_humanoid.tasks.rewards import TERMS
-from mjx_humanoid.types import Array, Context, RewardFn, Terms, View
+from mjx_humanoid.core.types import Array, Context, RewardFn, Terms, View
 
 # Each skill: what it is, and the weight of each term.
 SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {

@@ -10,17 +10,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics import randomize
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.tasks import guide
-from mjx_humanoid.tasks.episodes import TERMINATIONS, make_start
-from mjx_humanoid.tasks.guide import Guide, make_guide
+from mjx_humanoid.tasks.context import guide
+from mjx_humanoid.tasks.starts import TERMINATIONS, make_start
+from mjx_humanoid.tasks.context.guide import Guide, make_guide
 from mjx_humanoid.tasks.observations import observe_all
 from mjx_humanoid.tasks.pushes import Pusher, make_pusher
 from mjx_humanoid.tasks.skills import make_reward
-from mjx_humanoid.types import ObserveFn, RewardFn, StartFn, TerminateFn, View
+from mjx_humanoid.core.types import ObserveFn, RewardFn, StartFn, TerminateFn, View
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.envs.env import Bank, Env
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.engine import make_engine, view_states

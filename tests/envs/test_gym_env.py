@@ -14,12 +14,12 @@ gymnasium = pytest.importorskip('gymnasium')
 import mujoco
 from gym_tools import LIMIT, QUICK, STAND, Direct, actions
 
-from mjx_humanoid import _gymnasium
-from mjx_humanoid.config import default_config, resolve
-from mjx_humanoid.config_file import load_config
+from mjx_humanoid.envs import registration as _gymnasium
+from mjx_humanoid.core.config.schema import default_config, resolve
+from mjx_humanoid.core.config.files import load_config
 from mjx_humanoid.envs import gym_env, worlds
 from mjx_humanoid.envs.gym_env import GymEnv
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
 
@@ -259,7 +259,7 @@ def test_actions_may_come_late(start):
 def test_a_config_may_be_a_name_a_path_or_itself(tmp_path):
   path = tmp_path / 'mine.py'
   path.write_text(
-    'from mjx_humanoid.config import default_config\n'
+    'from mjx_humanoid.core.config.schema import default_config\n'
     'def get_config():\n  config = default_config()\n  config.task.episode_length = 0.05\n  return config\n'
   )
   edited = default_config()
@@ -371,7 +371,7 @@ def test_without_a_render_mode_there_is_no_picture(env):
 def test_without_opengl_the_first_picture_says_what_to_do(monkeypatch):
   env = GymEnv(**QUICK, render_mode='rgb_array')
   env.reset(seed=0)
-  monkeypatch.setattr('mjx_humanoid.opengl.probe', lambda name: None)
+  monkeypatch.setattr('mjx_humanoid.core.opengl.probe', lambda name: None)
   with pytest.raises(UserError, match=r'^no OpenGL can be loaded.* apt-get install libegl1'):
     env.render()
 
@@ -427,7 +427,7 @@ def test_it_computes_on_the_cpu_where_jax_knows_of_one(monkeypatch):
 def test_making_one_starts_no_jax(run_python):
   """So that environments can be made in a process that is forked then, as AsyncVectorEnv does."""
   code = (
-    'import gymnasium, mjx_humanoid._gymnasium as ours; ours.register()\n'
+    'import gymnasium, mjx_humanoid.envs.registration as ours; ours.register()\n'
     f'env = gymnasium.make("{STAND}")\n'
     'from jax._src import xla_bridge; print(xla_bridge.backends_are_initialized())'
   )

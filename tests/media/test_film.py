@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.media import film as module
 from mjx_humanoid.media.film import Look, film, labelled, side_by_side
 from mjx_humanoid.playback.chain import Played, Stage

@@ -9,10 +9,10 @@ import mediapy
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.media import plots
-from mjx_humanoid.media.keyframes import own_scene
-from mjx_humanoid.media.trajectories import trace
+from mjx_humanoid.playback.keyframes import own_scene
+from mjx_humanoid.playback.trajectories import trace
 from mjx_humanoid.playback.find import load
 
 

@@ -114,7 +114,7 @@ def test_a_renderer_that_dies_without_a_word(recorder, started, make_policy):
 
 
 def test_a_disk_that_is_full_for_videos_does_not_end_the_training(recorder, started, make_policy, monkeypatch):
-  from mjx_humanoid.errors import UserError
+  from mjx_humanoid.core.errors import UserError
 
   def full(policy, path):
     raise UserError(f'the policy cannot be written to {path}: No space left on device.')

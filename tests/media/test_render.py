@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.media import render
 
 DT = 0.025  # s, a control step of the humanoid

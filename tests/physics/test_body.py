@@ -4,11 +4,11 @@ import mujoco
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
-from mjx_humanoid.types import View
+from mjx_humanoid.core.types import View
 
 
 @pytest.fixture

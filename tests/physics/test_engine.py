@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics import engine as room
 from mjx_humanoid.physics.engine import ENGINES, choose, make_engine, settle, view_states
 from mjx_humanoid.physics.model import build_model

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine
-from mjx_humanoid.types import View
+from mjx_humanoid.core.types import View
 
 WORLDS = 16
 MASK = np.arange(WORLDS) % 3 == 0

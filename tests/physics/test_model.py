@@ -8,9 +8,9 @@ import mujoco
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.model import build_model, build_spec, model_file
-from mjx_humanoid.types import Servos
+from mjx_humanoid.core.types import Servos
 
 XBODY = mujoco.mjtObj.mjOBJ_XBODY
 

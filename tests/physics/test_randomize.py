@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.model import ROOT, build_model
 from mjx_humanoid.physics.randomize import (
   CHANGED,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from made_up import at_rest, ended, face, sensor
 
-from mjx_humanoid.config import TaskConfig, restore
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import TaskConfig, restore
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics import randomize
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.playback.figures import measure

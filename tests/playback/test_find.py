@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback import find
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.playback.policy import save_policy

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from tiny import TINY
 
-from mjx_humanoid.config import ACTIVATIONS, default_config, resolve
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import ACTIVATIONS, default_config, resolve
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.playback import formats, onnx_graph
+from mjx_humanoid.playback import export_formats as formats, onnx_graph
 from mjx_humanoid.playback.find import load, ready_policies
-from mjx_humanoid.playback.formats import export
+from mjx_humanoid.playback.export_formats import export
 from mjx_humanoid.rl import normalize
 from mjx_humanoid.rl.algorithm import Spec, make_algorithm
 from mjx_humanoid.robots import robots
-from mjx_humanoid.run.export import to_policy
+from mjx_humanoid.run.policies import to_policy
 from mjx_humanoid.run.setup import mirror_of, prepare
 
 onnx = pytest.importorskip('onnx')

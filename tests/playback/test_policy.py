@@ -11,7 +11,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.policy import Mirror, load_policy, save_policy
 
 

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
+from mjx_humanoid.core.config.schema import Config, NetworkConfig, PPOConfig
 from mjx_humanoid.rl.algorithm import Spec
 from mjx_humanoid.rl.collect import Collected, collect_traced
 from mjx_humanoid.rl.ppo import PPO, make
-from mjx_humanoid.types import Inputs
+from mjx_humanoid.core.types import Inputs
 
 WORLDS = 16
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mjx_humanoid.config import Config, NetworkConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import Config, NetworkConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.rl import normalize
 from mjx_humanoid.rl.algorithm import Spec, algorithms, make_algorithm
 from mjx_humanoid.rl.ppo import PPO

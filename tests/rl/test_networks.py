@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from mjx_humanoid.config import ACTIVATIONS, NetworkConfig
+from mjx_humanoid.core.config.schema import ACTIVATIONS, NetworkConfig
 from mjx_humanoid.rl import networks
 
 MEAN = np.array([[0.3, -1.0], [0.0, 2.0]])

@@ -12,11 +12,11 @@ import optax
 import pytest
 from probes import Probe, always, learn, mean_actions, never, probe_ppo, unused, values
 
-from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import Config, NetworkConfig, PPOConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.rl import ppo
 from mjx_humanoid.rl.algorithm import Actor, Mirror, Spec
-from mjx_humanoid.types import Demonstrations, Transition
+from mjx_humanoid.core.types import Demonstrations, Transition
 
 HALF_LOG_2PI = 0.9189385
 ENTROPY = 1.4189385  # of a unit Gaussian, in nats

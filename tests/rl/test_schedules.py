@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mjx_humanoid.config import NetworkConfig, PPOConfig
+from mjx_humanoid.core.config.schema import NetworkConfig, PPOConfig
 from mjx_humanoid.rl import schedules
 
 

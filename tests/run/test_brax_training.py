@@ -9,8 +9,8 @@ import pytest
 from brax import envs
 from brax.training import acting
 
-from mjx_humanoid.config import Config, NetworkConfig, PPOConfig, default_config
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import Config, NetworkConfig, PPOConfig, default_config
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.rl.ppo import WARM_UP_RATE
 from mjx_humanoid.run.brax_training import settings, train_on_brax
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.run import checkpoint
 from mjx_humanoid.run.checkpoint import MANIFEST, CheckpointStore, digests, flatten, read, unflatten
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.rollout import change_task, rollout
 from mjx_humanoid.run import evaluation

@@ -25,7 +25,7 @@ def equal(first, second):
 
 @pytest.fixture(scope='module')
 def trainer(tmp_path_factory):
-  from mjx_humanoid.config import default_config, resolve
+  from mjx_humanoid.core.config.schema import default_config, resolve
 
   config = default_config()
   config.update_from_flattened_dict(TINY)

@@ -10,7 +10,7 @@ from mjx_humanoid.physics import engine
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
-from mjx_humanoid.types import Context, View
+from mjx_humanoid.core.types import Context, View
 
 
 @pytest.fixture(scope='session')

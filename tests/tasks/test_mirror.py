@@ -4,16 +4,16 @@ import mujoco
 import numpy as np
 import pytest
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.guide import make_guide, swing
+from mjx_humanoid.tasks.context.guide import make_guide, swing
 from mjx_humanoid.tasks.mirror import action_map, joint_map, mirror_context, mirror_view, observation_map, other_side
 from mjx_humanoid.tasks.observations import OBSERVATIONS, observe_all
 from mjx_humanoid.tasks.rewards import TERMS
-from mjx_humanoid.types import Context, View
+from mjx_humanoid.core.types import Context, View
 
 
 @pytest.fixture(scope='module')

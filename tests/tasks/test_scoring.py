@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.tasks.scoring import score
 
 NU = 21

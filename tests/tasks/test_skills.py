@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.tasks import skills
 from mjx_humanoid.tasks.rewards import TERMS
 from mjx_humanoid.tasks.skills import SKILLS, make_reward, weighted

@@ -6,11 +6,11 @@ import jax
 import numpy as np
 import pytest
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.engine import view_states
-from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
-from mjx_humanoid.tasks.guide import DRAWS
+from mjx_humanoid.tasks.starts import STARTS, TERMINATIONS
+from mjx_humanoid.tasks.context.guide import DRAWS
 from mjx_humanoid.tasks.observations import observe_all
 from mjx_humanoid.tasks.skills import SKILLS
 from mjx_humanoid.tasks.task import Task, check_reward, make_task

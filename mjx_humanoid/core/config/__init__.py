@@ -1,0 +1,1 @@
+"""Settings: their defaults, meanings and ranges, one file a section; config files and command-line overrides."""

@@ -1,0 +1,167 @@
+"""The border: config files, command-line overrides and resolved JSON become a ConfigDict, and back."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.util
+import json
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.errors import UserError, unknown
+
+CONFIG_FILE = 'config.json'  # in the folder of a run
+
+
+def config_folders() -> list[Path]:
+  """Where configs are found by name: in the installed package, or beside it in a checkout."""
+  package = Path(__file__).resolve().parent
+  return [folder for folder in (package / 'configs', package.parent / 'configs') if folder.is_dir()]
+
+
+def config_names() -> list[str]:
+  """Names of the configs that ship with the package."""
+  return sorted({p.stem for folder in config_folders() for p in folder.glob('*.py') if p.stem != '__init__'})
+
+
+def find_config(name: str) -> Path:
+  """The file of a config given by path or by name. Raises UserError where there is none."""
+  path = Path(name)
+  candidates = [path]
+  if path.parent in (Path(), Path('configs')):  # 'stand' and 'configs/stand.py' work from any folder
+    candidates += [folder / f'{path.stem}.py' for folder in config_folders()]
+  for candidate in candidates:
+    if candidate.is_file():
+      return candidate
+  raise UserError(f'there is no config file {name!r}. Ready ones: {", ".join(config_names())}.')
+
+
+def load_config(name: str) -> ConfigDict:
+  """Runs `get_config()` of a config file, given by path or name.
+
+  Raises:
+    UserError: the file is missing, raises, or returns something else.
+  """
+  path = find_config(name)
+  spec = importlib.util.spec_from_file_location(f'config_{path.stem}', path)
+  if spec is None or spec.loader is None:
+    raise UserError(f'the config file {path} is not Python: its name must end in .py.')
+  module = importlib.util.module_from_spec(spec)
+  try:
+    spec.loader.exec_module(module)
+    config = module.get_config()
+  except Exception as error:
+    detail = str(error).split('\n')[0]
+    raise UserError(f'the config file {path} raises {type(error).__name__}: {detail}') from error
+  if not isinstance(config, ConfigDict):
+    raise UserError(
+      f'get_config() in {path} must return default_config(), edited; it returned {type(config).__name__}.'
+    )
+  return config
+
+
+def split_overrides(arguments: Sequence[str]) -> dict[str, str]:
+  """`--config.a.b=value` or `--config.a.b value` as {'config.a.b': 'value'}. Raises UserError for the rest."""
+  overrides: dict[str, str] = {}
+  rest = list(arguments)
+  while rest:
+    argument = rest.pop(0)
+    name, equals, value = argument.partition('=')
+    if not name.startswith('--config.'):
+      raise UserError(f'unknown argument {argument!r}; settings are given as --config.name=value, see --help.')
+    if not equals:
+      if not rest or rest[0].startswith('--'):
+        raise UserError(f'{name} needs a value: {name}=...')
+      value = rest.pop(0)
+    overrides[name[2:]] = value
+  return overrides
+
+
+def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict:
+  """A copy of `config` with the overrides applied, each checked against its setting's type.
+
+  Raises:
+    UserError: an unknown name, or a value of another type.
+  """
+  known = schema.settings()
+  # Restored and not just copied: then every section is there, and the loop below finds its way.
+  values = schema.to_dict(schema.restore(schema.Config, config.to_dict(), 'config'))
+  for name, text in overrides.items():
+    parent, _, leaf = name.rpartition('.')
+    is_entry = parent in known and typing.get_origin(known[parent][0]) is dict  # config.task.weights.height
+    if name not in known and not is_entry:
+      raise unknown('setting', name, known)
+    hint = typing.get_args(known[parent][0])[1] if is_entry else known[name][0]
+    target: Any = values
+    for part in name.split('.')[1:-1]:
+      target = target[part]
+    target[leaf] = parse(hint, text, name)
+  return ConfigDict(values)
+
+
+def parse(hint: Any, text: str, name: str) -> Any:
+  """The value that `text` spells, for a setting of type `hint`. Lists may be written 1,2 or (1, 2)."""
+  if hint is str:
+    return text
+  if typing.get_origin(hint) is tuple and typing.get_args(hint)[0] is str:
+    return tuple(part.strip(' \'"') for part in text.strip('()[] ').split(',') if part.strip(' \'"'))
+  try:
+    value = ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text).strip())
+  except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+    raise UserError(f'{name} must be {schema.type_name(hint)}, not {text!r}.') from None
+  if typing.get_origin(hint) is tuple and isinstance(value, int | float):
+    value = (value,)
+  return schema.convert(hint, value, name)
+
+
+def make_run_folder(folder: Path) -> None:
+  """Makes the folder of a new run. Raises UserError where that is impossible."""
+  try:
+    folder.mkdir(parents=True)
+  except OSError as error:
+    raise UserError(f'the run folder {folder} cannot be made: {error.strerror or error}.') from None
+
+
+def save_json(config: schema.Config, path: Path) -> None:
+  """Writes the resolved config."""
+  path.write_text(json.dumps(schema.to_dict(config), indent=2) + '\n')
+
+
+def load_json(path: Path) -> schema.Config:
+  """Reads a resolved config back. Raises UserError where the file is missing or damaged."""
+  try:
+    return schema.resolve(json.loads(path.read_text()))
+  except (OSError, ValueError) as error:  # ValueError: not JSON, or not UTF-8
+    raise UserError(f'{path} is not a readable config: {error}') from None
+
+
+def settings_help() -> str:
+  """Every setting with its default and meaning, for --help."""
+  lines = ['settings, given as --config.name=value (defaults below, before the config file is read):']
+  for name, (_, f) in schema.settings().items():
+    default = f.default_factory() if callable(f.default_factory) else f.default
+    lines.append(f'  --{name}={default}'.replace("'", ''))
+    choices = f' ({", ".join(f.metadata["choices"])})' if f.metadata['choices'] else ''
+    lines.append(f'        {f.metadata["help"].replace("%%", "%")}{choices}')
+  return '\n'.join(lines)
+
+
+def parser(command: str, description: str) -> argparse.ArgumentParser:
+  """An argument parser whose mistakes are UserErrors, in the manner of all commands here."""
+
+  class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> typing.NoReturn:
+      raise UserError(f'{message} (see python -m mjx_humanoid.{command} --help)')
+
+  return Parser(
+    prog=f'python -m mjx_humanoid.{command}',
+    description=description,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+    allow_abbrev=False,
+  )

@@ -1,0 +1,53 @@
+"""Configs of earlier formats, as this version names their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# Format 1 had no sections inside `task`: its names, and where the settings are now.
+MOVED = {
+  'commands': ('command', 'kind'),
+  'command': ('command', 'value'),
+  'command_low': ('command', 'low'),
+  'command_high': ('command', 'high'),
+  'command_interval': ('command', 'interval'),
+  'command_rest': ('command', 'rest'),
+  'hold': ('station', 'gain'),
+  'hold_radius': ('station', 'radius'),
+  'gait_frequency': ('gait', 'frequency'),
+  'gait_hurry': ('gait', 'speedup'),
+  'gait_duty': ('gait', 'duty'),
+  'pushes': ('push', 'kind'),
+  'push_force': ('push', 'force'),
+  'push_duration': ('push', 'duration'),
+  'push_interval': ('push', 'interval'),
+}
+# Terms and observations that were renamed.
+RENAMED = {
+  'place': 'position',
+  'place_error': 'position_error',
+  'course': 'cross_track',
+  'course_error': 'cross_track_error',
+}
+
+
+def migrate_task(task: Mapping[str, Any]) -> dict[str, Any]:
+  """A task of format 1 in today's form."""
+  moved: dict[str, Any] = {}
+  for name, value in task.items():
+    if name in MOVED:
+      section, leaf = MOVED[name]
+      moved.setdefault(section, {})[leaf] = value
+    else:
+      moved[name] = value
+  if 'weights' in moved:
+    moved['weights'] = {RENAMED.get(term, term): weight for term, weight in moved['weights'].items()}
+  if 'observations' in moved:
+    moved['observations'] = [RENAMED.get(name, name) for name in moved['observations']]
+  return moved
+
+
+def migrate_config(config: Mapping[str, Any]) -> dict[str, Any]:
+  """A whole config of format 1 in today's form."""
+  return {**config, 'task': migrate_task(config.get('task', {}))}

@@ -1,0 +1,105 @@
+"""Finds a motion from one pose to another: the cross-entropy method over open-loop controls, in C MuJoCo.
+
+Rubinstein, 'The cross-entropy method for combinatorial and continuous optimization' (1999): draw plans from a normal
+distribution, move it to the best of them, again and again. A plan is controls at knots, linear in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+
+from mjx_humanoid.physics.native import NativeEngine
+from mjx_humanoid.core.types import View
+
+PLANS = 256
+ELITE = 24  # of them, which the next are drawn around
+ROUNDS = 45
+KNOT = 0.15  # s between knots
+SPREAD, LEAST_SPREAD = 0.6, 0.04  # standard deviations of the controls: at first, and at least
+INERTIA = 0.25  # of the distribution, in each round
+BEYOND = 1.2  # how far plans may ask for more than the range of the controls
+EFFORT = 0.02  # cost of a mean square control of 1
+AT_THE_END = 12  # control steps over which the end is judged, so that it lasts
+
+CostFn = Callable[[View], np.ndarray]  # what n worlds look like -> cost [n] of that
+
+
+class Motion(NamedTuple):
+  """What T control steps from a state lead to, and how."""
+
+  qpos: np.ndarray  # [T + 1, nq] the start included
+  qvel: np.ndarray  # [T + 1, nv]
+  ctrl: np.ndarray  # [T, nu] in [-1, 1]
+  cost: float  # of where it ends
+
+
+@np.errstate(over='ignore', invalid='ignore')  # of plans that diverge, which are never the best
+def find_motion(
+  model: mujoco.MjModel,
+  qpos: np.ndarray,
+  seconds: float,
+  substeps: int,
+  end: CostFn,
+  along: CostFn,
+  basis: np.ndarray,
+  noise: float,
+  rng: np.random.Generator,
+) -> Motion:
+  """A motion from rest at a pose, `seconds` long: what the distribution of plans comes to, played without noise.
+
+  Args:
+    qpos: [nq] where it begins.
+    substeps: physics steps per control step.
+    end: cost of where it ends.
+    along: cost of each step on the way.
+    basis: [A, nu] controls that A numbers of a plan stand for: both legs as one, for instance.
+    noise: standard deviation of what disturbs the controls while plans are tried, so that those stay which can be
+      followed by somebody who is not exact.
+  """
+  engine = NativeEngine(model, PLANS, substeps)
+  steps, knots = round(seconds / (model.opt.timestep * substeps)), max(2, round(seconds / KNOT) + 1)
+  weights = between_knots(steps, knots)
+  rest = qpos, np.zeros(model.nv)
+  mean, spread = np.zeros((knots, len(basis))), np.full((knots, len(basis)), SPREAD)
+  for _ in range(ROUNDS):
+    plans = np.clip(mean + spread * rng.normal(size=(PLANS, *mean.shape)), -BEYOND, BEYOND)
+    cost = EFFORT * np.square(plans).mean(axis=(1, 2))
+    for t, view in enumerate(follow(engine, rest, weights, plans @ basis, noise, rng)):
+      cost += along(view)
+      if t >= steps - AT_THE_END:
+        cost += end(view) / AT_THE_END
+    cost = np.nan_to_num(cost, nan=np.inf, posinf=np.inf)
+    elite = np.argsort(cost)[:ELITE]
+    mean = INERTIA * mean + (1 - INERTIA) * plans[elite].mean(axis=0)
+    spread = np.maximum(INERTIA * spread + (1 - INERTIA) * plans[elite].std(axis=0), LEAST_SPREAD)
+  views = list(follow(engine, rest, weights, np.tile(mean @ basis, (PLANS, 1, 1)), 0.0, rng))
+  positions, velocities = zip(rest, *((view.qpos[0], view.qvel[0]) for view in views), strict=True)
+  ctrl = np.array([view.ctrl[0] for view in views])
+  return Motion(np.array(positions, np.float64), np.array(velocities, np.float64), ctrl, float(end(views[-1])[0]))
+
+
+def follow(
+  engine: NativeEngine,
+  start: tuple[np.ndarray, np.ndarray],
+  weights: np.ndarray,
+  plans: np.ndarray,
+  noise: float,
+  rng: np.random.Generator,
+) -> Iterator[View]:
+  """What each control step of plans [n, knots, nu] under noise leads to, all from one start: qpos [nq], qvel [nv]."""
+  state = engine.init(*(np.tile(x, (len(plans), 1)) for x in start))
+  for shares in weights:
+    ctrl = np.tensordot(plans, shares, axes=(1, 0))
+    ctrl += noise * rng.normal(size=ctrl.shape)
+    state, view = engine.step(state, np.clip(ctrl, -1.0, 1.0))
+    yield view
+
+
+def between_knots(steps: int, knots: int) -> np.ndarray:
+  """How much of each knot is in each control step, [steps, knots]; rows sum to 1."""
+  place = np.linspace(0, knots - 1, steps)
+  return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(knots)))

@@ -1,0 +1,165 @@
+"""Policies for elsewhere: an ONNX graph with the robot's model beside it, or plain arrays in an .npz.
+
+This package itself plays safetensors only; the other formats are written and never read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.physics.engine import view_states
+from mjx_humanoid.physics.model import self_contained_xml
+from mjx_humanoid.playback import onnx_graph
+from mjx_humanoid.playback.policy import CLIP, Policy, save_policy
+from mjx_humanoid.playback.rollout import Scene, check_fit, make_scene
+from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.context.guide import DRAWS
+from mjx_humanoid.tasks.observations import slices
+
+FORMAT = 4  # raised when readers of the metadata must change
+TOLERANCE = 1e-5  # of an action in [-1, 1]
+
+
+class Exported(NamedTuple):
+  """What an export wrote, and in a sentence how it was tried; '' where there is nothing to try."""
+
+  files: tuple[Path, ...]
+  tried: str
+
+
+def export(policy: Policy, kind: str, out: Path, *, force: bool = False) -> Exported:
+  """Writes a policy in the format `kind` to `out`, whole or not at all.
+
+  Args:
+    force: replace files that exist.
+
+  Raises:
+    UserError: an unknown format, a file that exists or cannot be written, a policy that does not fit its robot, a
+      package that is missing, or a graph that acts otherwise than the policy.
+  """
+  if kind not in FORMATS:
+    raise unknown('format', kind, FORMATS)
+  if out.suffix != f'.{kind}':
+    raise UserError(f'--out={out}: a policy in the format {kind} is written as .{kind}.')
+  files = (out, out.with_suffix('.xml')) if kind == 'onnx' else (out,)
+  check_free(files, force=force)
+  return Exported(files, FORMATS[kind](policy, files))
+
+
+def check_free(files: Sequence[Path], *, force: bool) -> None:
+  """Raises UserError where a file is there already and may not be replaced."""
+  for path in files:
+    if path.is_dir():
+      raise UserError(f'{path} is a folder; give another --out=...')
+    if path.exists() and not force:
+      raise UserError(
+        f'{path} exists already: give another --out=..., or --force (in Python force=True) to replace it.'
+      )
+
+
+def describe(policy: Policy, scene: Scene) -> dict[str, Any]:
+  """All that a program without this package must know to play the policy, in JSON's own types.
+
+  Raises:
+    UserError: the policy does not fit its robot and observations.
+  """
+  check_fit(policy, scene)
+  view = view_states(scene.model, scene.model.qpos0[None], np.zeros((1, scene.body.nv)))
+  context = scene.guide.start(view.qpos, scene.body.nu, np.zeros((1, DRAWS)))
+  places = slices(scene.task.observations, view, scene.body, context)
+  return {
+    'format': FORMAT,
+    'robot': scene.task.robot,
+    'fallen_height': scene.body.robot.fallen_height,  # m, of the torso, below which it is down
+    'off_balance_height': scene.body.robot.off_balance_height,  # m, of the torso, below which it steps
+    'observations': {name: list(place) for name, place in places.items()},  # first element, one past the last
+    'control_step': scene.body.control_step,  # s
+    'timestep': float(scene.model.opt.timestep),  # s, of physics
+    'substeps': scene.body.substeps,  # physics steps per control step
+    'joints': list(scene.body.joint_names),  # of qpos[7:] and qvel[6:]
+    'actuators': list(scene.body.actuator_names),
+    'activation': policy.activation,
+    'clip': CLIP,  # standard deviations, of the normalised observation
+    'task': vars(policy.task),
+    'info': policy.info,
+  }
+
+
+def arrays(policy: Policy) -> dict[str, np.ndarray]:
+  """The numbers of a policy by the names they have in its safetensors file; sources are whole numbers."""
+  found = {'log_std': policy.log_std, 'normalizer.mean': policy.mean, 'normalizer.std': policy.std}
+  for i, (kernel, bias) in enumerate(zip(policy.kernels, policy.biases, strict=True)):
+    found |= {f'layer_{i}.kernel': kernel, f'layer_{i}.bias': bias}
+  if policy.mirror is not None:
+    found |= {f'mirror.{name}': array for name, array in policy.mirror._asdict().items()}
+  return {name: np.asarray(x, np.int64 if name.endswith('_sources') else np.float32) for name, x in found.items()}
+
+
+def _export_onnx(policy: Policy, files: Sequence[Path]) -> str:
+  content = onnx_graph.to_onnx(policy, describe(policy, make_scene(policy.task)))
+  difference = onnx_graph.largest_difference(content, policy)
+  if difference is not None and not difference <= TOLERANCE:  # so that NaN is refused too
+    raise UserError(
+      f'the ONNX graph of {policy.name} differs from the policy by up to {difference:.1e} in an action, more than'
+      f' {TOLERANCE:.0e}; nothing was written.'
+    )
+  write(dict(zip(files, (content, self_contained_xml(robots()[policy.task.robot]).encode()), strict=True)))
+  if difference is None:
+    return 'the graph is well formed; it could not be tried, because onnxruntime is not installed'
+  return f'tried in onnxruntime on {onnx_graph.TRIED} observations: no action differs by more than {difference:.1e}'
+
+
+def _export_npz(policy: Policy, files: Sequence[Path]) -> str:
+  buffer = io.BytesIO()
+  metadata = np.array(json.dumps(describe(policy, make_scene(policy.task))))  # text, which loads without pickle
+  contents: dict[str, Any] = {'metadata': metadata, **arrays(policy)}
+  np.savez(buffer, **contents)
+  write({files[0]: buffer.getvalue()})
+  return ''
+
+
+def _export_safetensors(policy: Policy, files: Sequence[Path]) -> str:
+  make_folder(files[0])
+  save_policy(policy, files[0])
+  return ''
+
+
+FORMATS: dict[str, Callable[[Policy, Sequence[Path]], str]] = {
+  'onnx': _export_onnx,
+  'safetensors': _export_safetensors,
+  'npz': _export_npz,
+}
+
+
+def make_folder(path: Path) -> None:
+  """Makes the folder of a file. Raises UserError where it cannot be made."""
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise UserError(f'{path} cannot be written: {path.parent}: {error.strerror or error}.') from None
+
+
+def write(contents: Mapping[Path, bytes]) -> None:
+  """Writes these files, all of them whole or none. Raises UserError where the disk is full or read-only."""
+  partials = {path: path.with_name(path.name + '.partial') for path in contents}
+  for path in contents:
+    make_folder(path)
+  try:
+    for path, content in contents.items():
+      partials[path].write_bytes(content)
+    for path, partial in partials.items():
+      partial.replace(path)
+  except OSError as error:
+    raise UserError(f'{path} cannot be written: {error.strerror or error}.') from None
+  finally:
+    for partial in partials.values():
+      with contextlib.suppress(OSError):
+        partial.unlink(missing_ok=True)

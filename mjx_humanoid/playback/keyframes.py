@@ -1,0 +1,56 @@
+"""A trajectory as one MJCF file that needs no other: the robot's model, and a keyframe for each control step."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from mjx_humanoid.playback.trajectories import Trajectory
+from mjx_humanoid.physics.model import self_contained_xml
+from mjx_humanoid.playback.policy import Policy
+from mjx_humanoid.playback.rollout import Scene, change_task, check_fit, make_scene
+
+END = '</mujoco>'
+
+
+def own_scene(policy: Policy, changes: Mapping[str, Any]) -> tuple[Scene, str]:
+  """The policy's task without pushes and variations, in the very model that the file will hold, and that model's text.
+
+  Args:
+    changes: other settings of the task.
+
+  Raises:
+    UserError: a policy that does not fit its robot, or settings that do not exist.
+  """
+  scene = make_scene(policy.task)
+  check_fit(policy, scene)
+  text = self_contained_xml(scene.body.robot, keyframes=False)
+  scene = change_task(scene, {'pushes': 'none', 'randomization': {}, **changes})
+  return dataclasses.replace(scene, model=mujoco.MjModel.from_xml_string(text)), text
+
+
+def with_keyframes(text: str, trajectory: Trajectory, every: int = 1) -> str:
+  """The model with every n-th row of a trajectory as a keyframe, named after its time, in full precision."""
+  body, steps = trajectory.body, trajectory.substeps
+  rows = range(0, len(trajectory.time), every)
+  # Milliseconds tell control steps apart, unless a robot's own are no whole number of them.
+  digits = 3 if np.isclose(body.control_step * 1e3, round(body.control_step * 1e3), atol=1e-6) else 6
+  spacing, following = every * body.control_step, 'keyframe' if every == 1 else 'control step'
+  lines = [
+    f'  <!-- {len(rows)} keyframes, {spacing:g} s apart: time, qpos and qvel at the beginning of a control step, and',
+    '       the ctrl that is held from there on, in [-1, 1].',
+    f'       mj_resetDataKeyframe and {steps} times mj_step lead to the next {following}, to the last bit. -->',
+    '  <keyframe>',
+  ]
+  for row in rows:
+    time = float(trajectory.time[row])
+    arrays = (trajectory.qpos[row], trajectory.qvel[row], trajectory.ctrl[row])
+    qpos, qvel, ctrl = (' '.join(map(repr, array.tolist())) for array in arrays)
+    name = f't_{time:0{5 + digits}.{digits}f}'
+    lines.append(f'    <key name="{name}" time="{time!r}" qpos="{qpos}" qvel="{qvel}" ctrl="{ctrl}"/>')
+  before, end, after = text.rpartition(END)
+  return '\n'.join([before.rstrip(), '', *lines, '  </keyframe>', end + after])

@@ -1,0 +1,165 @@
+"""One episode with every number that it is made of, exactly, and the tables that it is written as."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from mjx_humanoid.physics.body import Body
+from mjx_humanoid.playback.rollout import Controller, Scene, record
+from mjx_humanoid.core.types import Inputs, View
+
+# Of the free joint, in MuJoCo's order: places and linear velocity in the world, angular velocity in the torso's frame.
+ROOT_QPOS = ('x [m]', 'y [m]', 'z [m]', 'qw', 'qx', 'qy', 'qz')
+ROOT_QVEL = ('vx [m/s]', 'vy [m/s]', 'vz [m/s]', 'wx [rad/s]', 'wy [rad/s]', 'wz [rad/s]')
+COMMAND = ('forward [m/s]', 'left [m/s]', 'turn [rad/s]')
+
+NUDGE = 1e-12  # of controls in [-1, 1]: far below what float32 policies tell apart
+ATTEMPTS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+  """One episode, a row for each control step: the state at its beginning, and what acts from there on. float64."""
+
+  body: Body
+  substeps: int  # physics steps for which the controls of a row are held
+  time: np.ndarray  # [T] s
+  qpos: np.ndarray  # [T, nq] m, unit quaternion, rad
+  qvel: np.ndarray  # [T, nv] m/s, rad/s
+  ctrl: np.ndarray  # [T, nu] as MuJoCo takes it, in [-1, 1]; see advance
+  sensordata: np.ndarray  # [T, ns] in this very state under these controls
+  command: np.ndarray  # [T, 3] wanted forward, sideways [m/s] and turning [rad/s] velocity
+
+  @property
+  def torque(self) -> np.ndarray:
+    """[T, nu] N m that the motors put on their joints."""
+    view = View(self.time, self.qpos, self.qvel, self.ctrl, self.sensordata)
+    return np.asarray(self.body.torque(view))
+
+  @property
+  def power(self) -> np.ndarray:
+    """[T, nu] W of each motor at the beginning of the step: positive where it drives, negative where it brakes."""
+    return np.asarray(self.torque * self.qvel[:, self.body.actuator_dofs])
+
+  @property
+  def touch(self) -> np.ndarray:
+    """[T, bodies] N: normal force on each of body.touch_names."""
+    columns = [self.sensordata[:, self.body.sensors[f'{name}_touch']] for name in self.body.touch_names]
+    return np.concatenate(columns, axis=1)
+
+  @property
+  def contact(self) -> np.ndarray:
+    """[T, feet] bool: whether each foot of the robot's datasheet carries any load."""
+    return self.touch[:, [self.body.touch_names.index(foot) for foot in self.body.robot.feet]] > 0
+
+
+def trace(scene: Scene, controller: Controller, seconds: float, rng: np.random.Generator) -> Trajectory:
+  """Plays one episode of a task that nobody pushes in, with rows from 0 s to `seconds`; fewer where it diverges.
+
+  Args:
+    rng: of the start state and of commands.
+  """
+  qpos, qvel = scene.starts(rng, 1, scene.task.start_strength)
+  steps = max(1, round(seconds / scene.body.control_step)) + 1
+  data = mujoco.MjData(scene.model)
+  data.qpos[:], data.qvel[:] = qpos[0], qvel[0]
+  mujoco.mj_normalizeQuat(scene.model, data.qpos)
+  rows: list[tuple[np.ndarray, ...]] = []
+
+  def step(inputs: Inputs) -> View:
+    state = np.array(data.time), data.qpos.copy(), data.qvel.copy()
+    rows.append((*state, *advance(scene.model, data, np.asarray(inputs.ctrl[0], float), scene.body.substeps)))
+    return view_of(data)
+
+  paths = record(scene, controller, data.qpos[None].copy(), qvel, step, steps, rng=rng, stop_at_end=False)
+  finite = [all(np.isfinite(x).all() for x in row) for row in rows]
+  count = [*finite, False].index(False)
+  time, qpos, qvel, ctrl, sensordata = (np.stack(column) for column in zip(*rows[:count], strict=True))
+  command = paths.contexts.command[0, :count].astype(float)
+  return Trajectory(scene.body, scene.body.substeps, time, qpos, qvel, ctrl, sensordata, command)
+
+
+def advance(
+  model: mujoco.MjModel, data: mujoco.MjData, ctrl: np.ndarray, substeps: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """One control step, without warm start as all playback, to a state that a keyframe can hold exactly.
+
+  MuJoCo normalises the quaternions of keyframes that are off by more than 1e-15, and its own steps leave one in a few
+  hundred that are. Such a step is taken again with controls moved by NUDGE, so that its last digits fall otherwise.
+
+  Returns:
+    The controls held, [nu], and the sensors in the state that the step began with, [ns].
+  """
+  time, qpos, qvel = data.time, data.qpos.copy(), data.qvel.copy()
+  for attempt in range(ATTEMPTS):
+    data.time, data.qpos[:], data.qvel[:] = time, qpos, qvel
+    data.ctrl[:] = ctrl - np.copysign(attempt * NUDGE, ctrl)
+    data.qacc_warmstart[:] = 0
+    mujoco.mj_step(model, data)  # it evaluates sensors before it integrates
+    sensordata = data.sensordata.copy()
+    if substeps > 1:
+      mujoco.mj_step(model, data, substeps - 1)
+    read = data.qpos.copy()
+    mujoco.mj_normalizeQuat(model, read)
+    if np.array_equal(read, data.qpos, equal_nan=True):
+      break
+  return data.ctrl.copy(), sensordata
+
+
+def view_of(data: mujoco.MjData) -> View:
+  """What tasks see of this world, [1, ...] float32."""
+  with np.errstate(over='ignore'):  # a diverging world becomes infinite
+    fields = (data.time, data.qpos, data.qvel, data.ctrl, data.sensordata)
+    return View(*(np.array([field]).astype(np.float32) for field in fields))
+
+
+def to_npz(trajectory: Trajectory) -> bytes:
+  """Every row as a NumPy archive: the arrays of Trajectory, and what their columns are called."""
+  body = trajectory.body
+  rows = ('time', 'qpos', 'qvel', 'ctrl', 'torque', 'power', 'touch', 'contact', 'command', 'sensordata')
+  arrays: dict[str, Any] = {name: getattr(trajectory, name) for name in rows}
+  arrays |= {
+    'joint_names': body.joint_names,  # of qpos from 7 on, and of qvel from 6 on
+    'actuator_names': body.actuator_names,
+    'touch_names': body.touch_names,
+    'foot_names': body.robot.feet,
+    'sensor_names': tuple(body.sensors),
+    'sensor_starts': [part.start for part in body.sensors.values()],  # in sensordata
+    'torque_limit': body.torque_limit,
+    'substeps': trajectory.substeps,
+  }
+  file = io.BytesIO()
+  np.savez_compressed(file, **arrays)
+  return file.getvalue()
+
+
+def to_csv(trajectory: Trajectory) -> str:
+  """Every row as text for plotting, under a header with units. Numbers are written in full."""
+  table = columns(trajectory)
+  rows = (','.join(map(repr, row)) for row in zip(*(values.tolist() for values in table.values()), strict=True))
+  return '\n'.join([','.join(table), *rows]) + '\n'
+
+
+def columns(trajectory: Trajectory) -> dict[str, np.ndarray]:
+  """The columns of the table, each [T], by their headings."""
+  body = trajectory.body
+  joints, motors = body.joint_names, body.actuator_names
+  blocks = {
+    'qpos': (trajectory.qpos, [*(f'root_{x}' for x in ROOT_QPOS), *(f'{name} [rad]' for name in joints)]),
+    'qvel': (trajectory.qvel, [*(f'root_{x}' for x in ROOT_QVEL), *(f'{name} [rad/s]' for name in joints)]),
+    'ctrl': (trajectory.ctrl, motors),
+    'torque': (trajectory.torque, [f'{name} [N m]' for name in motors]),
+    'power': (trajectory.power, [f'{name} [W]' for name in motors]),
+    'touch': (trajectory.touch, [f'{name} [N]' for name in body.touch_names]),
+    'contact': (trajectory.contact.astype(int), body.robot.feet),
+    'command': (trajectory.command, COMMAND),
+  }
+  table = {'time [s]': trajectory.time}
+  for block, (values, names) in blocks.items():
+    table |= {f'{block}/{name}': column for name, column in zip(names, values.T, strict=True)}
+  return table

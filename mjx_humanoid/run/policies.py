@@ -1,0 +1,79 @@
+"""From a learner to the portable policy."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+from typing import Any
+
+import numpy as np
+
+from mjx_humanoid import __version__
+from mjx_humanoid.core.config.schema import Config
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.playback.policy import Mirror, Policy
+from mjx_humanoid.rl import algorithm as rl
+from mjx_humanoid.rl.algorithm import Actor
+from mjx_humanoid.run.setup import Setup
+
+PACKAGES = ('mujoco', 'mujoco-mjx', 'jax', 'flax', 'optax', 'brax')
+
+
+def versions() -> dict[str, str]:
+  """Versions of this package and of those that results depend on."""
+  installed = {name: importlib.metadata.version(name) for name in PACKAGES}
+  return {'mjx_humanoid': __version__, 'python': platform.python_version(), **installed}
+
+
+def from_policy(policy: Policy, config: Config) -> Actor:
+  """The acting part of a policy, for a training of `config` to start from.
+
+  The task of this config may show more than the policy has seen, behind what it has.
+
+  Raises:
+    UserError: it sees other things than the task of this config shows, or has another activation.
+  """
+  shown = config.task.observations[: len(policy.task.observations)]
+  if policy.task.robot != config.task.robot or policy.task.observations != shown:
+    raise UserError(
+      f'config.init_from: {policy.name} is of {policy.task.robot} and sees {", ".join(policy.task.observations)};'
+      f' this training is of {config.task.robot} with {", ".join(config.task.observations)}.'
+    )
+  if policy.activation != config.network.activation:
+    raise UserError(f'config.init_from: set config.network.activation={policy.activation}, as {policy.name} has it.')
+  mirror = None if policy.mirror is None else rl.Mirror(*policy.mirror)
+  return Actor(list(policy.kernels), list(policy.biases), policy.log_std, policy.mean, policy.std, mirror)
+
+
+def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
+  """The acting part of a learner, with how it was made."""
+  actor = setup.algorithm.actor(learner)
+
+  def array(x: Any) -> np.ndarray:
+    return np.asarray(x, np.float32)
+
+  return Policy(
+    kernels=tuple(map(array, actor.kernels)),
+    biases=tuple(map(array, actor.biases)),
+    log_std=array(actor.log_std),
+    mean=array(actor.mean),
+    std=array(actor.std),
+    mirror=None if actor.mirror is None else Mirror(*map(np.asarray, actor.mirror)),
+    activation=setup.config.network.activation,
+    task=setup.config.task,
+    info={
+      'name': setup.config.name,
+      **({'init_from': setup.config.init_from} if setup.config.init_from else {}),
+      'algorithm': setup.config.algorithm,
+      'engine': setup.env.engine.name,
+      'seed': setup.config.seed,
+      'timesteps': timesteps,
+      'num_envs': setup.config.num_envs,
+      'joints': list(setup.env.task.body.joint_names),
+      'actuators': list(setup.env.task.body.actuator_names),
+      'control_step': setup.env.task.body.control_step,
+      'date': datetime.date.today().isoformat(),
+      'versions': versions(),
+    },
+  )
