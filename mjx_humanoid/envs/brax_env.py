@@ -10,7 +10,6 @@ Physics, rewards, ends and observations are those of envs/env.py, which this onl
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 from typing import Any, NamedTuple
@@ -20,18 +19,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from mjx_humanoid.core.process import quiet_imports
-from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.config.files import config_names
 from mjx_humanoid.envs.env import Env, EnvState
-from mjx_humanoid.envs.worlds import ConfigLike, task_config
+from mjx_humanoid.envs.host_env import CHECKED_STARTS, ConfigLike, task_config
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine
-from mjx_humanoid.physics.model import ROOT, build_model
+from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine, MjxState
+from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
-from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.starts import TERMINATIONS
-from mjx_humanoid.tasks.task import check_reward, make_task
+from mjx_humanoid.tasks.step import judged_by
+from mjx_humanoid.tasks.checks import check_task, own_code
+from mjx_humanoid.tasks.task import find_robot, make_task
+from mjx_humanoid.tasks.terminations import TERMINATIONS
 from mjx_humanoid.core.types import Array, Key, View
 
 with quiet_imports():
@@ -42,7 +42,6 @@ with quiet_imports():
 
 PREFIX = 'mjx_humanoid_'  # of the names in Brax's registry
 STARTS = 1024  # start states that episodes begin at; where worlds differ, also how many different ones there are
-CHECKED_STARTS = 16  # start states that a reward of the user's own is tried on
 NO_LIMIT = 2**31 - 1  # control steps; Brax's EpisodeWrapper sets the real limit
 
 
@@ -73,7 +72,7 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
     """
     if starts < 1:
       raise UserError(f'starts={starts} is out of range: it must be at least 1.')
-    robot = robots()[config.robot]
+    robot = find_robot(config.robot)
     self.model = build_model(robot)
     self.task = make_task(config, describe(robot, self.model, config.frame_skip))
     fields = randomized_fields(self.model, config.randomization, np.random.default_rng([seed, FIELDS]), starts)
@@ -87,8 +86,8 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
     self._starting = Env(newborn, self._engine, self.model, num_envs=1)
     self._bank = self._starting.make_bank(np.random.default_rng(seed), starts)
     self._spare = jax.tree.map(lambda x: jnp.asarray(x[:1]), self._bank)  # where a diverged world goes
-    if '.py:' in config.reward:
-      check_reward(self.task, jax.tree.map(lambda x: x[:CHECKED_STARTS], self._bank.view), config.reward)
+    if own_code(config):
+      check_task(self.task, jax.tree.map(lambda x: x[:CHECKED_STARTS], self._bank.view))
 
   def reset(self, rng: Key) -> State:
     """A new episode, from one of the start states."""
@@ -105,15 +104,15 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
     `done` means that the task has ended, never that time is up. A world whose physics is no longer finite is done,
     earns nothing, and is replaced by one that is whole, so that no number that is not finite leaves this function.
     """
-    world, task = state.pipeline_state, self.task
+    world = state.pipeline_state
     key, step_key = jax.random.split(state.info['rng'])
     before, inputs = self._running.act(_batched(world.env), jnp.clip(action, -1.0, 1.0)[None])
-    engine = self._engine.variant(world.variant)
+    engine = self._engine
     with jax.default_matmul_precision('highest'):  # that of the training by this package; GPUs would round more
-      physics, view = engine.step(engine.unpack({k: getattr(world, k)[None] for k in STATE_FIELDS}), *inputs)
+      packed = {k: getattr(world, k)[None] for k in STATE_FIELDS}
+      physics, view = engine.step(engine.unpack_variant(packed, world.variant), *inputs)
       env, out = self._running.advance(before, self._spare, view, step_key)
-    judged = before.context._replace(step=before.context.step + 1)
-    ended = jax.vmap(lambda v, c: task.terminate(v, task.body, c))(view, judged)
+    ended = self.task.terminate(view, self.task.body, judged_by(before.episode))
     physics = engine.write(physics, out.reset, out.qpos, out.qvel)
     after = _world(engine.pack(physics), env, world.variant)
     return state.replace(
@@ -163,30 +162,27 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
 
 
 class SingleEngine(MjxEngine):
-  """An MjxEngine whose batches are of one world, which is one of many different ones."""
+  """An MjxEngine whose batches are of one environment, which is one of many different ones."""
 
-  def variant(self, index: Array) -> SingleEngine:
-    """The engine of world `index` []."""
-    chosen = copy.copy(self)
-    chosen._model = jax.tree.map(
-      lambda axis, x: x if axis is None else x[index], self._axes, self._model, is_leaf=lambda x: x is None
-    )
-    return chosen
+  def unpack_variant(self, arrays: dict[str, Array], index: Array) -> MjxState:
+    """The state that `pack` was given, of the environment `index` []."""
+    state = self.unpack(arrays)
+    return state._replace(fields={name: values[index][None] for name, values in self.fields.items()})
 
-  def step(self, state: Any, ctrl: Array, force: Array | None = None, kick: Array | None = None) -> tuple[Any, View]:
-    """See Engine. One world is stepped bare: under Brax's axis of worlds and one of ours, XLA takes 3 times as long."""
-    world = jax.tree.map(lambda x: x[0], state.replace(ctrl=ctrl))
-    if force is not None:
-      world = world.replace(xfrc_applied=world.xfrc_applied.at[ROOT, :3].set(force[0]))
-    if kick is not None:
-      world = world.replace(qvel=world.qvel.at[:3].add(kick[0]))
+  def step(
+    self, state: MjxState, ctrl: Array, force: Array | None = None, kick: Array | None = None
+  ) -> tuple[MjxState, View]:
+    """See Engine. One environment is stepped bare: under Brax's batch axis and ours, XLA takes 3 times as long."""
+    fields = {name: values[0] for name, values in state.fields.items()}
+    model = self._model.tree_replace(fields) if fields else self._model
+    acted = self._acted_on(state.data, ctrl, force, kick)
 
     def substep(data: Any, _: None) -> tuple[Any, None]:
-      return mjx.step(self._model, data), None
+      return mjx.step(model, data), None
 
-    world, _ = jax.lax.scan(substep, world, None, length=self._substeps)
-    after = _batched(world)
-    return after, View(after.time, after.qpos, after.qvel, after.ctrl, after.sensordata)
+    data, _ = jax.lax.scan(substep, jax.tree.map(lambda x: x[0], acted), None, length=self._substeps)
+    data = _batched(data)
+    return state._replace(data=data), View(data.time, data.qpos, data.qvel, data.ctrl, data.sensordata)
 
 
 def make_brax_env(config: ConfigLike = 'stand', *, starts: int = STARTS, seed: int = 0, **changes: Any) -> BraxEnv:

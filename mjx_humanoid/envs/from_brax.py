@@ -165,13 +165,16 @@ class FromBrax:
       'level': jnp.asarray(self.num_envs * 1.0),  # there are no curricula here
     }
     single = {k: v for k, v in view.metrics.items() if jnp.shape(v) == (self.num_envs,)}
-    metrics |= {f'term/{name}': jnp.sum(jnp.where(diverged, 0.0, value)) for name, value in single.items()}
+    terms = {name: jnp.where(diverged, 0.0, value) for name, value in single.items()}
+    metrics |= {f'term/{name}': jnp.sum(value) for name, value in terms.items()}
     following = BraxState(
       obs=jnp.where(reset[:, None], seen(start.obs), next_obs),
       step=jnp.where(reset, 0, step),
       episode_return=jnp.where(reset, 0.0, episode_return),
     )
-    return following, Outcome(reward, terminated, truncated, next_obs, reset, start, None, metrics)
+    return following, Outcome(
+      reward, terminated, truncated, next_obs, reset, start, None, diverged, terms, metrics
+    )
 
   def _draw(self, bank: Any, key: Key) -> Any:
     """A row of the bank for each world. Where States carry a key of their own, a fresh one: no two lives are alike."""

@@ -12,10 +12,10 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from mjx_humanoid.envs.env import Bank
-from mjx_humanoid.envs.worlds import ConfigLike, Worlds, task_config
+from mjx_humanoid.envs.host_env import ConfigLike, HostEnv, task_config
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.opengl import choose_gl
-from mjx_humanoid.physics.engine import view_states
+from mjx_humanoid.physics.states import view_states
 
 RENDER_MODES = ('rgb_array',)
 STARTS = 16  # start states that are made at a time: those that come of physics are cheaper together
@@ -37,7 +37,7 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     camera: str = 'track',
     **changes: Any,
   ) -> None:
-    """Raises UserError like task_config and Worlds, and for what cannot be rendered.
+    """Raises UserError like task_config and HostEnv, and for what cannot be rendered.
 
     Args:
       config: a path, the name of a ready config, or a config; only its task is used.
@@ -46,12 +46,12 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
       changes: settings of the task, such as episode_length=5.0.
     """
     others = ('config', 'render_mode', 'width', 'height', 'camera')
-    self._worlds = Worlds(task_config(config, changes, others), num_envs=1, num_threads=1, start_anew=False)
-    env = self._worlds.env
+    self._envs = HostEnv(task_config(config, changes, others), num_envs=1, num_threads=1, autoreset=False)
+    env = self._envs.env
     self.render_mode = render_mode
     self._camera = Camera(env.model, render_mode, camera, width, height)
     self.metadata = {**self.metadata, 'render_fps': round(1 / env.task.body.control_step)}
-    self.observation_space = Box(-np.inf, np.inf, (self._worlds.observation_size,), np.float32)
+    self.observation_space = Box(-np.inf, np.inf, (self._envs.observation_size,), np.float32)
     self.action_space = Box(-1.0, 1.0, (env.action_size,), np.float32)
     self._starts: list[Bank] = []
     self._running = False
@@ -71,8 +71,8 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     if seed is not None:
       self._starts = []
     start = self._chosen_start(options) if options else self._next_start()
-    self._worlds.vary(self.np_random)
-    obs = self._worlds.begin(self.np_random, start)
+    self._envs.vary(self.np_random)
+    obs = self._envs.begin(self.np_random, start)
     self._running = True
     return obs[0], {}
 
@@ -85,8 +85,8 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     """
     if not self._running:
       raise gymnasium.error.ResetNeeded('no episode is under way: call reset() first, and after each that ended.')
-    check_actions(action, (self._worlds.env.action_size,))
-    result = self._worlds.step(np.asarray(action)[None])
+    check_actions(action, (self._envs.env.action_size,))
+    result = self._envs.step(np.asarray(action)[None])
     terminated, truncated = bool(result.terminated[0]), bool(result.truncated[0])
     self._running = not (terminated or truncated)
     info = {f'reward_{name}': float(value[0]) for name, value in result.terms.items()}
@@ -97,7 +97,7 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     if self.render_mode is None:
       gymnasium.logger.warn("render() shows nothing without render_mode='rgb_array' in gymnasium.make.")
       return None
-    return self._camera.picture(self._worlds.qpos[0])
+    return self._camera.picture(self._envs.qpos[0])
 
   def close(self) -> None:
     """Frees what rendering has taken."""
@@ -106,12 +106,12 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
   def _next_start(self) -> Bank:
     """A start of the task's own, a bank of one row."""
     if not self._starts:
-      bank = self._worlds.env.make_bank(self.np_random, STARTS)
+      bank = self._envs.env.make_bank(self.np_random, STARTS)
       self._starts = [jax.tree.map(lambda x, i=i: x[i : i + 1], bank) for i in range(STARTS)]
     return self._starts.pop(0)
 
   def _chosen_start(self, options: dict[str, Any]) -> Bank:
-    model = self._worlds.env.model
+    model = self._envs.env.model
     for name in options:
       if name not in OPTIONS:
         raise unknown('option of reset', name, OPTIONS)

@@ -15,7 +15,7 @@ from gymnasium.vector.utils import batch_space
 
 from mjx_humanoid.envs.env import Bank
 from mjx_humanoid.envs.gym_env import RENDER_MODES, Camera, check_actions
-from mjx_humanoid.envs.worlds import ConfigLike, Step, Worlds, task_config
+from mjx_humanoid.envs.host_env import ConfigLike, Step, HostEnv, task_config
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.tasks.starts import SETTLED
 
@@ -61,13 +61,13 @@ class GymVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     others = ('num_envs', 'config', 'num_threads', 'max_episode_steps', 'render_mode', 'width', 'height', 'camera')
     task = task_config(config, changes, others)
     self.num_envs = num_envs
-    self._worlds = Worlds(task, num_envs, num_threads=num_threads, episode_steps=max_episode_steps)
+    self._envs = HostEnv(task, num_envs, num_threads=num_threads, episode_steps=max_episode_steps)
     self._bank_steps = SETTLED_STEPS if task.start in SETTLED else BANK_STEPS
-    env = self._worlds.env
+    env = self._envs.env
     self.render_mode = render_mode
     self._camera = Camera(env.model, render_mode, camera, width, height)
     self.metadata = {**self.metadata, 'render_fps': round(1 / env.task.body.control_step)}
-    self.single_observation_space = Box(-np.inf, np.inf, (self._worlds.observation_size,), np.float32)
+    self.single_observation_space = Box(-np.inf, np.inf, (self._envs.observation_size,), np.float32)
     self.single_action_space = Box(-1.0, 1.0, (env.action_size,), np.float32)
     self.observation_space = batch_space(self.single_observation_space, num_envs)
     self.action_space = batch_space(self.single_action_space, num_envs)
@@ -83,9 +83,9 @@ class GymVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     super().reset(seed=seed)
     bank = self._bank
     if seed is not None or bank is None:
-      self._worlds.vary(self.np_random)
+      self._envs.vary(self.np_random)
       bank = self._renew_bank()
-    return self._worlds.begin(self.np_random, bank), {}
+    return self._envs.begin(self.np_random, bank), {}
 
   def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
     """One control step of all worlds.
@@ -101,11 +101,11 @@ class GymVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """
     if self._bank is None:
       raise gymnasium.error.ResetNeeded('no episode is under way: call reset() first.')
-    check_actions(actions, (self.num_envs, self._worlds.env.action_size))
+    check_actions(actions, (self.num_envs, self._envs.env.action_size))
     if self._age == self._bank_steps:
-      self._worlds.use(self._renew_bank())
+      self._envs.use(self._renew_bank())
     self._age += 1
-    result = self._worlds.step(actions)
+    result = self._envs.step(actions)
     return result.obs, result.reward, result.terminated, result.truncated, _info(result)
 
   def render(self) -> tuple[np.ndarray, ...] | None:
@@ -113,14 +113,14 @@ class GymVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     if self.render_mode is None:
       gymnasium.logger.warn("render() shows nothing without render_mode='rgb_array' in gymnasium.make_vec.")
       return None
-    return tuple(self._camera.picture(qpos) for qpos in self._worlds.qpos)
+    return tuple(self._camera.picture(qpos) for qpos in self._envs.qpos)
 
   def close_extras(self, **kwargs: Any) -> None:
     """Frees what rendering has taken."""
     self._camera.close()
 
   def _renew_bank(self) -> Bank:
-    self._bank, self._age = self._worlds.env.make_bank(self.np_random, max(BANK_SIZE, self.num_envs)), 0
+    self._bank, self._age = self._envs.env.make_bank(self.np_random, max(BANK_SIZE, self.num_envs)), 0
     return self._bank
 
 

@@ -1,7 +1,7 @@
-"""The way up from the floor: a spring (a leap) from the face into a squat, then the poses of a robot's datasheet.
+"""The path from lying face down to standing: a leap into a squat, then the poses of a robot's datasheet.
 
-Nobody shows the spring: physics/search.py finds it, by the cross-entropy method, within a minute. A training begins
-along the way, ever further down: a reverse curriculum (Florensa et al., 2017).
+The leap is found by a search, the cross-entropy method in motions/search.py, within a minute. Training begins along
+the path, ever further down: a reverse curriculum (Florensa et al., 2017).
 """
 
 from __future__ import annotations
@@ -12,78 +12,82 @@ from typing import NamedTuple
 import numpy as np
 
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.physics.body import Body, describe
-from mjx_humanoid.physics.engine import settle
-from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.core.robot import Robot
+from mjx_humanoid.core.types import View
 from mjx_humanoid.motions.search import Motion, find_motion
-from mjx_humanoid.tasks.mirror import MirrorMap, action_map
-from mjx_humanoid.tasks.observations import vertical
-from mjx_humanoid.core.types import Robot, View
+from mjx_humanoid.physics.body import Body, describe
+from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.physics.rotations import vertical_of
+from mjx_humanoid.physics.states import settle
+from mjx_humanoid.physics.symmetry import MirrorMap, action_map
 
-ON_POSES = 0.25  # of the way that leads over the poses, of which each can be held; the spring comes after them
-SPRING = 1.6  # s that the spring takes
-NOISE = 0.2  # of the controls it is tried under: as much as a policy explores with
-PRONE = (0.5**0.5, 0, 0.5**0.5, 0)  # rotation of the torso
-LIE_HEIGHT = 0.25  # m of the torso, from where one that lies comes to rest
-SETTLE_SECONDS = 1.5  # in which it does
-# How far one pose is from another that costs 1 to end in, and at which speed.
+SQUATS = 0.25  # share of the path that leads over the poses, each of which can be held; the leap is the rest
+LEAP_SECONDS = 1.6
+NOISE = 0.2  # of the controls while plans are tried: as much as a policy explores with
+PRONE = (0.5**0.5, 0, 0.5**0.5, 0)  # orientation of the root of a robot that lies on its face
+LIE_HEIGHT = 0.25 / 1.282  # of standing height: the root of a robot that is let go to lie down
+SETTLE_SECONDS = 1.5  # in which it comes to rest
+# Distances from the goal, and speeds, that cost 1 at the end of a motion. Lengths are shares of standing height.
 LEGS, UPPER = 0.75, 1.5  # rad, root mean square of the joints
-TILT = 0.75  # of the vertical in the torso's frame, a unit vector
-HEIGHT = 0.15  # m of the torso
-SPEED, TURNING = 2.0, 30.0  # m/s of the torso; rad/s, root mean square of the joints and of the torso
-# Knees look much like a squat but for the feet, and from them it is as hard to stand up as from the floor.
-BALANCED, LEAD = 0.1, 0.25  # m of the centre of mass beside the feet that cost nothing; and beyond these
-ON_SOLES, LIFTED = 0.1, 0.05  # m of the feet's frames above the floor, the same
-ARRIVED, TRIES = 2.0, 3  # the cost of ending at which a motion has led there; searches before it is given up
+TILT = 0.75  # of the vertical in the frame of the root, a unit vector
+HEIGHT = 0.15 / 1.282  # of the root
+SPEED, TURNING = 2.0, 30.0  # m/s of the root; rad/s, root mean square of the joints and of the root
+# Kneeling looks much like a squat but for the feet, and from there it is as hard to stand up as from the floor.
+BALANCED, LEAD = 0.1 / 1.282, 0.25 / 1.282  # the centre of mass beside the feet: what costs nothing, and beyond that
+ON_SOLES, LIFTED = 0.1 / 1.282, 0.05 / 1.282  # heights of the feet's frames, the same
+ARRIVED, TRIES = 2.0, 3  # cost at which a motion has reached the goal; searches before it is given up
 QUICKEST, JERK = 16.0, 0.02  # rad/s of a joint, and what each step costs for each rad/s beyond it
 
 
-class Way(NamedTuple):
-  """States from standing down. Their velocities are those of going up."""
+class RisePath(NamedTuple):
+  """States from standing down to lying. Their velocities are those of getting up."""
 
-  depth: np.ndarray  # [K] from 0, standing, to 1, on its face
+  depth: np.ndarray  # [K] from 0, standing, to 1, lying face down
   qpos: np.ndarray  # [K, nq]
   qvel: np.ndarray  # [K, nv]
 
 
-def way_up(body: Body) -> Way:
-  """The way of a robot: the poses of its datasheet down to ON_POSES, then the spring.
+def rise_path(body: Body) -> RisePath:
+  """The path of a robot: the poses of its datasheet down to SQUATS, then the leap.
 
   Raises:
-    UserError: the robot's datasheet has no descent, or no way was found.
+    UserError: the robot's datasheet has no descent, or no leap was found.
   """
-  spring, still = spring_up(body), np.zeros((len(body.descent), body.nv))
-  return Way(
-    np.concatenate([np.linspace(0, ON_POSES, len(still)), np.linspace(ON_POSES, 1, len(spring.qpos))]),
-    np.concatenate([body.descent, spring.qpos[::-1]]),
-    np.concatenate([still, spring.qvel[::-1]]),
+  motion, still = leap(body), np.zeros((len(body.descent), body.nv))
+  return RisePath(
+    np.concatenate([np.linspace(0, SQUATS, len(still)), np.linspace(SQUATS, 1, len(motion.qpos))]),
+    np.concatenate([body.descent, motion.qpos[::-1]]),
+    np.concatenate([still, motion.qvel[::-1]]),
   )
 
 
-def spring_up(body: Body) -> Motion:
-  """How a robot comes from lying face down into the last pose of its descent. Found once, the same each time.
+def leap(body: Body) -> Motion:
+  """The motion from lying face down into the last pose of the descent. Found once, the same each time.
 
   Raises:
-    UserError: none was found.
+    UserError: the datasheet has no descent, or no leap was found.
   """
   if not len(body.descent):
-    raise UserError(f"start 'rising' needs the poses of a descent in the datasheet of {body.robot.name}.")
-  return _find_spring(body.robot, body.substeps)
+    raise UserError(f"start 'rising' needs an anatomy with a descent in the datasheet of robot {body.robot.name!r}.")
+  return _find_leap(body.robot, body.substeps)
 
 
 @functools.lru_cache(maxsize=4)
-def _find_spring(robot: Robot, substeps: int) -> Motion:
-  body = describe(robot, build_model(robot), substeps)
-  model, lying = build_model(body.robot), body.default_qpos[None].astype(np.float64)
-  lying[0, 3:7], lying[0, 2] = PRONE, LIE_HEIGHT
+def _find_leap(robot: Robot, substeps: int) -> Motion:
+  model = build_model(robot)
+  body = describe(robot, model, substeps)
+  lying = body.root.placed(
+    body.default_qpos[None].astype(np.float64), np.array(PRONE), LIE_HEIGHT * robot.standing_height
+  )
   (prone,), _ = settle(model, lying, np.zeros((1, model.nv)), SETTLE_SECONDS)
   end = functools.partial(cost_of_ending, goal=body.descent[-1], body=body)
+  along = functools.partial(cost_of_speed, body=body)
   basis, rng = both_sides_alike(action_map(body)), np.random.default_rng(0)
   for _ in range(TRIES):
-    motion = find_motion(model, prone, SPRING, substeps, end, jerks, basis, NOISE, rng)
+    motion = find_motion(model, prone, LEAP_SECONDS, substeps, end, along, basis, NOISE, rng)
     if motion.cost < ARRIVED:
       return motion
-  raise UserError(f"start 'rising' found no way up for {body.robot.name}; use 'fallen'.")
+  raise UserError(f"start 'rising' found no way to get up for robot {body.robot.name!r}; use 'fallen'.")
 
 
 def both_sides_alike(motors: MirrorMap) -> np.ndarray:
@@ -95,24 +99,29 @@ def both_sides_alike(motors: MirrorMap) -> np.ndarray:
 
 
 def cost_of_ending(view: View, goal: np.ndarray, body: Body) -> np.ndarray:
-  """What it costs n worlds [n] to end like that instead of at rest on their feet in the pose goal [nq]."""
+  """Cost [n] of ending in n states instead of at rest on the feet in the pose goal [nq]."""
+  size = body.robot.standing_height
   away = np.linalg.norm(features(view.qpos, body) - features(goal[None], body), axis=1)
-  speed, turning = np.linalg.norm(view.qvel[:, :3], axis=1), np.sqrt(np.square(view.qvel[:, 3:]).mean(axis=1))
+  rates = np.concatenate([body.angular_velocity(view), body.joint_velocities(view)], axis=1)
+  speed = np.linalg.norm(body.linear_velocity(view), axis=1)
+  turning = np.sqrt(np.square(rates).mean(axis=1))
   feet = np.mean([body.sensor(view, f'{foot}_pos') for foot in body.robot.feet], axis=0)
   lead = np.linalg.norm((body.sensor(view, 'com_pos') - feet)[:, :2], axis=1)
   moving = speed / SPEED + turning / TURNING
-  return away + moving + np.maximum(lead - BALANCED, 0) / LEAD + np.maximum(feet[:, 2] - ON_SOLES, 0) / LIFTED
+  beside = np.maximum(lead - BALANCED * size, 0) / (LEAD * size)
+  return away + moving + beside + np.maximum(feet[:, 2] - ON_SOLES * size, 0) / (LIFTED * size)
 
 
 def features(qpos: np.ndarray, body: Body) -> np.ndarray:
-  """Poses [n, nq] as [n, joints + 4] numbers that say how they look from any side: distances are as above."""
-  upper = len(body.upper_joints)
-  scale = np.full(len(body.joint_names), LEGS * (len(body.joint_names) - upper) ** 0.5)
+  """Poses [n, nq] as [n, joints + 4] numbers that do not depend on heading and place, scaled as above."""
+  joints, upper = len(body.joint_names), len(body.upper_joints)
+  scale = np.full(joints, LEGS * (joints - upper) ** 0.5)
   scale[body.upper_joints] = UPPER * upper**0.5
-  upward = np.concatenate(vertical(qpos), axis=-1)
-  return np.concatenate([qpos[:, 7:] / scale, upward / TILT, qpos[:, 2:3] / HEIGHT], axis=-1)
+  upward = np.concatenate(vertical_of(body.root.quaternion(qpos)), axis=-1)
+  height = body.root.height(qpos)[:, None] / (HEIGHT * body.robot.standing_height)
+  return np.concatenate([qpos[:, body.root.nq :] / scale, upward / TILT, height], axis=-1)
 
 
-def jerks(view: View) -> np.ndarray:
-  """What a step of a motion costs [n]: joints quicker than muscles, which would be the solver's doing."""
-  return JERK * np.maximum(np.abs(view.qvel[:, 6:]).max(axis=1) - QUICKEST, 0.0)
+def cost_of_speed(view: View, body: Body) -> np.ndarray:
+  """Cost [n] of a step in which joints move quicker than muscles could: such motions exploit the solver."""
+  return JERK * np.maximum(np.abs(body.joint_velocities(view)).max(axis=1) - QUICKEST, 0.0)

@@ -25,16 +25,16 @@ BEYOND = 1.2  # how far plans may ask for more than the range of the controls
 EFFORT = 0.02  # cost of a mean square control of 1
 AT_THE_END = 12  # control steps over which the end is judged, so that it lasts
 
-CostFn = Callable[[View], np.ndarray]  # what n worlds look like -> cost [n] of that
+CostFn = Callable[[View], np.ndarray]  # n states -> cost [n]
 
 
 class Motion(NamedTuple):
-  """What T control steps from a state lead to, and how."""
+  """T control steps from a state on."""
 
   qpos: np.ndarray  # [T + 1, nq] the start included
   qvel: np.ndarray  # [T + 1, nv]
   ctrl: np.ndarray  # [T, nu] in [-1, 1]
-  cost: float  # of where it ends
+  cost: float  # of the final state
 
 
 @np.errstate(over='ignore', invalid='ignore')  # of plans that diverge, which are never the best
@@ -49,16 +49,16 @@ def find_motion(
   noise: float,
   rng: np.random.Generator,
 ) -> Motion:
-  """A motion from rest at a pose, `seconds` long: what the distribution of plans comes to, played without noise.
+  """A motion from rest at a pose, `seconds` long: the mean of the final distribution of plans, without noise.
 
   Args:
     qpos: [nq] where it begins.
     substeps: physics steps per control step.
-    end: cost of where it ends.
-    along: cost of each step on the way.
-    basis: [A, nu] controls that A numbers of a plan stand for: both legs as one, for instance.
-    noise: standard deviation of what disturbs the controls while plans are tried, so that those stay which can be
-      followed by somebody who is not exact.
+    end: cost of the final state.
+    along: cost of each step before.
+    basis: [A, nu] controls that each of the A numbers of a plan drives: both legs together, for instance.
+    noise: standard deviation of noise on the controls while plans are tried, so that plans survive which an inexact
+      policy can follow.
   """
   engine = NativeEngine(model, PLANS, substeps)
   steps, knots = round(seconds / (model.opt.timestep * substeps)), max(2, round(seconds / KNOT) + 1)
@@ -90,7 +90,7 @@ def follow(
   noise: float,
   rng: np.random.Generator,
 ) -> Iterator[View]:
-  """What each control step of plans [n, knots, nu] under noise leads to, all from one start: qpos [nq], qvel [nv]."""
+  """States after each control step of plans [n, knots, nu] under noise, all from one start: qpos [nq], qvel [nv]."""
   state = engine.init(*(np.tile(x, (len(plans), 1)) for x in start))
   for shares in weights:
     ctrl = np.tensordot(plans, shares, axes=(1, 0))
@@ -100,6 +100,6 @@ def follow(
 
 
 def between_knots(steps: int, knots: int) -> np.ndarray:
-  """How much of each knot is in each control step, [steps, knots]; rows sum to 1."""
+  """Weight of each knot in each control step, [steps, knots]; rows sum to 1."""
   place = np.linspace(0, knots - 1, steps)
   return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(knots)))

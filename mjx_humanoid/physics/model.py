@@ -1,4 +1,4 @@
-"""The robot's MJCF file, completed: floor contacts, the sensors that tasks read, cameras and light."""
+"""The robot's MJCF file, completed: names, floor contacts, actuators, the sensors that tasks read, cameras, light."""
 
 from __future__ import annotations
 
@@ -7,37 +7,58 @@ from pathlib import Path
 
 import mujoco
 
-from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.core.types import Robot, Servos
+from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.robot import Robot, Servos
+from mjx_humanoid.physics.actuation import servo_of
 
 # What a report card and playback use: enough iterations that the solution no longer depends on them.
 CONVERGED = (100, 50)
-ROOT = 1  # the body that follows the world: the torso
+FOLLOWING = mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM
+# Cameras from ahead and to the side at eye level, and from straight ahead, for a robot whose root is 1 m high.
+CAMERAS = {
+  'track': ([1.9, -2.1, 0.15], [0.741, 0.671, 0, -0.1, 0.11, 0.99]),
+  'front': ([3.4, 0, 0.1], [0, 1, 0, -0.08, 0, 1]),
+}
 
 
 def model_file(robot: Robot) -> Path:
-  """Where the robot's MJCF file lies. Raises UserError where its package is missing or damaged."""
+  """Where the robot's MJCF file is. Raises UserError where it, or the package that carries it, is missing."""
+  if not robot.package:
+    if not Path(robot.file).is_file():
+      raise UserError(f'robot {robot.name!r}: there is no MJCF file {robot.file!r}.')
+    return Path(robot.file)
   spec = importlib.util.find_spec(robot.package)
   folders = spec.submodule_search_locations if spec else None
   path = Path(next(iter(folders)), robot.file) if folders else None
   if path is None or not path.is_file():
+    cure = 'pip uninstall -y mujoco mujoco-mjx && pip install --force-reinstall mujoco mujoco-mjx'
     raise UserError(
-      f'{robot.file} is missing from the installed {robot.package}; mend it with:'
-      ' pip uninstall -y mujoco mujoco-mjx && pip install --force-reinstall mujoco mujoco-mjx'
+      f'{robot.file} is missing from the package {robot.package}; install it with: '
+      + (cure if robot.package == 'mujoco' else f'pip install --force-reinstall {robot.package}')
     )
   return path
 
 
 def build_spec(robot: Robot) -> mujoco.MjSpec:
-  """The completed, still editable model."""
-  spec = mujoco.MjSpec.from_file(str(model_file(robot)))
+  """The completed, still editable model.
+
+  Raises:
+    UserError: the file is missing or MuJoCo cannot read it, or it has no body, geom or joint that the datasheet names.
+  """
+  path = model_file(robot)
+  try:
+    spec = mujoco.MjSpec.from_file(str(path))
+  except ValueError as error:
+    raise UserError(f'robot {robot.name!r}: MuJoCo cannot read {path}: {" ".join(str(error).split())}') from None
   spec.option.timestep = robot.timestep
   spec.option.iterations = robot.solver_iterations
   spec.option.ls_iterations = robot.line_search_iterations
-  # A world that diverges must show it as NaN, on every engine, rather than silently start anew.
+  # An environment that diverges must show it as NaN, on every engine, rather than silently reset itself.
   spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
-  if robot.servos is not None:
-    _make_servos(spec, robot.servos)
+  _name_all(spec)
+  _check_names(spec, robot)
+  for motor in spec.actuators:
+    _complete_actuator(spec, motor, robot)
   _add_floor_contacts(spec, robot)
   _add_sensors(spec, robot)
   _add_cameras(spec, robot)
@@ -46,8 +67,11 @@ def build_spec(robot: Robot) -> mujoco.MjSpec:
 
 
 def build_model(robot: Robot, *, converged: bool = False) -> mujoco.MjModel:
-  """The completed model, compiled, with the training solver or a converged one."""
-  model = build_spec(robot).compile()
+  """The completed model, compiled, with the training solver or a converged one. Raises UserError like build_spec."""
+  try:
+    model = build_spec(robot).compile()
+  except ValueError as error:
+    raise UserError(f'robot {robot.name!r} does not compile: {" ".join(str(error).split())}') from None
   if converged:
     model.opt.iterations, model.opt.ls_iterations = CONVERGED
   return model
@@ -79,48 +103,104 @@ def self_contained_xml(robot: Robot, *, keyframes: bool = True) -> str:
   return text
 
 
+def _name_all(spec: mujoco.MjSpec) -> None:
+  """Gives a name to every body, geom, joint and actuator that has none: contacts and sensors refer to them by name."""
+  for kind, things in {'body': spec.bodies, 'geom': spec.geoms, 'joint': spec.joints, 'motor': spec.actuators}.items():
+    taken = {thing.name for thing in things}
+    for i, thing in enumerate(things):
+      if not thing.name:
+        name = f'{kind}_{i}'
+        while name in taken:
+          name += '_'
+        thing.name = name
+        taken.add(name)
+
+
+def _check_names(spec: mujoco.MjSpec, robot: Robot) -> None:
+  """Raises UserError where the datasheet names a body or geom that the file lacks, or the file has no actuators."""
+  bodies = [body.name for body in spec.bodies if body.name != 'world']
+  shins = robot.anatomy.shins if robot.anatomy else ()
+  for name in (robot.root, *robot.feet, *shins, *((robot.anatomy.head,) if robot.anatomy else ())):
+    if name not in bodies:
+      raise unknown(f'body in the datasheet of robot {robot.name!r}:', name, bodies)
+  geoms = [geom.name for geom in spec.geoms]
+  if robot.floor not in geoms:
+    raise unknown(f'floor geom in the datasheet of robot {robot.name!r}:', robot.floor, geoms)
+  if not spec.actuators:
+    raise UserError(f'robot {robot.name!r}: {robot.file} has no actuators, so there is nothing to control.')
+  for part, _ in robot.servos:
+    if not any(part in joint.name for joint in spec.joints):
+      raise unknown(f'joint group of servos in the datasheet of robot {robot.name!r}:', part, [j.name for j in spec.joints])
+
+
 def _moving_bodies(spec: mujoco.MjSpec) -> list[mujoco.MjsBody]:
   return [body for body in spec.bodies if body.name != 'world']
 
 
-def _make_servos(spec: mujoco.MjSpec, servos: Servos) -> None:
-  """Turns torque motors into position servos; see Servos.
+def _complete_actuator(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, robot: Robot) -> None:
+  """Controls in [-1, 1] that mean the file's own range, and a servo where the datasheet has one for the joint."""
+  low, high = motor.ctrlrange
+  if motor.ctrllimited != mujoco.mjtLimited.mjLIMITED_FALSE and low < high:
+    middle, half = (low + high) / 2, (high - low) / 2
+    if (low, high) != (-1.0, 1.0):
+      motor.biasprm[0] += motor.gainprm[0] * middle
+      if middle and motor.biastype == mujoco.mjtBias.mjBIAS_NONE:
+        motor.biastype = mujoco.mjtBias.mjBIAS_AFFINE
+      motor.gainprm[0] *= half
+  motor.ctrllimited, motor.ctrlrange = True, (-1.0, 1.0)
+  if (servos := servo_of(robot, motor.target)) is not None:
+    _make_servo(spec, motor, servos, robot)
+
+
+def _make_servo(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, servos: Servos, robot: Robot) -> None:
+  """Turns a torque motor into a position servo; see Servos.
 
   Forces stay in units of the gear, which is the torque limit: length and velocity come in multiplied by it.
   """
-  for motor in spec.actuators:
-    gear, standing = motor.gear[0], spec.joint(motor.target).ref
-    motor.gaintype, motor.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
-    motor.gainprm[0] = servos.stiffness * servos.reach
-    motor.biasprm[:3] = [servos.stiffness * standing, -servos.stiffness / gear, -servos.damping / gear]
-    motor.forcelimited, motor.forcerange = True, motor.ctrlrange
+  gear, standing = motor.gear[0], spec.joint(motor.target).ref
+  for part, angle in robot.pose or ():
+    standing = angle if part in motor.target else standing
+  motor.gaintype, motor.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
+  motor.gainprm[0] = servos.stiffness * servos.reach
+  motor.biasprm[:3] = [servos.stiffness * standing, -servos.stiffness / gear, -servos.damping / gear]
+  motor.forcelimited, motor.forcerange = True, motor.ctrlrange
 
 
 def _add_floor_contacts(spec: mujoco.MjSpec, robot: Robot) -> None:
-  """A pair of the floor with every geom of the robot that has none yet."""
-  paired = {name for pair in spec.pairs for name in (pair.geomname1, pair.geomname2)}
+  """A pair of the floor with every geom of the robot that has none with it yet."""
+  pairs = [{pair.geomname1, pair.geomname2} for pair in spec.pairs]
   for body in _moving_bodies(spec):
     for geom in body.geoms:
-      if geom.name not in paired:
+      if {geom.name, robot.floor} not in pairs and not _collides(geom, spec.geom(robot.floor)):
         spec.add_pair(geomname1=geom.name, geomname2=robot.floor)
 
 
+def _collides(geom: mujoco.MjsGeom, other: mujoco.MjsGeom) -> bool:
+  """Whether MuJoCo lets two geoms touch without a pair."""
+  return bool(geom.contype & other.conaffinity or other.contype & geom.conaffinity)
+
+
 def _add_sensors(spec: mujoco.MjSpec, robot: Robot) -> None:
+  """Sensors of the root, the head, the feet, the centre of mass, and a touch sensor on each body that has geoms."""
   kinds, body_type = mujoco.mjtSensor, mujoco.mjtObj.mjOBJ_BODY
   # XBODY is the frame of the body itself; BODY would be that of its inertia.
   frame = mujoco.mjtObj.mjOBJ_XBODY
+  own = {sensor.name for sensor in spec.sensors}
 
   def add(name: str, kind: mujoco.mjtSensor, objname: str, objtype: mujoco.mjtObj = frame) -> None:
-    spec.add_sensor(name=name, type=kind, objtype=objtype, objname=objname)
+    if name not in own:
+      spec.add_sensor(name=name, type=kind, objtype=objtype, objname=objname)
 
-  add('torso_pos', kinds.mjSENS_FRAMEPOS, robot.torso)
-  add('torso_forward', kinds.mjSENS_FRAMEXAXIS, robot.torso)
-  add('torso_up', kinds.mjSENS_FRAMEZAXIS, robot.torso)
-  add('torso_linvel', kinds.mjSENS_FRAMELINVEL, robot.torso)
-  add('torso_angvel', kinds.mjSENS_FRAMEANGVEL, robot.torso)
-  add('head_pos', kinds.mjSENS_FRAMEPOS, robot.head)
-  add('com_pos', kinds.mjSENS_SUBTREECOM, robot.torso, body_type)
-  add('com_vel', kinds.mjSENS_SUBTREELINVEL, robot.torso, body_type)
+  root = robot.root
+  add(f'{root}_pos', kinds.mjSENS_FRAMEPOS, root)
+  add(f'{root}_forward', kinds.mjSENS_FRAMEXAXIS, root)
+  add(f'{root}_up', kinds.mjSENS_FRAMEZAXIS, root)
+  add(f'{root}_linvel', kinds.mjSENS_FRAMELINVEL, root)
+  add(f'{root}_angvel', kinds.mjSENS_FRAMEANGVEL, root)
+  if robot.anatomy:
+    add(f'{robot.anatomy.head}_pos', kinds.mjSENS_FRAMEPOS, robot.anatomy.head)
+  add('com_pos', kinds.mjSENS_SUBTREECOM, root, body_type)
+  add('com_vel', kinds.mjSENS_SUBTREELINVEL, root, body_type)
   for foot in robot.feet:
     add(f'{foot}_pos', kinds.mjSENS_FRAMEPOS, foot)
     add(f'{foot}_up', kinds.mjSENS_FRAMEZAXIS, foot)
@@ -132,11 +212,12 @@ def _add_sensors(spec: mujoco.MjSpec, robot: Robot) -> None:
 
 
 def _add_cameras(spec: mujoco.MjSpec, robot: Robot) -> None:
-  """A camera that follows at eye level from ahead and aside, and one from straight ahead."""
-  torso = spec.body(robot.torso)
-  follow = mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM
-  torso.add_camera(name='track', pos=[1.9, -2.1, 0.15], xyaxes=[0.741, 0.671, 0, -0.1, 0.11, 0.99], mode=follow)
-  torso.add_camera(name='front', pos=[3.4, 0, 0.1], xyaxes=[0, 1, 0, -0.08, 0, 1], mode=follow)
+  """The cameras of this package, in place of the file's own of the same names."""
+  for camera in list(spec.cameras):
+    if camera.name in CAMERAS:
+      spec.delete(camera)
+  for name, (pos, axes) in CAMERAS.items():
+    spec.body(robot.root).add_camera(name=name, pos=pos, xyaxes=axes, mode=FOLLOWING)
 
 
 def _add_light(spec: mujoco.MjSpec) -> None:
@@ -148,7 +229,7 @@ def _add_light(spec: mujoco.MjSpec) -> None:
 def quiet() -> None:
   """Stops MuJoCo's C code from writing warnings to the terminal and to a file in the current folder.
 
-  A diverging world is not silent for it: it shows as NaN, which the environment counts and reports.
+  Divergence is not silent: it shows as NaN, which the environment counts and reports.
   """
   config = mujoco.MjLogConfig.get()
   config.logto_console = config.logto_file = False

@@ -1,4 +1,4 @@
-"""C MuJoCo on a thread pool: mujoco.batch steps all worlds in one call, the GIL released."""
+"""C MuJoCo on a thread pool: mujoco.batch steps all environments in one call, the GIL released."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 from mujoco import batch
 
 from mjx_humanoid.physics.engine import NOTHING
-from mjx_humanoid.physics.model import ROOT, quiet
+from mjx_humanoid.physics.model import quiet
+from mjx_humanoid.physics.root import find_root
 from mjx_humanoid.core.types import Array, View
 
 
@@ -22,7 +23,7 @@ def available_cores() -> int:
 
 @dataclass
 class NativeState:
-  """The worlds, one row each, changed in place by the engine."""
+  """The environments, one row each, changed in place by the engine."""
 
   worlds: batch.Batch
 
@@ -51,6 +52,8 @@ class NativeEngine:
     self._qpos, self._qvel = self._worlds.bind('qpos'), self._worlds.bind('qvel')
     self._ctrl, self._time = self._worlds.bind('ctrl'), self._worlds.bind('time')
     self._sensordata = self._worlds.bind('sensordata')
+    root = find_root(model)
+    self._root_body, (self._kicked, self._kick_axes) = root.body, root.kicks
 
   def init(self, qpos: Array, qvel: Array) -> NativeState:
     """See Engine."""
@@ -66,12 +69,12 @@ class NativeEngine:
     return state, self._view()
 
   def apply(self, ctrl: Array, force: Array | None = None, kick: Array | None = None) -> None:
-    """Writes what is to act on the worlds during the next control step; see Engine.step."""
+    """Writes what acts on the environments during the next control step; see Engine.step."""
     self._ctrl[:] = ctrl
     if force is not None:
-      self._worlds.bind('xfrc_applied')[:, ROOT, :3] = force
+      self._worlds.bind('xfrc_applied')[:, self._root_body, :3] = force
     if kick is not None:
-      self._qvel[:, :3] += kick
+      self._qvel[:, self._kicked] += kick @ self._kick_axes.T
 
   def write(self, state: NativeState, mask: Array, qpos: Array, qvel: Array) -> NativeState:
     """See Engine. A reset clears the warm start too, so nothing of the old episode remains."""
@@ -93,5 +96,5 @@ class NativeEngine:
 
   def _view(self) -> View:
     fields = (self._time.reshape(-1), self._qpos, self._qvel, self._ctrl, self._sensordata)
-    with np.errstate(over='ignore'):  # a diverging world becomes infinite, and is caught as such
+    with np.errstate(over='ignore'):  # a diverging environment becomes infinite, and is caught as such
       return View(*(field.astype(np.float32) for field in fields))  # copies: the next step changes the fields

@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid.core.errors import UserError, unknown
-from mjx_humanoid.physics.model import ROOT
+from mjx_humanoid.physics.root import root_body
 from mjx_humanoid.core.registry import Registry
 
 # (model to change in place, generator, strength)
@@ -54,7 +54,7 @@ def mass(model: mujoco.MjModel, rng: np.random.Generator, strength: float) -> No
 @RANDOMIZATIONS.register()
 def center_of_mass(model: mujoco.MjModel, rng: np.random.Generator, strength: float) -> None:
   """Centre of mass of the torso, by up to strength in m along each axis."""
-  model.body_ipos[ROOT] += rng.uniform(-strength, strength, 3)
+  model.body_ipos[root_body(model)] += rng.uniform(-strength, strength, 3)
 
 
 @RANDOMIZATIONS.register()

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from mjx_humanoid.core.registry import Registry
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.playback.figures import Figures, after, mean, tilt, touching
 from mjx_humanoid.playback.rollout import Trajectories
-from mjx_humanoid.core.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,24 @@ class Card:
   description: str
   seconds: float
   judge: Callable[[Figures, Trajectories, Body], np.ndarray]  # which episodes pass, bool [N]
-  task: Mapping[str, Any] = field(default_factory=dict)  # settings of the task that the card has its own values for
-  goal: Callable[[Trajectories, Body], np.ndarray] | None = None  # where it is reached, bool [N, T]; None: no end
+  task: Mapping[str, Any] = field(default_factory=dict)  # settings of the task that the card fixes, by dotted name
+  goal: Callable[[Trajectories, Body], np.ndarray] | None = None  # where the skill is done, bool [N, T]; None: it goes on
 
 
 CARDS: Registry[Card] = Registry('report card')
-STANDING = {'start': 'standing', 'start_strength': 1.0, 'termination': 'fallen', 'pushes': 'none', 'randomization': {}}
-STAYING = {**STANDING, 'commands': 'fixed', 'command': (0.0, 0.0, 0.0)}  # also for those who could walk away
+STANDING = {
+  'start': 'standing',
+  'start_strength': 1.0,
+  'termination': 'fallen',
+  'push.kind': 'none',
+  'randomization': {},
+}
+FIXED = {'command.kind': 'fixed'}
+STAYING = {**STANDING, **FIXED, 'command.value': (0.0, 0.0, 0.0)}  # also for policies that could walk away
+# Shares of standing height; the metres are those of a humanoid of 1.282 m.
+LEVEL, DRIFT = 0.05 / 1.282, 0.5 / 1.282  # of standing: error of the mean height, and distance from the start
+ASIDE = 1.5 / 1.282  # of walking, from the line ahead
+UPRIGHT = 0.1 / 1.282  # error of the height while upright
 
 
 def _card(name: str, card: Card) -> None:
@@ -36,15 +47,16 @@ def _card(name: str, card: Card) -> None:
 
 def stands(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
   """On its feet to the end, mean height within 5 cm of standing, drift below 0.5 m."""
-  level = np.abs(figures['mean_height'] - body.robot.standing_height) < 0.05
-  return (figures['survived'] == 1) & level & (figures['drift'] < 0.5)
+  size = body.robot.standing_height
+  level = np.abs(figures['mean_height'] - size) < LEVEL * size
+  return (figures['survived'] == 1) & level & (figures['drift'] < DRIFT * size)
 
 
 def walks(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
   """1.2 +- 0.2 m/s, heading within 15 degrees, less than 1.5 m aside, duty factors 0.5 to 0.75."""
   steady = (np.abs(figures['forward_speed'] - 1.2) <= 0.2) & (figures['heading_error'] < 15)
   duty = (figures['least_duty'] >= 0.5) & (figures['most_duty'] <= 0.75)
-  return (figures['survived'] == 1) & steady & (figures['sideways'] < 1.5) & duty
+  return (figures['survived'] == 1) & steady & (figures['sideways'] < ASIDE * body.robot.standing_height) & duty
 
 
 def runs(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
@@ -55,16 +67,18 @@ def runs(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
 
 def kneeling(paths: Trajectories, body: Body) -> np.ndarray:
   """Both shins on the floor, nothing above them, tilt below 25 degrees; bool [N, T]."""
-  may_touch = {*body.robot.shins, *body.robot.feet}
+  shins = body.robot.body_parts("report card 'kneel'").shins
+  may_touch = {*shins, *body.robot.feet}
   others = [name for name in body.touch_names if name not in may_touch]
-  down = np.logical_and.reduce([touching(paths, body, name) for name in body.robot.shins])
+  down = np.logical_and.reduce([touching(paths, body, name) for name in shins])
   astray = np.logical_or.reduce([touching(paths, body, name) for name in others])
   return np.asarray(down & ~astray & (tilt(paths, body) < 25))
 
 
 def upright(paths: Trajectories, body: Body) -> np.ndarray:
-  """The torso within 10 cm of standing height; bool [N, T]."""
-  return np.asarray(np.abs(body.sensor(paths.views, 'torso_pos')[..., 2] - body.robot.standing_height) < 0.1)
+  """The root within 10 cm of standing height; bool [N, T]."""
+  size = body.robot.standing_height
+  return np.asarray(np.abs(body.root_sensor(paths.views, 'pos')[..., 2] - size) < UPRIGHT * size)
 
 
 def still(paths: Trajectories, body: Body) -> np.ndarray:
@@ -82,7 +96,7 @@ def gets_up(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
   """At standing height at every step from 5 s on."""
   level = upright(paths, body)
   figures['standing'] = share_after(level, 5.0, body)
-  # The moment after which it never was lower again.
+  # The moment after which the root never was lower again.
   last = level.shape[1] - np.argmax(~level[:, ::-1], axis=1)
   figures['seconds_to_stand'] = np.where((~level).any(axis=1), last, 0) * body.control_step
   return (figures['survived'] == 1) & (figures['standing'] == 1)
@@ -111,10 +125,10 @@ _card(
     stands,
     {
       **STAYING,
-      'pushes': 'force',
-      'push_force': (150.0, 150.0),
-      'push_duration': 0.2,
-      'push_interval': 4.0,
+      'push.kind': 'force',
+      'push.force': (150.0, 150.0),
+      'push.duration': 0.2,
+      'push.interval': 4.0,
       'randomization': {'mass': 0.1, 'friction': 0.3, 'motor_strength': 0.1},
     },
     upright,
@@ -137,7 +151,7 @@ _card(
     ' degrees, less than 1.5 m aside',
     20.0,
     walks,
-    {**STANDING, 'commands': 'fixed', 'command': (1.2, 0.0, 0.0)},
+    {**STANDING, **FIXED, 'command.value': (1.2, 0.0, 0.0)},
   ),
 )
 _card('run', Card('10 s at 3 m/s or more, after 2 s, with a flight phase in every stride', 12.0, runs, STANDING))
@@ -159,11 +173,11 @@ _card(
     follows,
     {
       **STANDING,
-      'commands': 'sampled',
-      'command_low': (-0.5, -0.4, -1.0),
-      'command_high': (1.5, 0.4, 1.0),
-      'command_interval': 5.0,
-      'command_rest': 0.15,
+      'command.kind': 'sampled',
+      'command.low': (-0.5, -0.4, -1.0),
+      'command.high': (1.5, 0.4, 1.0),
+      'command.interval': 5.0,
+      'command.rest': 0.15,
     },
   ),
 )

@@ -9,22 +9,21 @@ import itertools
 
 import numpy as np
 
-from mjx_humanoid.physics.body import Body
+from mjx_humanoid.physics.body import GRAVITY, Body
+from mjx_humanoid.physics.rotations import along
 from mjx_humanoid.playback.rollout import Trajectories
-from mjx_humanoid.tasks.context.guide import heading_of, resolve_along
 
 Figures = dict[str, np.ndarray]
 
-GRAVITY = 9.81  # m/s^2
 STRIDE = 1.0  # s, that velocities and headings are averaged over: within a stride both sway
-GOING = 0.1  # m/s, below which a robot stays where it is
+GOING = 0.1  # m/s, below which a robot counts as standing still
 SETTLING = 2.0  # s, after which a gait counts as steady
 
 
 def measure(paths: Trajectories, body: Body) -> Figures:
   """The figures of each episode, [N] each."""
   alive = ~np.logical_or.accumulate(paths.terminated, axis=1)
-  with np.errstate(over='ignore', invalid='ignore'):  # of worlds that have diverged, and so ended
+  with np.errstate(over='ignore', invalid='ignore'):  # of episodes that have diverged, and so ended
     return {
       **_survival(paths, body, alive),
       **_posture(paths, body, alive),
@@ -42,8 +41,8 @@ def _survival(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
 
 
 def _posture(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
-  height = body.sensor(paths.views, 'torso_pos')[..., 2]
-  rates = np.sqrt(np.square(paths.views.qvel[..., 6:]).mean(axis=-1))
+  height = body.root_sensor(paths.views, 'pos')[..., 2]
+  rates = np.sqrt(np.square(body.joint_velocities(paths.views)).mean(axis=-1))
   return {
     'mean_height': mean(height, alive),
     'height_error': mean(np.abs(height - body.robot.standing_height), alive),
@@ -54,22 +53,23 @@ def _posture(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
 
 def _motion(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
   views, contexts = paths.views, paths.contexts
-  path = views.qpos[..., :2] - paths.start.qpos[:, None, :2]
+  start = body.position(paths.start)[:, None, :2]
+  path = body.position(views)[..., :2] - start
   velocity = body.sensor(views, 'com_vel')[..., :2]
-  along = resolve_along(velocity, contexts.heading)
-  aside = resolve_along(path, heading_of(paths.start.qpos)[:, None])[..., 1]
+  forward = along(velocity, contexts.heading)
+  aside = along(path, body.heading(paths.start)[:, None])[..., 1]
   steps = round(STRIDE / body.control_step)
   # Directions are averaged as vectors: the mean of 179 and -179 degrees is 180, not 0.
-  off = smoothed(resolve_along(contexts.heading, heading_of(views.qpos)), steps)
+  off = smoothed(along(contexts.heading, body.heading(views)), steps)
   astray = np.degrees(np.arctan2(off[..., 1], off[..., 0]))
-  error = smoothed(along - contexts.asked[..., :2], steps)
-  turning = smoothed(body.sensor(views, 'torso_angvel')[..., 2] - contexts.asked[..., 2], steps)
+  error = smoothed(forward - contexts.requested[..., :2], steps)
+  turning = smoothed(body.root_sensor(views, 'angvel')[..., 2] - contexts.requested[..., 2], steps)
   return {
     'drift': most(np.linalg.norm(path, axis=-1), alive),
     'sideways': most(np.abs(aside), alive),
     'heading_error': most(np.abs(astray), alive),
     'speed': mean(np.linalg.norm(velocity, axis=-1), alive),
-    'forward_speed': mean(along[..., 0], after(alive, SETTLING, body)),
+    'forward_speed': mean(forward[..., 0], after(alive, SETTLING, body)),
     'velocity_error': mean(np.linalg.norm(error, axis=-1), alive),
     'turning_error': mean(np.abs(turning), alive),
   }
@@ -94,7 +94,7 @@ def _economy(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
   return {
     'mean_torque': mean(torque.mean(axis=-1), alive),
     'mean_power': power,
-    # Mechanical, of the motors, per weight and distance; 0 for a robot that stays where it is.
+    # Mechanical, of the motors, per weight and distance; 0 for a robot that stands still.
     'cost_of_transport': np.where(speed > GOING, power / (body.total_mass * GRAVITY * np.maximum(speed, GOING)), 0.0),
   }
 
@@ -119,7 +119,7 @@ def smoothed(values: np.ndarray, steps: int) -> np.ndarray:
   """Means over the last `steps` steps of values [N, T] or [N, T, n], which were 0 before the start.
 
   So each moment of an error counts once, like any other: with shorter means at the start the first ones would count
-  four times and more, for an error that nobody can avoid who has to get moving.
+  four times and more, for an error that no robot can avoid while it starts to move.
   """
   total = np.cumsum(np.nan_to_num(values), axis=1, dtype=float)
   before = np.zeros_like(total)
@@ -133,8 +133,8 @@ def touching(paths: Trajectories, body: Body, name: str) -> np.ndarray:
 
 
 def tilt(paths: Trajectories, body: Body) -> np.ndarray:
-  """Angle [N, T] between the torso and the vertical."""
-  return np.degrees(np.arccos(np.clip(body.sensor(paths.views, 'torso_up')[..., 2], -1, 1)))
+  """Angle [N, T] in degrees between the axis of the root and the vertical."""
+  return np.degrees(np.arccos(np.clip(body.root_sensor(paths.views, 'up')[..., 2], -1, 1)))
 
 
 def strides_with_flight(feet: np.ndarray) -> float:

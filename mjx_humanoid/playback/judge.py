@@ -1,45 +1,54 @@
-"""Judging: many episodes of a policy in plain C MuJoCo, and the report card that sums them up."""
+"""Evaluation: many episodes of a policy in plain C MuJoCo, and the report card that sums them up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import mujoco
 import numpy as np
 
+from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.playback.figures import measure
 from mjx_humanoid.playback.policy import Policy
-from mjx_humanoid.playback.rollout import Controller, Scene, Trajectories, change_task, rollout
+from mjx_humanoid.playback.rollout import Controller, Trajectories, rollout, start_states, task_and_model
+from mjx_humanoid.tasks.task import Task, make_task
 
 PASS_RATE = 0.95  # of the episodes
 Player = Callable[..., Trajectories]  # like playback.rollout.rollout
 
 
 def judge(
-  scene: Scene, controller: Controller, episodes: int, seed: int, player: Player = rollout, **changes: Any
+  task: Task,
+  model: mujoco.MjModel,
+  controller: Controller,
+  episodes: int,
+  seed: int,
+  player: Player = rollout,
+  **changes: Any,
 ) -> tuple[dict[str, Any], Trajectories]:
   """Plays and judges `episodes` perturbed starts.
 
   Args:
     player: what plays them; by default C MuJoCo.
-    changes: settings of the task in which this card shall differ, such as push_force.
+    changes: settings of the task in which this card differs, by dotted name, such as {'push.kind': 'force'}.
 
   Returns:
     The card, as JSON's own types, and the trajectories it was read from.
   """
-  card = CARDS[scene.task.card]
-  scene = change_task(scene, {**card.task, **changes})
+  card = CARDS[task.config.card]
+  task = make_task(replaced(task.config, {**card.task, **changes}, 'config.task'), task.body)
   rng = np.random.default_rng(seed)
-  qpos, qvel = scene.starts(rng, episodes, scene.task.start_strength)
-  steps = round(card.seconds / scene.body.control_step)
-  paths = player(scene, controller, qpos, qvel, steps, rng=rng)
-  figures = measure(paths, scene.body)
-  if paths.terminated.shape[1] < steps:  # all fell: the rest was not played
+  qpos, qvel = start_states(task, model, rng, episodes)
+  steps = round(card.seconds / task.body.control_step)
+  paths = player(task, model, controller, qpos, qvel, steps, rng=rng)
+  figures = measure(paths, task.body)
+  if paths.terminated.shape[1] < steps:  # all have terminated: the rest was not played
     figures['survived'][:] = 0
-  passed = card.judge(figures, paths, scene.body)
+  passed = card.judge(figures, paths, task.body)
   summary = {
-    'card': scene.task.card,
+    'card': task.config.card,
     'criteria': card.description,
     'passed': bool(passed.mean() >= PASS_RATE),
     'episodes': episodes,
@@ -53,10 +62,15 @@ def judge(
 
 
 def pushed(force: float) -> dict[str, Any]:
-  """Settings of a task in which somebody pushes with this force [N] for 0.2 s, every 4 s."""
-  return {'pushes': 'force', 'push_force': (force, force), 'push_duration': 0.2, 'push_interval': 4.0}
+  """Settings of a task with pushes of this force [N] for 0.2 s, every 4 s."""
+  return {'push.kind': 'force', 'push.force': (force, force), 'push.duration': 0.2, 'push.interval': 4.0}
 
 
-def judge_policy(policy: Policy, scene: Scene, episodes: int, seed: int) -> dict[str, Any]:
+def commanded(command: tuple[float, ...]) -> dict[str, Any]:
+  """Settings of a task with one fixed command: forward, sideways [m/s] and yaw [rad/s] velocity."""
+  return {'command.kind': 'fixed', 'command.value': tuple(map(float, command))}
+
+
+def judge_policy(policy: Policy, episodes: int, seed: int) -> dict[str, Any]:
   """The card of a policy's deterministic actions."""
-  return judge(scene, policy, episodes, seed)[0]
+  return judge(*task_and_model(policy.task), policy, episodes, seed)[0]

@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 
 from mjx_humanoid.core.registry import Registry
-from mjx_humanoid.core.types import Robot
+from mjx_humanoid.core.robot import Robot
 
 
 @functools.cache

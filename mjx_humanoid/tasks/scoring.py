@@ -6,14 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.core.config.schema import TaskConfig
-from mjx_humanoid.physics.body import Body
-from mjx_humanoid.tasks.skills import make_reward
-from mjx_humanoid.core.types import Context, Terms, View
+from mjx_humanoid.core.types import Terms, View
+from mjx_humanoid.tasks.context.context import Context
+from mjx_humanoid.tasks.task import Task
 
 
 def score(
-  config: TaskConfig, body: Body, views: View, contexts: Context, terminated: np.ndarray
+  task: Task, views: View, contexts: Context, terminated: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
   """Undiscounted returns of N recorded episodes of T steps, each up to and with its terminal step.
 
@@ -24,14 +23,13 @@ def score(
   Returns:
     Total [N], and each term [N].
   """
-  reward = make_reward(config.reward, config.weights)
   count = len(terminated)
   # The terminal step itself is rewarded; what follows it is not.
   before = np.concatenate([np.zeros((count, 1), bool), np.logical_or.accumulate(terminated, axis=1)[:, :-1]], axis=1)
   counted = jnp.asarray(~before)
 
   def one(view: View, context: Context) -> tuple[jax.Array, Terms]:
-    total, terms = reward(view, body, context)
+    total, terms = task.reward(view, task.body, context)
     finite = jnp.isfinite(total)  # a step that diverged earns nothing, as in training
     return jnp.where(finite, total, 0.0), {name: jnp.where(finite, value, 0.0) for name, value in terms.items()}
 

@@ -1,7 +1,7 @@
 """Skills: rewards as weights on shared terms, or functions of a user's own.
 
 To add a skill, add its weights to SKILLS. Positive weights of a skill sum to 1, so that a perfect step earns
-about 1; but for 'turning_over', which is a rate, 0 for who is up.
+about 1; except for 'turning_over', which is a rate, 0 for an upright robot.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import jax.numpy as jnp
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.core.registry import load_function
+from mjx_humanoid.core.types import Array, Terms, View
+from mjx_humanoid.tasks.context.context import Context
+from mjx_humanoid.tasks.functions import RewardFn
 from mjx_humanoid.tasks.rewards import TERMS
-from mjx_humanoid.core.types import Array, Context, RewardFn, Terms, View
 
 # Each skill: what it is, and the weight of each term.
 SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
@@ -37,7 +39,7 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
       'alive': 0.04,
       'velocity': 0.37,
       'heading': 0.08,
-      'course': 0.07,
+      'cross_track': 0.07,
       'gait': 0.15,
       'clearance': 0.04,
       'upright': 0.06,

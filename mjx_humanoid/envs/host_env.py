@@ -1,4 +1,4 @@
-"""Worlds that are stepped from outside, with NumPy in and out: what both Gymnasium environments are made of.
+"""Environments that are stepped from outside, with NumPy in and out: what both Gymnasium environments are made of.
 
 The physics is the native engine's; everything else of a control step is one jitted call, on the CPU.
 """
@@ -14,29 +14,28 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.config import schema, settings
 from mjx_humanoid.core.config.files import load_config
-from mjx_humanoid.envs.env import Bank, Env, EnvState, Outcome
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.types import Array, Inputs, Key, View
+from mjx_humanoid.envs.env import Bank, Env, EnvState, Outcome
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.engine import make_engine
+from mjx_humanoid.physics.choice import make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import of_the_model, randomized_fields
-from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.context import guide
-from mjx_humanoid.tasks.task import check_reward, make_task
-from mjx_humanoid.core.types import Array, Inputs, Key, View
+from mjx_humanoid.tasks.checks import check_task, own_code
+from mjx_humanoid.tasks.task import find_robot, make_task
 
-CHECKED_STARTS = 16  # start states that a reward of the user's own is tried on
+CHECKED_STARTS = 16  # start states that a user's own functions are tried on
 ConfigLike: TypeAlias = str | Path | ConfigDict | schema.Config
 
 
 class Step(NamedTuple):
-  """What one control step of B worlds led to: NumPy arrays of the caller's own."""
+  """What one control step of B environments led to: NumPy arrays of the caller's own."""
 
   obs: np.ndarray  # [B, O] what the next action is chosen by: of the new episode where one has begun
   reward: np.ndarray  # [B]
@@ -48,20 +47,20 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Programs:
-  """An environment and its jitted functions; shared by all worlds of one task and number."""
+  """An environment and its jitted functions; shared by all of one task and number."""
 
   env: Env
   begin: Callable[[np.uint32, Bank], tuple[Key, EnvState, Array, Array]]
   act: Callable[[EnvState, Array], tuple[EnvState, Inputs]]
-  advance: Callable[[EnvState, Bank, View, Key], tuple[Key, EnvState, Outcome, dict[str, Array]]]
+  advance: Callable[[EnvState, Bank, View, Key], tuple[Key, EnvState, Outcome]]
 
 
-def task_config(config: ConfigLike, changes: Mapping[str, Any], others: tuple[str, ...] = ()) -> schema.TaskConfig:
+def task_config(config: ConfigLike, changes: Mapping[str, Any], others: tuple[str, ...] = ()) -> TaskConfig:
   """The task of a config, with some of its settings changed.
 
   Args:
     config: a path, the name of a ready config, or a config itself.
-    changes: by name of the setting, without 'config.task.'.
+    changes: by name of the setting, without 'config.task.'; sections as dicts, such as command={'value': (1, 0, 0)}.
     others: keywords that are no settings of the task, for the message.
 
   Raises:
@@ -70,62 +69,61 @@ def task_config(config: ConfigLike, changes: Mapping[str, Any], others: tuple[st
   if isinstance(config, str | Path):
     config = load_config(str(config))
   if isinstance(config, ConfigDict):
-    config = schema.restore(schema.Config, config.to_dict(), 'config')
+    config = settings.restore(schema.Config, config.to_dict(), 'config')
   if not isinstance(config, schema.Config):
     raise UserError(f'config must be a path, the name of a ready config or a config itself, not {config!r}.')
-  known = [field.name for field in dataclasses.fields(schema.TaskConfig)]
+  known = [field.name for field in dataclasses.fields(TaskConfig)]
   for name in changes:
     if name not in known:
       raise unknown('keyword', name, [*known, *others])
-  values = {name: getattr(config.task, name) for name in known}
-  return schema.restore(schema.TaskConfig, {**values, **changes}, 'config.task')
+  return settings.replaced(config.task, changes, 'config.task')
 
 
-class Worlds:
-  """B worlds of a task at full difficulty, all of whose episodes begin at their first step."""
+class HostEnv:
+  """B environments of a task at full difficulty, all of whose episodes begin at their first step."""
 
   def __init__(
     self,
-    task: schema.TaskConfig,
+    task: TaskConfig,
     num_envs: int,
     *,
     num_threads: int = 0,
     episode_steps: int = 0,
-    start_anew: bool = True,
+    autoreset: bool = True,
   ) -> None:
     """Compiles nothing yet, and starts no JAX: a process that has may no longer be forked.
 
     Args:
       num_threads: of the physics; 0 for one per core.
       episode_steps: the time limit in control steps; 0 for the task's own.
-      start_anew: worlds whose episodes end start anew in the same step; else `begin` is to follow.
+      autoreset: environments whose episodes end are reset in the same step; else `begin` is to follow.
 
     Raises:
       UserError: a name that does not exist, or a reward that does not work.
     """
     self.task, self.num_envs = task, num_envs
-    self._programs = _programs(json.dumps(dataclasses.asdict(task)), num_envs, episode_steps, _stamps(task))
+    self._programs = _programs(json.dumps(settings.to_dict(task)), num_envs, episode_steps, _stamps(task))
     self.env = self._programs.env
-    self._num_threads, self._start_anew = num_threads, start_anew
+    self._num_threads, self._autoreset = num_threads, autoreset
     self._varied = of_the_model(task.randomization)
     self._engine = self._make_engine({})
     self._direct = not self.env.task.pusher.ever and not self.env.task.action_delay
 
   @property
   def observation_size(self) -> int:
-    """Elements of an observation."""
+    """Elements of an observation, found without JAX."""
     task = self.env.task
     view = self.env.make_bank(np.random.default_rng(0), 1).view
-    context = task.guide.start(view.qpos, task.body.nu, np.zeros((1, guide.DRAWS), np.float32))
+    context = task.context.start(view, np.zeros((1, task.context.draws), np.float32))
     return int(task.observe(view, task.body, context).shape[-1])
 
   def vary(self, rng: np.random.Generator) -> None:
-    """Draws the properties anew in which worlds differ, such as mass; `begin` is to follow."""
+    """Draws new values of the properties in which environments differ, such as mass; `begin` is to follow."""
     if self._varied:
       self._engine = self._make_engine(randomized_fields(self.env.model, self._varied, rng, self.num_envs))
 
   def begin(self, rng: np.random.Generator, bank: Bank) -> np.ndarray:
-    """New episodes in all worlds, from random rows of the bank. Returns their observations [B, O]."""
+    """New episodes in all environments, from random rows of the bank. Returns their observations [B, O]."""
     self.use(bank)
     seed = rng.integers(2**32, dtype=np.uint32)
     self._key, self._state, qpos, qvel = self._programs.begin(seed, self._bank)
@@ -134,7 +132,7 @@ class Worlds:
     return np.array(self._state.obs)
 
   def use(self, bank: Bank) -> None:
-    """From now on, worlds start anew at rows of this bank."""
+    """From now on, resets take rows of this bank."""
     self._bank = jax.device_put(bank, _cpu())
 
   def step(self, action: Any) -> Step:
@@ -143,9 +141,9 @@ class Worlds:
     if not self._direct:
       self._state, inputs = self._programs.act(self._state, ctrl)
     self._physics, view = self._engine.step(self._physics, *jax.tree.map(np.asarray, inputs or Inputs(ctrl)))
-    self._key, self._state, out, terms = self._programs.advance(self._state, self._bank, view, self._key)
+    self._key, self._state, out = self._programs.advance(self._state, self._bank, view, self._key)
     obs, self.qpos, self.qvel = out.next_obs, view.qpos, view.qvel
-    if self._start_anew:
+    if self._autoreset:
       reset = np.asarray(out.reset)
       self._physics = self._engine.write(self._physics, reset, out.qpos, out.qvel)
       obs = self._state.obs
@@ -157,7 +155,7 @@ class Worlds:
       terminated=np.array(out.terminated),
       truncated=np.array(out.truncated),
       final_obs=np.array(out.next_obs),
-      terms={name: np.array(value) for name, value in terms.items()},
+      terms={name: np.array(value) for name, value in out.terms.items()},
     )
 
   def _make_engine(self, fields: Mapping[str, np.ndarray]) -> Any:
@@ -172,14 +170,14 @@ def _programs(task: str, num_envs: int, episode_steps: int, stamps: tuple[int, .
     task: a TaskConfig as JSON, which unlike itself can be a key.
     stamps: of the user's own files in it, so that an edited one is read again.
   """
-  config = schema.restore(schema.TaskConfig, json.loads(task), 'config.task')
-  robot = robots()[config.robot]
+  config = settings.restore(TaskConfig, json.loads(task), 'config.task')
+  robot = find_robot(config.robot)
   model = build_model(robot)
   made = make_task(config, describe(robot, model, config.frame_skip))
   made = dataclasses.replace(made, episode_steps=episode_steps or made.episode_steps)
   env = Env(made, _NO_ENGINE, model, num_envs)
-  if '.py:' in config.reward:
-    check_reward(made, env.make_bank(np.random.default_rng(0), CHECKED_STARTS).view, config.reward)
+  if own_code(config):
+    check_task(made, env.make_bank(np.random.default_rng(0), CHECKED_STARTS).view)
   # Training begins at random ages below the time limit, so under a limit of one step all are 0.
   fresh = dataclasses.replace(env, task=dataclasses.replace(made, episode_steps=1))
   begin, advance = functools.partial(_begin, fresh), functools.partial(_advance, env)
@@ -194,22 +192,15 @@ def _begin(env: Env, seed: Array, bank: Bank) -> tuple[Key, EnvState, Array, Arr
   return key, *env.begin(begin_key, bank)
 
 
-def _advance(
-  env: Env, state: EnvState, bank: Bank, view: View, key: Key
-) -> tuple[Key, EnvState, Outcome, dict[str, Array]]:
-  """Env.advance and, for each world, the terms of its reward, which XLA computes only once."""
+def _advance(env: Env, state: EnvState, bank: Bank, view: View, key: Key) -> tuple[Key, EnvState, Outcome]:
   key, step_key = jax.random.split(key)
-  context = state.context._replace(step=state.context.step + 1)
-  _, terms = jax.vmap(lambda v, c: env.task.reward(v, env.task.body, c))(view, context)
   state, out = env.advance(state, bank, view, step_key)
-  diverged = out.terminated & (out.reward == 0)  # it earns nothing, so neither do its terms
-  terms = {name: jnp.where(diverged, 0.0, value) for name, value in terms.items()}
-  return key, state, out._replace(metrics={}), terms
+  return key, state, out._replace(metrics={})
 
 
-def _stamps(task: schema.TaskConfig) -> tuple[int, ...]:
+def _stamps(task: TaskConfig) -> tuple[int, ...]:
   """When the user's own files in a task were changed."""
-  paths = [Path(task.reward.rpartition(':')[0]), Path(task.start)]
+  paths = [Path(reference.rpartition(':')[0]) for reference in own_code(task)] + [Path(task.start)]
   return tuple(path.stat().st_mtime_ns for path in paths if path.is_file())
 
 

@@ -1,0 +1,296 @@
+"""The root of a robot: how it is joined to the world (free, planar or fixed), and what follows from that.
+
+Everything that knows where the coordinates of the root lie in qpos and qvel is in this file. Functions of state use
+the array library of their arguments; functions that make start states are NumPy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.types import Array
+from mjx_humanoid.physics.rotations import quaternion_product, tilted_heading
+
+TINY = 1e-6
+AXES = np.eye(3)
+FREE, HINGE, SLIDE = (int(getattr(mujoco.mjtJoint, f'mjJNT_{kind}')) for kind in ('FREE', 'HINGE', 'SLIDE'))
+
+
+@dataclass(frozen=True, eq=False)
+class Root:
+  """A root joined to the world by a free joint; the subclasses have other joints."""
+
+  body: int  # id of the root body
+  rest: np.ndarray  # [3] m, position of the root body where all coordinates are zero
+  kind = 'free'
+  nq = 7  # coordinates of the root in qpos, which come first
+  nv = 6  # and in qvel
+
+  def position(self, qpos: Array) -> Array:
+    """World position [..., 3] in m."""
+    return qpos[..., 0:3]
+
+  def height(self, qpos: Array) -> Array:
+    """Height above the floor [...] in m."""
+    return qpos[..., 2]
+
+  def quaternion(self, qpos: Array) -> Array:
+    """Orientation [..., 4], a unit quaternion w x y z."""
+    return qpos[..., 3:7]
+
+  def linear_velocity(self, qvel: Array) -> Array:
+    """World velocity [..., 3] in m/s."""
+    return qvel[..., 0:3]
+
+  def angular_velocity(self, qvel: Array) -> Array:
+    """Angular velocity [..., 3] in the frame of the root, in rad/s."""
+    return qvel[..., 3:6]
+
+  @property
+  def coordinate_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names with units of the root's elements of qpos and of qvel."""
+    return (
+      ('x [m]', 'y [m]', 'z [m]', 'qw', 'qx', 'qy', 'qz'),
+      ('vx [m/s]', 'vy [m/s]', 'vz [m/s]', 'wx [rad/s]', 'wy [rad/s]', 'wz [rad/s]'),
+    )
+
+  @property
+  def mirror_signs(self) -> tuple[np.ndarray, np.ndarray]:
+    """Signs of the root's elements of qpos and qvel in the mirror y = 0."""
+    return np.array([1, -1, 1, 1, -1, 1, -1], np.float32), np.array([1, -1, 1, -1, 1, -1], np.float32)
+
+  @property
+  def kicks(self) -> tuple[list[int], np.ndarray]:
+    """Which elements of qvel a world velocity [3] is added to, and the matrix [n, 3] that resolves it along them."""
+    return [0, 1, 2], AXES
+
+  def rotated(self, qpos: np.ndarray, heading: np.ndarray, tilt: np.ndarray) -> np.ndarray:
+    """qpos [n, nq] tilted about x and y by tilt [n, 2] and then turned to the left by heading [n], in rad."""
+    qpos = qpos.copy()
+    qpos[:, 3:7] = quaternion_product(tilted_heading(heading, tilt), qpos[:, 3:7])
+    return qpos
+
+  def velocity_turned(self, qvel: np.ndarray, heading: np.ndarray) -> np.ndarray:
+    """qvel [n, nv] whose horizontal velocity is turned to the left by heading [n] in rad."""
+    qvel = qvel.copy()
+    forward, left = qvel[:, 0].copy(), qvel[:, 1].copy()
+    qvel[:, 0] = np.cos(heading) * forward - np.sin(heading) * left
+    qvel[:, 1] = np.sin(heading) * forward + np.cos(heading) * left
+    return qvel
+
+  def placed(self, qpos: np.ndarray, quaternion: np.ndarray, height: np.ndarray | float) -> np.ndarray:
+    """qpos [n, nq] with another orientation [n, 4] or [4], and height [n] in m."""
+    qpos = qpos.copy()
+    qpos[:, 3:7], qpos[:, 2] = quaternion, height
+    return qpos
+
+  def normalized(self, qpos: np.ndarray, source: str) -> np.ndarray:
+    """qpos [n, nq] with quaternions of length 1. Raises UserError, naming the row, where one has no direction."""
+    qpos = qpos.copy()
+    lengths = np.linalg.norm(qpos[:, 3:7], axis=1)
+    if lengths.min() < TINY:
+      row = lengths.argmin()
+      raise UserError(f'{source}: row {row} of qpos has an orientation, elements 3 to 6, that is no quaternion.')
+    qpos[:, 3:7] /= lengths[:, None]
+    return qpos
+
+
+@dataclass(frozen=True, eq=False)
+class PlanarRoot(Root):
+  """A root in the plane y = 0: slides along x and z, and a hinge about y, in any order."""
+
+  x: int  # elements of qpos and of qvel
+  z: int
+  pitch: int
+  sign: float  # of the hinge's axis along y
+  kind = 'planar'
+  nq = 3
+  nv = 3
+
+  def position(self, qpos: Array) -> Array:
+    """See Root."""
+    xp = qpos.__array_namespace__()
+    x, z = qpos[..., self.x], qpos[..., self.z]
+    return xp.stack([x + float(self.rest[0]), 0 * x + float(self.rest[1]), z + float(self.rest[2])], axis=-1)
+
+  def height(self, qpos: Array) -> Array:
+    """See Root."""
+    return qpos[..., self.z] + float(self.rest[2])
+
+  def quaternion(self, qpos: Array) -> Array:
+    """See Root."""
+    xp = qpos.__array_namespace__()
+    half = 0.5 * self.sign * qpos[..., self.pitch]
+    return xp.stack([xp.cos(half), 0 * half, xp.sin(half), 0 * half], axis=-1)
+
+  def linear_velocity(self, qvel: Array) -> Array:
+    """See Root."""
+    xp = qvel.__array_namespace__()
+    x, z = qvel[..., self.x], qvel[..., self.z]
+    return xp.stack([x, 0 * x, z], axis=-1)
+
+  def angular_velocity(self, qvel: Array) -> Array:
+    """See Root."""
+    xp = qvel.__array_namespace__()
+    rate = self.sign * qvel[..., self.pitch]
+    return xp.stack([0 * rate, rate, 0 * rate], axis=-1)
+
+  @property
+  def coordinate_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """See Root."""
+    names = {self.x: ('x [m]', 'vx [m/s]'), self.z: ('z [m]', 'vz [m/s]'), self.pitch: ('pitch [rad]', 'wy [rad/s]')}
+    return tuple(names[i][0] for i in range(3)), tuple(names[i][1] for i in range(3))
+
+  @property
+  def mirror_signs(self) -> tuple[np.ndarray, np.ndarray]:
+    """See Root: the plane is its own mirror image."""
+    return np.ones(3, np.float32), np.ones(3, np.float32)
+
+  @property
+  def kicks(self) -> tuple[list[int], np.ndarray]:
+    """See Root."""
+    return [self.x, self.z], AXES[[0, 2]]
+
+  def rotated(self, qpos: np.ndarray, heading: np.ndarray, tilt: np.ndarray) -> np.ndarray:
+    """See Root. The robot always faces along x; only the tilt about y counts."""
+    qpos = qpos.copy()
+    qpos[:, self.pitch] += self.sign * tilt[:, 1]
+    return qpos
+
+  def velocity_turned(self, qvel: np.ndarray, heading: np.ndarray) -> np.ndarray:
+    """See Root."""
+    return qvel
+
+  def placed(self, qpos: np.ndarray, quaternion: np.ndarray, height: np.ndarray | float) -> np.ndarray:
+    """See Root. Of the orientation, the pitch counts."""
+    qpos = qpos.copy()
+    quaternion = np.broadcast_to(quaternion, (len(qpos), 4))
+    qpos[:, self.pitch] = self.sign * 2 * np.arctan2(quaternion[:, 2], quaternion[:, 0])
+    qpos[:, self.z] = height - self.rest[2]
+    return qpos
+
+  def normalized(self, qpos: np.ndarray, source: str) -> np.ndarray:
+    """See Root: there is no quaternion."""
+    return qpos
+
+
+@dataclass(frozen=True, eq=False)
+class FixedRoot(Root):
+  """A root that is part of the world, as that of an arm."""
+
+  orientation: np.ndarray  # [4]
+  kind = 'fixed'
+  nq = 0
+  nv = 0
+
+  def position(self, qpos: Array) -> Array:
+    """See Root."""
+    return self._constant(qpos, self.rest)
+
+  def height(self, qpos: Array) -> Array:
+    """See Root."""
+    return self._constant(qpos, self.rest)[..., 2]
+
+  def quaternion(self, qpos: Array) -> Array:
+    """See Root."""
+    return self._constant(qpos, self.orientation)
+
+  def linear_velocity(self, qvel: Array) -> Array:
+    """See Root."""
+    return self._constant(qvel, np.zeros(3))
+
+  def angular_velocity(self, qvel: Array) -> Array:
+    """See Root."""
+    return self._constant(qvel, np.zeros(3))
+
+  @property
+  def coordinate_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """See Root."""
+    return (), ()
+
+  @property
+  def mirror_signs(self) -> tuple[np.ndarray, np.ndarray]:
+    """See Root."""
+    return np.ones(0, np.float32), np.ones(0, np.float32)
+
+  @property
+  def kicks(self) -> tuple[list[int], np.ndarray]:
+    """See Root."""
+    return [], np.zeros((0, 3))
+
+  def rotated(self, qpos: np.ndarray, heading: np.ndarray, tilt: np.ndarray) -> np.ndarray:
+    """See Root."""
+    return qpos
+
+  def velocity_turned(self, qvel: np.ndarray, heading: np.ndarray) -> np.ndarray:
+    """See Root."""
+    return qvel
+
+  def placed(self, qpos: np.ndarray, quaternion: np.ndarray, height: np.ndarray | float) -> np.ndarray:
+    """See Root."""
+    return qpos
+
+  def normalized(self, qpos: np.ndarray, source: str) -> np.ndarray:
+    """See Root."""
+    return qpos
+
+  def _constant(self, like: Array, values: np.ndarray) -> Array:
+    xp = like.__array_namespace__()
+    return xp.broadcast_to(xp.asarray(values, dtype=like.dtype), (*like.shape[:-1], len(values)))
+
+
+def root_body(model: mujoco.MjModel) -> int:
+  """Id of the first child of the world that carries joints. Raises UserError where nothing in the model can move."""
+  for body in range(1, model.nbody):
+    if model.body_parentid[body] == 0 and (model.body_rootid[model.jnt_bodyid] == body).any():
+      return body
+  raise UserError('the model has no joints: there is nothing to control.')
+
+
+def find_root(model: mujoco.MjModel) -> Root:
+  """How the robot of a compiled model is joined to the world.
+
+  Raises:
+    UserError: joints of the root that are neither free, nor two slides and a hinge in the plane y = 0, nor none; other
+      bodies with joints of their own; joints of the robot that have more than one degree of freedom.
+  """
+  body = root_body(model)
+  kinds, start, count = model.jnt_type, int(model.body_jntadr[body]), int(model.body_jntnum[body])
+  rest = model.body_pos[body].copy()
+  if count and kinds[start] == FREE:
+    root, own = Root(body, rest), 1
+  elif count == 3 and (planar := _planar(model, body, rest)) is not None:
+    root, own = planar, 3
+  else:
+    root, own = FixedRoot(body, rest, model.body_quat[body].copy()), 0
+  if start != 0 or any(kinds[j] not in (HINGE, SLIDE) for j in range(own, model.njnt)):
+    raise UserError(
+      'the first joints of the model must be those of its root (a free joint; two slides and a hinge; or none), and all'
+      ' others hinges or slides: ball joints and objects that move by themselves cannot be controlled.'
+    )
+  return root
+
+
+def _planar(model: mujoco.MjModel, body: int, rest: np.ndarray) -> PlanarRoot | None:
+  """The root with two slides and a hinge in the plane y = 0; None where its joints are others."""
+  places: dict[str, int] = {}
+  sign = 1.0
+  for joint in range(model.body_jntadr[body], model.body_jntadr[body] + 3):
+    axis, element = model.jnt_axis[joint], int(model.jnt_qposadr[joint])
+    if model.jnt_type[joint] == HINGE and abs(axis[1]) > 1 - TINY:
+      places['pitch'], sign = element, float(np.sign(axis[1]))
+    elif model.jnt_type[joint] == SLIDE and axis[0] > 1 - TINY:
+      places['x'] = element
+    elif model.jnt_type[joint] == SLIDE and axis[2] > 1 - TINY:
+      places['z'] = element
+  # Slides with a reference position count from there: qpos is not zero in the file's own pose.
+  return PlanarRoot(body, rest - reference(model, places), **places, sign=sign) if len(places) == 3 else None
+
+
+def reference(model: mujoco.MjModel, places: dict[str, int]) -> np.ndarray:
+  """qpos0 of the slides as a position [3] in m."""
+  return np.array([model.qpos0[places.get('x', 0)], 0.0, model.qpos0[places.get('z', 0)]])

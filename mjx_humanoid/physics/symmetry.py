@@ -1,0 +1,92 @@
+"""Left and right exchanged: which joint, motor and sensor is the mirror image of which.
+
+The mirror is the plane y = 0. Polar vectors (positions, velocities) change the sign of y, axial ones
+(angular velocities) those of x and z, and whatever belongs to a left part comes from the right one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.types import View
+from mjx_humanoid.physics.body import Body
+
+POLAR = np.array([1, -1, 1], np.float32)
+AXIAL = np.array([-1, 1, -1], np.float32)
+
+
+class MirrorMap(NamedTuple):
+  """mirrored = signs * x[sources], for the last axis of an observation or action."""
+
+  sources: np.ndarray  # [n] int
+  signs: np.ndarray  # [n] float32, 1 or -1
+
+
+def other_side(name: str, body: Body) -> str:
+  """The name of the part on the other side; its own, where it is in the middle."""
+  for left, right in body.robot.symmetry:
+    if left in name:
+      return name.replace(left, right)
+    if right in name:
+      return name.replace(right, left)
+  return name
+
+
+def joint_map(body: Body) -> MirrorMap:
+  """For joint angles and velocities [joints].
+
+  Raises:
+    UserError: the datasheet's symmetry leads to a joint that does not exist.
+  """
+  others = [other_side(name, body) for name in body.joint_names]
+  for name, other in zip(body.joint_names, others, strict=True):
+    if other not in body.joint_names:
+      raise UserError(
+        f'robot {body.robot.name!r}: its symmetry makes {other!r} the mirror image of joint {name!r}, and there is no'
+        f' such joint; correct `symmetry` in the datasheet, or leave it empty.'
+      )
+  sources = np.array([body.joint_names.index(other) for other in others])
+  # A hinge turns by the same angle in the mirror where the axis of its other side is its own, reflected; a slide
+  # moves by the same length where its axis is, reflected as a polar vector.
+  reflected = body.joint_axes[sources] * np.where(body.joint_slides[:, None], POLAR, AXIAL)
+  same = np.einsum('ij,ij->i', reflected, body.joint_axes)
+  return MirrorMap(sources, np.sign(same).astype(np.float32))
+
+
+def action_map(body: Body) -> MirrorMap:
+  """For controls and actions [nu]: like the joints that the motors drive."""
+  joints = joint_map(body)
+  driven = body.actuator_joints
+  motor_of = {int(joint): motor for motor, joint in enumerate(driven)}
+  sources = np.array([motor_of[int(joints.sources[joint])] for joint in driven])
+  return MirrorMap(sources, joints.signs[driven])
+
+
+def mirror_view(view: View, body: Body) -> View:
+  """The view [..., n] of the mirrored environment. NumPy."""
+  joints, actions, root = joint_map(body), action_map(body), body.root
+  qpos_signs, qvel_signs = root.mirror_signs
+
+  def mirrored(x: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    own, others = x[..., : len(signs)] * signs, x[..., len(signs) :][..., joints.sources] * joints.signs
+    return np.concatenate([own, others], axis=-1)
+
+  return view._replace(
+    qpos=mirrored(view.qpos, qpos_signs),
+    qvel=mirrored(view.qvel, qvel_signs),
+    ctrl=view.ctrl[..., actions.sources] * actions.signs,
+    sensordata=_mirror_sensors(view.sensordata, body),
+  )
+
+
+def _mirror_sensors(sensordata: np.ndarray, body: Body) -> np.ndarray:
+  mirrored = np.empty_like(sensordata)
+  for name, place in body.sensors.items():
+    reading = sensordata[..., body.sensors[other_side(name, body)]]
+    width = place.stop - place.start
+    signs = np.ones(1, np.float32) if width != POLAR.size else AXIAL if name.endswith('_angvel') else POLAR
+    mirrored[..., place] = reading * signs
+  return mirrored
