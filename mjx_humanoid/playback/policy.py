@@ -16,6 +16,7 @@ from safetensors.numpy import save
 
 from mjx_humanoid.core.config.schema import TaskConfig, restore
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import write_files
 
 FORMAT = 1  # raised when a file of this version can no longer be read by older code
 CLIP = 10.0  # standard deviations of the normalised observation, as in rl/normalize.py
@@ -100,12 +101,7 @@ def save_policy(policy: Policy, path: Path) -> None:
     'sha256': digest(arrays),
   }
   content = save({k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items()}, metadata)
-  partial = path.with_name(path.name + '.partial')
-  try:
-    partial.write_bytes(content)
-    partial.replace(path)
-  except OSError as error:
-    raise UserError(f'the policy cannot be written to {path}: {error.strerror or error}.') from error
+  write_files({path: content}, 'the policy')
 
 
 def load_policy(path: Path) -> Policy:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib.util
-import json
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,13 +14,14 @@ from ml_collections import ConfigDict
 
 from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.files import read_json, write_json
 
 CONFIG_FILE = 'config.json'  # in the folder of a run
 
 
 def config_folders() -> list[Path]:
   """Where configs are found by name: in the installed package, or beside it in a checkout."""
-  package = Path(__file__).resolve().parent
+  package = Path(__file__).resolve().parents[2]
   return [folder for folder in (package / 'configs', package.parent / 'configs') if folder.is_dir()]
 
 
@@ -120,25 +120,14 @@ def parse(hint: Any, text: str, name: str) -> Any:
   return schema.convert(hint, value, name)
 
 
-def make_run_folder(folder: Path) -> None:
-  """Makes the folder of a new run. Raises UserError where that is impossible."""
-  try:
-    folder.mkdir(parents=True)
-  except OSError as error:
-    raise UserError(f'the run folder {folder} cannot be made: {error.strerror or error}.') from None
-
-
 def save_json(config: schema.Config, path: Path) -> None:
-  """Writes the resolved config."""
-  path.write_text(json.dumps(schema.to_dict(config), indent=2) + '\n')
+  """Writes the resolved config. Raises UserError where that is impossible."""
+  write_json(path, schema.to_dict(config), 'the config')
 
 
 def load_json(path: Path) -> schema.Config:
   """Reads a resolved config back. Raises UserError where the file is missing or damaged."""
-  try:
-    return schema.resolve(json.loads(path.read_text()))
-  except (OSError, ValueError) as error:  # ValueError: not JSON, or not UTF-8
-    raise UserError(f'{path} is not a readable config: {error}') from None
+  return schema.resolve(read_json(path, 'config'))
 
 
 def settings_help() -> str:
