@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.rl.algorithm import Algorithm
 from mjx_humanoid.core.types import Array, Key, Transition
+from mjx_humanoid.rl.algorithm import Algorithm
 
 Metrics = dict[str, Array]
 Choice = tuple[Array, Any, Metrics]  # an action [B, A], what acts on the physics by it, and extras
