@@ -18,7 +18,8 @@ from mjx_humanoid.core.files import check_free, write_files
 from mjx_humanoid.physics.engine import view_states
 from mjx_humanoid.physics.model import self_contained_xml
 from mjx_humanoid.playback import onnx_graph
-from mjx_humanoid.playback.policy import CLIP, Policy, save_policy
+from mjx_humanoid.core.network import CLIP
+from mjx_humanoid.playback.policy import Policy, save_policy
 from mjx_humanoid.playback.rollout import Scene, check_fit, make_scene
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.context.guide import DRAWS
