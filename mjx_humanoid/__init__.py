@@ -16,6 +16,7 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
+from mjx_humanoid.core import opengl as _opengl
 from mjx_humanoid.core import process as _environment
 
 from mjx_humanoid.envs import registration as _gymnasium
@@ -28,6 +29,7 @@ __version__ = '0.1.0'
 __all__ = ['Run', 'UserError', 'evaluate', 'export', 'load', 'render', 'show', 'train', 'trajectory']
 
 _environment.prepare()
+_opengl.prepare()
 _gymnasium.register_when_imported()
 
 

@@ -58,7 +58,7 @@ def commands() -> dict[str, str]:
   """The commands: modules of the package that can be run, with their first lines. Imports none of them."""
   found = {}
   for path in sorted(PACKAGE.glob('*.py')):
-    text = path.read_text()
+    text = path.read_text(encoding='utf-8')
     if path.stem != '__main__' and "__name__ == '__main__'" in text:
       found[path.stem] = (ast.get_docstring(ast.parse(text)) or '').split('\n')[0].split(': python')[0]
   return found
@@ -67,8 +67,9 @@ def commands() -> dict[str, str]:
 def configs() -> dict[str, str]:
   """The ready configs, with their first lines."""
   from mjx_humanoid.core.config.files import config_names, find_config
+  from mjx_humanoid.core.files import read_text
 
-  return {n: (ast.get_docstring(ast.parse(find_config(n).read_text())) or '').split('\n')[0] for n in config_names()}
+  return {n: (ast.get_docstring(ast.parse(read_text(find_config(n), 'config'))) or '').split('\n')[0] for n in config_names()}
 
 
 def section(title: str, lines: dict[str, str]) -> None:

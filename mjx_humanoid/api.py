@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import check_free, check_writable, make_folder, write_files
 
 if TYPE_CHECKING:
   import numpy as np
@@ -42,9 +43,9 @@ class Run:
   @property
   def metrics(self) -> list[dict[str, float]]:
     """What was measured while training, one entry an update."""
-    import json
+    from mjx_humanoid.run.logger import read_metrics
 
-    return [json.loads(line) for line in (self.folder / 'metrics.jsonl').read_text().splitlines()]
+    return read_metrics(self.folder)
 
 
 PolicyLike: TypeAlias = 'Policy | Run | str | Path'
@@ -87,7 +88,7 @@ def train(
     from_policy(load(resolved.init_from), resolved)  # refused before any search for starts, which takes its time
   loop = Loop(prepare(resolved), folder, None, started, on_metrics)
   state = loop.begin()
-  config_file.make_run_folder(folder)
+  make_folder(folder, 'the run folder')
   config_file.save_json(resolved, folder / config_file.CONFIG_FILE)
   return Run(folder, loop.run(state))
 
@@ -239,8 +240,6 @@ def trajectory(
 def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> None:
   from mjx_humanoid.playback import keyframes, trajectories
   from mjx_humanoid.media import plots
-  from mjx_humanoid.media.render import writable
-  from mjx_humanoid.playback.export_formats import check_free, write
 
   makers: dict[str, Callable[[], bytes]] = {
     '.xml': lambda: keyframes.with_keyframes(text, traced).encode(),
@@ -251,8 +250,8 @@ def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> 
   if path.suffix not in makers:
     raise UserError(f'{path}: a trajectory is written as {", ".join(makers)}.')
   check_free([path], force=False)
-  writable(path)
-  write({path: makers[path.suffix]()})
+  check_writable(path)
+  write_files({path: makers[path.suffix]()}, 'the trajectory')
 
 
 def _policy(policy: PolicyLike) -> Policy:

@@ -95,7 +95,7 @@ def check_mujoco() -> Finding:
     damaged += [str(f) for f in files if not Path(str(f.locate())).exists()]
   if damaged:
     return Finding('bad', f'{len(damaged)} files are missing, e.g. {damaged[0]}', mend)
-  run = subprocess.run([sys.executable, '-c', MUJOCO_TRIAL], capture_output=True, text=True)
+  run = subprocess.run([sys.executable, '-c', MUJOCO_TRIAL], capture_output=True, encoding='utf-8', errors='replace')
   if run.returncode:
     return Finding('bad', run.stderr.strip().split('\n')[-1], mend)
   return Finding('ok', f'{version_of("mujoco")}, all files present, mujoco.batch works')
@@ -168,7 +168,7 @@ def check_ffmpeg() -> Finding:
     from mjx_humanoid.media.render import use_bundled_ffmpeg
 
     path = use_bundled_ffmpeg()
-    run = subprocess.run([path, '-version'], capture_output=True, text=True, check=True)
+    run = subprocess.run([path, '-version'], capture_output=True, encoding='utf-8', errors='replace', check=True)
     return Finding('ok', f'{run.stdout.split(" Copyright")[0]} ({path})')
   except (ImportError, RuntimeError, OSError, subprocess.CalledProcessError) as error:
     return Finding('warn', f'none: no videos ({error})', 'pip install imageio-ffmpeg')
@@ -193,7 +193,12 @@ def check_deadlock() -> Finding:
   environment = {**os.environ, 'JAX_PLATFORMS': 'cpu'}
   try:
     run = subprocess.run(
-      [sys.executable, '-c', DEADLOCK_TRIAL], env=environment, capture_output=True, text=True, timeout=DEADLOCK_LIMIT
+      [sys.executable, '-c', DEADLOCK_TRIAL],
+      env=environment,
+      capture_output=True,
+      encoding='utf-8',
+      errors='replace',
+      timeout=DEADLOCK_LIMIT,
     )
   except subprocess.TimeoutExpired:
     return Finding('bad', 'MJX under scan hangs on this CPU', 'use --config.engine=native, and report your jax version')

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mjx_humanoid._modules import make_callable
 from mjx_humanoid.core.config.files import parser
-from mjx_humanoid.core.errors import UserError, command
+from mjx_humanoid.core.errors import command
+from mjx_humanoid.core.files import write_json
 
 UNITS = {
   'survival_seconds': 's',
@@ -61,10 +61,7 @@ def main(argv: Sequence[str]) -> None:
     card = evaluate_policy(policy, card=parsed.card, **asked)
   show(card)
   out = Path(parsed.json) if parsed.json else default_path(parsed.policy)
-  try:
-    out.write_text(json.dumps(card, indent=2) + '\n')
-  except OSError as error:
-    raise UserError(f'the card cannot be written to {out}: {error.strerror or error}.') from None
+  write_json(out, card, 'the report card')
   print(f'wrote {out}')
   print(f'next: python -m mjx_humanoid.play {parsed.policy}')
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import UserError, command
+from mjx_humanoid.core.files import check_writable
 
 if TYPE_CHECKING:
   import argparse
@@ -41,7 +42,8 @@ def main(argv: Sequence[str]) -> None:
   gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
   from mjx_humanoid.media import render
 
-  render.writable(out)
+  check_writable(out)
+  check_writable(sheet_path(out))
   stages = make_stages(policies, arguments)
   pictures = shoot(stages, arguments, software=gl.software)
   render.write_video(out, pictures, arguments.framerate)

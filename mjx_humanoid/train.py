@@ -14,6 +14,7 @@ from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid._modules import make_callable
 from mjx_humanoid.core.errors import UserError, command
+from mjx_humanoid.core.files import make_folder
 
 if TYPE_CHECKING:
   from mjx_humanoid.run.setup import Setup
@@ -103,7 +104,7 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   loop = Loop(setup, folder, recorder if config.render_interval else None, started)
   state = loop.begin(resume)  # before anything is written: what does not fit leaves the run as it was
   if not resume:
-    config_file.make_run_folder(folder)
+    make_folder(folder, 'the run folder')
   config_file.save_json(config, folder / config_file.CONFIG_FILE)
   report = loop.run(state)
   print(headline(report) if 'card' in report else 'stopped and saved; no report card was made')

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mjx_humanoid._modules import make_callable
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import UserError, command
+from mjx_humanoid.core.files import check_free, check_writable, write_files
 
 if TYPE_CHECKING:
   import argparse
@@ -38,19 +39,17 @@ def main(argv: Sequence[str]) -> None:
   """The command."""
   arguments = parse(argv)
   files = outputs(arguments.out, arguments.policy, plot=arguments.plot)
-  from mjx_humanoid.media.render import writable
   from mjx_humanoid.playback.find import load
 
+  check_free(list(files.values()), force=arguments.force)
   for path in files.values():
-    if path.exists() and not path.is_dir() and not arguments.force:
-      raise UserError(f'{path} exists already; choose another place with --out, or overwrite it with --force.')
-    writable(path)
+    check_writable(path)
   if arguments.plot:
     from mjx_humanoid.media.plots import check_matplotlib
 
     check_matplotlib()
   trajectory, contents = make(load(arguments.policy), arguments)
-  write({files[kind]: content for kind, content in contents.items()})
+  write_files({files[kind]: content for kind, content in contents.items()}, 'the trajectory')
   print(summary(trajectory, arguments))
   print(f'wrote {", ".join(map(str, files.values()))}')
   print(f'next: python -m mujoco.viewer --mjcf={shlex.quote(str(files[".xml"]))}   (left: Simulation, Key, Load key)')
@@ -117,21 +116,6 @@ def make(policy: Policy, arguments: argparse.Namespace) -> tuple[Trajectory, dic
 
       contents['.png'] = plot(trajectory, policy.name)
   return trajectory, contents
-
-
-def write(contents: Mapping[Path, bytes]) -> None:
-  """Writes all files, each whole. Raises UserError where one cannot be written, and then leaves none half done."""
-  partials = {path: path.with_name(f'.{path.name}.partial') for path in contents}
-  try:
-    for path, content in contents.items():
-      path.parent.mkdir(parents=True, exist_ok=True)
-      partials[path].write_bytes(content)
-    for path, partial in partials.items():
-      partial.replace(path)
-  except OSError as error:
-    for partial in partials.values():
-      partial.unlink(missing_ok=True)
-    raise UserError(f'the trajectory cannot be written to {path}: {error.strerror or error}.') from error
 
 
 def summary(trajectory: Trajectory, arguments: argparse.Namespace) -> str:

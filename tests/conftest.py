@@ -156,6 +156,23 @@ def snapshot():
 
 
 @pytest.fixture
+def full_disk(monkeypatch):
+  """full_disk('x') -> files with x in their names (by default all) are cut short and fail, as on a full disk."""
+  from mjx_humanoid.core import files
+
+  def fill(part='', store=files._store):
+    def cut_short(draft, content):
+      if part not in draft.path.name:
+        return store(draft, content)
+      draft.partial.write_bytes(content[:10])
+      raise OSError(28, 'No space left on device', str(draft.partial))
+
+    monkeypatch.setattr(files, '_store', cut_short)
+
+  return fill
+
+
+@pytest.fixture
 def run_python():
   """run_python('-c', code) or run_python('-m', module, ...) -> the finished process of a fresh interpreter."""
 

@@ -104,7 +104,7 @@ def test_new_folders_are_made(here):
 def test_a_file_that_exists_is_not_overwritten(here, user_error, existing):
   (here / existing).write_text('precious')
   message = user_error(trajectory.main, ['stand', *SHORT])
-  assert message == f'{existing} exists already; choose another place with --out, or overwrite it with --force.'
+  assert message.startswith(f'{existing} exists already: give another --out=..., or --force ')
   assert names(here) == [existing]
   assert (here / existing).read_text() == 'precious'
 
@@ -171,18 +171,8 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(here, user_er
   assert names(here) == ['file']
 
 
-def test_a_disk_that_fills_up_leaves_nothing_half_done(here, user_error, monkeypatch):
-  from pathlib import Path
-
-  write_bytes = Path.write_bytes
-
-  def full(path, content):
-    if 'csv' in path.name:
-      write_bytes(path, content[:10])
-      raise OSError(28, 'No space left on device', str(path))
-    return write_bytes(path, content)
-
-  monkeypatch.setattr(Path, 'write_bytes', full)
+def test_a_disk_that_fills_up_leaves_nothing_half_done(here, user_error, full_disk):
+  full_disk('csv')
   message = user_error(trajectory.main, ['stand', *SHORT])
   assert message == 'the trajectory cannot be written to stand_trajectory.csv: No space left on device.'
   assert names(here) == []

@@ -21,17 +21,18 @@ class Activation(NamedTuple):
   """A nonlinearity."""
 
   function: Callable[[Array], Array]  # elementwise, in the array library of its argument
-  onnx: tuple[str, ...]  # the operators it is in ONNX: one, or two whose product it is with the input (x * sigmoid(x))
+  onnx: tuple[str, ...]  # its operators in ONNX: one, or two where the second multiplies the first by the input
 
 
+# Written with `where`, so that gradients at 0 are those of jax.nn: 1 for elu, 0 for relu.
 def _elu(x: Array) -> Array:
   xp = x.__array_namespace__()
-  return xp.where(x > 0, x, xp.expm1(xp.minimum(x, xp.zeros_like(x))))
+  return xp.where(x > 0, x, xp.expm1(xp.where(x > 0, xp.zeros_like(x), x)))
 
 
 def _relu(x: Array) -> Array:
   xp = x.__array_namespace__()
-  return xp.maximum(x, xp.zeros_like(x))
+  return xp.where(x <= 0, xp.zeros_like(x), x)  # and NaN stays NaN
 
 
 def _swish(x: Array) -> Array:
@@ -46,7 +47,7 @@ def _tanh(x: Array) -> Array:
 ACTIVATIONS: dict[str, Activation] = {
   'elu': Activation(_elu, ('Elu',)),
   'relu': Activation(_relu, ('Relu',)),
-  'swish': Activation(_swish, ('Sigmoid', 'Mul')),
+  'swish': Activation(_swish, ('Sigmoid', 'Mul')),  # x * sigmoid(x); an operator of its own only since opset 24
   'tanh': Activation(_tanh, ('Tanh',)),
 }
 
@@ -81,8 +82,8 @@ class Actor(NamedTuple):
 
 def normalize(obs: Array, mean: Array, std: Array) -> Array:
   """obs [..., O] in standard deviations from the mean, clipped."""
-  xp = obs.__array_namespace__()
-  return xp.clip((obs - mean) / std, -CLIP, CLIP)
+  x = (obs - mean) / std
+  return x.__array_namespace__().clip(x, -CLIP, CLIP)
 
 
 def layers(x: Array, kernels: Sequence[Array], biases: Sequence[Array], activation: str) -> Array:
@@ -94,7 +95,12 @@ def layers(x: Array, kernels: Sequence[Array], biases: Sequence[Array], activati
 
 
 def symmetrized(function: Callable[[Array], Array], x: Array, mirror: Mirror | None) -> Array:
-  """function(x) averaged with what it says in the mirror, so that it treats left and right alike, exactly."""
+  """function(x), averaged with mirrored(function(mirrored(x))): left and right are treated alike, exactly.
+
+  Args:
+    function: from observations [..., O] to actions [..., A].
+    mirror: None for the bare function.
+  """
   action = function(x)
   return action if mirror is None else (action + mirror.action(function(mirror.obs(x)))) / 2
 

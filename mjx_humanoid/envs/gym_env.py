@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import gymnasium
 import jax
-import mujoco
 import numpy as np
 from gymnasium.spaces import Box
 
 from mjx_humanoid.envs.env import Bank
 from mjx_humanoid.envs.host_env import ConfigLike, HostEnv, task_config
 from mjx_humanoid.core.errors import UserError, unknown
-from mjx_humanoid.core.opengl import choose_gl
+from mjx_humanoid.physics.camera import Camera
 from mjx_humanoid.physics.states import view_states
 
 RENDER_MODES = ('rgb_array',)
@@ -45,11 +43,12 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
       camera: of the robot's model: track or front.
       changes: settings of the task, such as episode_length=5.0.
     """
+    check_render_mode(render_mode)
     others = ('config', 'render_mode', 'width', 'height', 'camera')
     self._envs = HostEnv(task_config(config, changes, others), num_envs=1, num_threads=1, autoreset=False)
     env = self._envs.env
     self.render_mode = render_mode
-    self._camera = Camera(env.model, render_mode, camera, width, height)
+    self._camera = Camera(env.model, camera, width, height)
     self.metadata = {**self.metadata, 'render_fps': round(1 / env.task.body.control_step)}
     self.observation_space = Box(-np.inf, np.inf, (self._envs.observation_size,), np.float32)
     self.action_space = Box(-1.0, 1.0, (env.action_size,), np.float32)
@@ -129,49 +128,7 @@ def check_actions(actions: Any, shape: tuple[int, ...]) -> None:
     raise UserError(f'the action has shape {np.shape(actions)}; it must be {shape}.')
 
 
-class Camera:
-  """Pictures of a model. OpenGL is loaded with the first."""
-
-  def __init__(self, model: mujoco.MjModel, mode: str | None, name: str, width: int, height: int) -> None:
-    """Raises UserError for an unknown mode or camera, or a picture without pixels."""
-    if mode not in (None, *RENDER_MODES):
-      raise unknown('render mode', str(mode), RENDER_MODES)
-    names = [model.camera(i).name for i in range(model.ncam)]
-    if name not in names:
-      raise unknown('camera', name, names)
-    if min(width, height) < 1:
-      raise UserError(f'width={width}, height={height}: a picture needs at least one pixel each way.')
-    self._model, self._name, self._size = model, name, (height, width)
-    self._renderer: mujoco.Renderer | None = None
-
-  def picture(self, qpos: np.ndarray) -> np.ndarray:
-    """The robot at qpos [nq], uint8 [height, width, 3]. Raises UserError where there is no OpenGL."""
-    if self._renderer is None:
-      self._open()
-    assert self._renderer is not None
-    self._data.qpos[:] = np.nan_to_num(qpos)
-    mujoco.mj_forward(self._model, self._data)
-    self._renderer.update_scene(self._data, camera=self._name)
-    return np.array(self._renderer.render())
-
-  def close(self) -> None:
-    """Frees the OpenGL context; the next picture makes another."""
-    if self._renderer is not None:
-      self._renderer.close()
-      self._renderer = None
-
-  def _open(self) -> None:
-    height, width = self._size
-    self._model = copy.copy(self._model)  # the size of its buffers is changed
-    buffers = self._model.vis.global_
-    buffers.offwidth, buffers.offheight = max(buffers.offwidth, width), max(buffers.offheight, height)
-    self._data = mujoco.MjData(self._model)
-    choose_gl()
-    try:
-      self._renderer = mujoco.Renderer(self._model, height=height, width=width)
-    except Exception as error:  # each OpenGL has its own
-      detail = f'{type(error).__name__}: {error}'.splitlines()[0]
-      raise UserError(
-        'nothing can be rendered, although an OpenGL was found; start Python with MUJOCO_GL=egl or MUJOCO_GL=osmesa,'
-        f' or see what python -m mjx_humanoid.doctor tells. ({detail})'
-      ) from None
+def check_render_mode(mode: str | None) -> None:
+  """Raises UserError for a render mode that there is not."""
+  if mode not in (None, *RENDER_MODES):
+    raise unknown('render mode', str(mode), RENDER_MODES)

@@ -14,9 +14,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from mjx_humanoid.envs.env import Bank
-from mjx_humanoid.envs.gym_env import RENDER_MODES, Camera, check_actions
-from mjx_humanoid.envs.host_env import ConfigLike, Step, HostEnv, task_config
+from mjx_humanoid.envs.gym_env import RENDER_MODES, check_actions, check_render_mode
+from mjx_humanoid.envs.host_env import ConfigLike, HostEnv, Step, task_config
 from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.physics.camera import Camera
 from mjx_humanoid.tasks.starts import SETTLED
 
 BANK_SIZE = 1024  # start states that ended worlds choose from
@@ -58,6 +59,7 @@ class GymVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     if num_envs < 1 or num_threads < 0 or max_episode_steps < 0:
       given = f'num_envs={num_envs}, num_threads={num_threads}, max_episode_steps={max_episode_steps}'
       raise UserError(f'{given}: num_envs must be at least 1, the others at least 0.')
+    check_render_mode(render_mode)
     others = ('num_envs', 'config', 'num_threads', 'max_episode_steps', 'render_mode', 'width', 'height', 'camera')
     task = task_config(config, changes, others)
     self.num_envs = num_envs
@@ -65,7 +67,7 @@ class GymVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     self._bank_steps = SETTLED_STEPS if task.start in SETTLED else BANK_STEPS
     env = self._envs.env
     self.render_mode = render_mode
-    self._camera = Camera(env.model, render_mode, camera, width, height)
+    self._camera = Camera(env.model, camera, width, height)
     self.metadata = {**self.metadata, 'render_fps': round(1 / env.task.body.control_step)}
     self.single_observation_space = Box(-np.inf, np.inf, (self._envs.observation_size,), np.float32)
     self.single_action_space = Box(-1.0, 1.0, (env.action_size,), np.float32)

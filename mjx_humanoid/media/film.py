@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mjx_humanoid.media.render import frame_times, frames
+from mjx_humanoid.media.render import frame_times
+from mjx_humanoid.physics.camera import Camera
 from mjx_humanoid.playback.chain import Played
 
 LABEL_MARGIN = 8  # pixels
@@ -37,10 +38,8 @@ def film(episodes: Sequence[Sequence[Played]], look: Look, progress: Progress, l
     paths, scene = played.paths, played.stage.scene
     qpos = paths.views.qpos[0]
     rows = frame_times(len(qpos), scene.body.control_step, look.framerate)
-    images = frames(
-      scene.model, qpos[rows], camera=look.camera, width=look.width, height=look.height, software=look.software
-    )
-    shown = list(progress(images, len(rows)))
+    with Camera(scene.model, look.camera, look.width, look.height, software=look.software) as camera:
+      shown = list(progress(camera.frames(qpos[rows]), len(rows)))
     pictures += [labelled(image, played.stage.name) for image in shown] if label else shown
   return pictures
 

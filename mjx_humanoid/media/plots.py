@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.playback.trajectories import Trajectory
 from mjx_humanoid.physics.body import Body
+from mjx_humanoid.playback.trajectories import Trajectory
 
 if TYPE_CHECKING:
   from matplotlib.axes import Axes

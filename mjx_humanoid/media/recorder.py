@@ -45,10 +45,9 @@ class Recorder:
   def _ask(self, policy: Policy, name: str) -> None:
     """A full disk stops the videos, not the training."""
     try:
-      self.folder.mkdir(exist_ok=True)
       save_policy(policy, self.folder / f'{name}.safetensors')
       self._waiting.append(self.folder / f'{name}.safetensors')
-    except (UserError, OSError) as error:
+    except UserError as error:
       self._failed = f'no videos: {error}'
 
   def _next(self, *, low_priority: bool) -> None:
@@ -78,7 +77,8 @@ class Recorder:
       command,
       stdout=subprocess.DEVNULL,
       stderr=subprocess.PIPE,
-      text=True,
+      encoding='utf-8',
+      errors='replace',
       start_new_session=True,  # a Ctrl-C that is meant for the training leaves the video alone
     )
     if low_priority and hasattr(os, 'setpriority'):

@@ -1,16 +1,13 @@
-"""From trajectories to frames, videos and contact sheets."""
+"""Videos and contact sheets from frames."""
 
 from __future__ import annotations
 
-import copy
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
-import mujoco
 import numpy as np
 
-from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import replacing, write_files
 
 SHEET_COLUMNS = 5
 SHEET_ROWS = 2
@@ -23,51 +20,21 @@ def frame_times(steps: int, control_step: float, framerate: int) -> np.ndarray:
   return np.clip(np.round(moments / control_step).astype(int), 0, steps - 1)
 
 
-def frames(
-  model: mujoco.MjModel, qpos: np.ndarray, *, camera: str, width: int, height: int, software: bool = False
-) -> Iterator[np.ndarray]:
-  """Renders one frame for each row of qpos [F, nq]: uint8 [height, width, 3].
-
-  Args:
-    software: leave out smoothing and reflections, which take a CPU most of its time.
-
-  Raises:
-    UserError: the model has no such camera.
-  """
-  cameras = [model.camera(i).name for i in range(model.ncam)]
-  if camera not in cameras:
-    raise unknown('camera', camera, cameras)
-  model = copy.copy(model)  # its buffers and quality are changed below
-  model.vis.global_.offwidth = max(model.vis.global_.offwidth, width)
-  model.vis.global_.offheight = max(model.vis.global_.offheight, height)
-  model.vis.quality.offsamples = 0 if software else model.vis.quality.offsamples
-  data = mujoco.MjData(model)
-  with mujoco.Renderer(model, height=height, width=width) as renderer:
-    renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = not software
-    for row in qpos:
-      data.qpos[:] = np.nan_to_num(row)
-      mujoco.mj_forward(model, data)
-      renderer.update_scene(data, camera=camera)
-      yield renderer.render().copy()
-
-
 def write_video(path: Path, images: list[np.ndarray], framerate: int) -> None:
   """An H.264 MP4, by mediapy, with the ffmpeg that imageio-ffmpeg carries where the system has none.
 
   Raises:
-    UserError: the file cannot be written.
+    UserError: the file cannot be written, or ffmpeg refuses the frames.
   """
   import mediapy
 
   use_bundled_ffmpeg()
-  partial = path.with_name(f'.{path.stem}.partial{path.suffix}')
   try:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mediapy.write_video(partial, images, fps=framerate, qp=23)
-    partial.replace(path)
-  except (OSError, RuntimeError) as error:
-    partial.unlink(missing_ok=True)
-    raise UserError(f'the video {path} cannot be written: {str(error).splitlines()[0]}') from error
+    with replacing(path, 'the video') as partial:
+      mediapy.write_video(partial, images, fps=framerate, qp=23)
+  except RuntimeError as error:  # what ffmpeg says, which names the temporary file
+    reason = (str(error).splitlines() or ['ffmpeg failed'])[0].replace(str(partial), path.name)
+    raise UserError(f'the video cannot be written to {path}: {reason}') from error
 
 
 def use_bundled_ffmpeg() -> str:
@@ -90,16 +57,7 @@ def contact_sheet(images: list[np.ndarray]) -> np.ndarray:
 
 
 def write_sheet(path: Path, images: list[np.ndarray]) -> None:
-  """A contact sheet as PNG, half size."""
+  """A contact sheet as PNG, half size. Raises UserError where it cannot be written."""
   import mediapy
 
-  mediapy.write_image(path, contact_sheet(images)[::2, ::2])
-
-
-def writable(path: Path) -> None:
-  """Raises UserError, before any work is done, where a file cannot be made at `path`."""
-  folder = path.parent
-  while not folder.exists() and folder != folder.parent:
-    folder = folder.parent
-  if path.is_dir() or not os.access(folder, os.W_OK) or not folder.is_dir():
-    raise UserError(f'{path} cannot be written.')
+  write_files({path: mediapy.compress_image(contact_sheet(images)[::2, ::2])}, 'the contact sheet')

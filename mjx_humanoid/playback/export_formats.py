@@ -5,20 +5,21 @@ This package itself plays safetensors only; the other formats are written and ne
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.files import check_free, write_files
 from mjx_humanoid.physics.engine import view_states
 from mjx_humanoid.physics.model import self_contained_xml
 from mjx_humanoid.playback import onnx_graph
-from mjx_humanoid.playback.policy import CLIP, Policy, save_policy
+from mjx_humanoid.core.network import CLIP
+from mjx_humanoid.playback.policy import Policy, save_policy
 from mjx_humanoid.playback.rollout import Scene, check_fit, make_scene
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.context.guide import DRAWS
@@ -52,17 +53,6 @@ def export(policy: Policy, kind: str, out: Path, *, force: bool = False) -> Expo
   files = (out, out.with_suffix('.xml')) if kind == 'onnx' else (out,)
   check_free(files, force=force)
   return Exported(files, FORMATS[kind](policy, files))
-
-
-def check_free(files: Sequence[Path], *, force: bool) -> None:
-  """Raises UserError where a file is there already and may not be replaced."""
-  for path in files:
-    if path.is_dir():
-      raise UserError(f'{path} is a folder; give another --out=...')
-    if path.exists() and not force:
-      raise UserError(
-        f'{path} exists already: give another --out=..., or --force (in Python force=True) to replace it.'
-      )
 
 
 def describe(policy: Policy, scene: Scene) -> dict[str, Any]:
@@ -111,7 +101,8 @@ def _export_onnx(policy: Policy, files: Sequence[Path]) -> str:
       f'the ONNX graph of {policy.name} differs from the policy by up to {difference:.1e} in an action, more than'
       f' {TOLERANCE:.0e}; nothing was written.'
     )
-  write(dict(zip(files, (content, self_contained_xml(robots()[policy.task.robot]).encode()), strict=True)))
+  model = self_contained_xml(robots()[policy.task.robot]).encode()
+  write_files(dict(zip(files, (content, model), strict=True)), 'the policy')
   if difference is None:
     return 'the graph is well formed; it could not be tried, because onnxruntime is not installed'
   return f'tried in onnxruntime on {onnx_graph.TRIED} observations: no action differs by more than {difference:.1e}'
@@ -122,12 +113,11 @@ def _export_npz(policy: Policy, files: Sequence[Path]) -> str:
   metadata = np.array(json.dumps(describe(policy, make_scene(policy.task))))  # text, which loads without pickle
   contents: dict[str, Any] = {'metadata': metadata, **arrays(policy)}
   np.savez(buffer, **contents)
-  write({files[0]: buffer.getvalue()})
+  write_files({files[0]: buffer.getvalue()}, 'the policy')
   return ''
 
 
 def _export_safetensors(policy: Policy, files: Sequence[Path]) -> str:
-  make_folder(files[0])
   save_policy(policy, files[0])
   return ''
 
@@ -137,29 +127,3 @@ FORMATS: dict[str, Callable[[Policy, Sequence[Path]], str]] = {
   'safetensors': _export_safetensors,
   'npz': _export_npz,
 }
-
-
-def make_folder(path: Path) -> None:
-  """Makes the folder of a file. Raises UserError where it cannot be made."""
-  try:
-    path.parent.mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise UserError(f'{path} cannot be written: {path.parent}: {error.strerror or error}.') from None
-
-
-def write(contents: Mapping[Path, bytes]) -> None:
-  """Writes these files, all of them whole or none. Raises UserError where the disk is full or read-only."""
-  partials = {path: path.with_name(path.name + '.partial') for path in contents}
-  for path in contents:
-    make_folder(path)
-  try:
-    for path, content in contents.items():
-      partials[path].write_bytes(content)
-    for path, partial in partials.items():
-      partial.replace(path)
-  except OSError as error:
-    raise UserError(f'{path} cannot be written: {error.strerror or error}.') from None
-  finally:
-    for partial in partials.values():
-      with contextlib.suppress(OSError):
-        partial.unlink(missing_ok=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.files import read_json
 from mjx_humanoid.playback.policy import Policy, load_policy
 
 POLICY_FILE = 'policy.safetensors'
@@ -20,7 +20,7 @@ def ready_policies() -> list[str]:
 
 def describe_ready() -> dict[str, str]:
   """One line for each ready policy, from the report card that comes with it."""
-  cards = {name: json.loads((READY / f'{name}.json').read_text()) for name in ready_policies()}
+  cards = {name: read_json(READY / f'{name}.json', 'report card') for name in ready_policies()}
   return {n: f'{c["criteria"]}: {c["success_rate"]:.0%} of {c["episodes"]} episodes' for n, c in cards.items()}
 
 

@@ -1,6 +1,6 @@
-"""A policy as an ONNX graph, normaliser and mirror included, and the trial that shows that it acts the same.
+"""A policy as an ONNX graph, normaliser and mirror included, and the comparison of its actions with the policy's.
 
-The packages onnx and onnxruntime are asked for only when they are used: playing needs neither.
+The packages onnx and onnxruntime are imported only when they are used: playback needs neither.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 
 from mjx_humanoid import __version__
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.playback.policy import CLIP, Policy
+from mjx_humanoid.core.network import ACTIVATIONS, CLIP
+from mjx_humanoid.playback.policy import Policy
 
 # Old enough for every onnxruntime in use: all the operators below exist in it, and new ones add nothing here.
 OPSET = 13
@@ -65,7 +66,7 @@ def to_onnx(policy: Policy, metadata: Mapping[str, Any]) -> bytes:
   _build(graph, policy)
   ends = [
     helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ['batch', size])
-    for name, size in ((INPUT, policy.observation_size), (OUTPUT, len(policy.log_std)))
+    for name, size in ((INPUT, policy.observation_size), (OUTPUT, policy.action_size))
   ]
   model = helper.make_model(
     helper.make_graph(graph.nodes, policy.name or 'policy', ends[:1], ends[1:], graph.constants),
@@ -80,7 +81,7 @@ def to_onnx(policy: Policy, metadata: Mapping[str, Any]) -> bytes:
 
 
 def _build(graph: Graph, policy: Policy) -> None:
-  """The same steps as Policy.__call__, in its order."""
+  """The same steps as core.network.mean_action, in its order, and the clip of Policy.__call__."""
   mean, std = graph.constant('normalizer.mean', policy.mean), graph.constant('normalizer.std', policy.std)
   low, high = graph.constant('normalizer.low', -CLIP), graph.constant('normalizer.high', CLIP)
   layers = [
@@ -111,10 +112,10 @@ def _network(graph: Graph, x: str, layers: list[tuple[str, str]], activation: st
 
 
 def _activate(graph: Graph, x: str, activation: str) -> str:
-  name = f'{x}.{activation}'
-  if activation == 'swish':  # an operator of its own only since opset 24
-    return graph.node('Mul', x, graph.node('Sigmoid', x, name=f'{x}.sigmoid'), name=name)
-  return graph.node({'elu': 'Elu', 'relu': 'Relu', 'tanh': 'Tanh'}[activation], x, name=name)
+  first, *product = ACTIVATIONS[activation].onnx
+  if not product:
+    return graph.node(first, x, name=f'{x}.{activation}')
+  return graph.node(product[0], x, graph.node(first, x, name=f'{x}.{first.lower()}'), name=f'{x}.{activation}')
 
 
 def _mirrored(graph: Graph, x: str, sources: np.ndarray, signs: np.ndarray, name: str) -> str:

@@ -5,41 +5,28 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from mjx_humanoid.core.config.schema import TaskConfig, restore
+from mjx_humanoid.core.config.migration import migrate_task
+from mjx_humanoid.core.config.settings import restore, to_dict
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import write_files
+from mjx_humanoid.core.network import ACTIVATIONS, Actor, Mirror, mean_action
 
-FORMAT = 1  # raised when a file of this version can no longer be read by older code
-CLIP = 10.0  # standard deviations of the normalised observation, as in rl/normalize.py
-
-ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-  'elu': lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-  'relu': lambda x: np.maximum(x, 0),
-  'swish': lambda x: x / (1 + np.exp(-np.clip(x, -80, None))),
-  'tanh': np.tanh,
-}
-
-
-class Mirror(NamedTuple):
-  """Left and right exchanged: mirrored = signs * x[..., sources]."""
-
-  obs_sources: np.ndarray  # [O] int
-  obs_signs: np.ndarray  # [O]
-  action_sources: np.ndarray  # [A] int
-  action_signs: np.ndarray  # [A]
+FORMAT = 2  # raised when a file of this version can no longer be read by older code
+READABLE = ('1', '2')  # format 1 had no sections inside its task, and a digest of the weights alone
 
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-  """Maps observations to controls in [-1, 1]. All arrays float32."""
+  """Maps observations to controls in [-1, 1]. All arrays float32, see core.network.Actor."""
 
   kernels: tuple[np.ndarray, ...]  # each [in, out]; the last gives the mean action
   biases: tuple[np.ndarray, ...]  # each [out]
@@ -61,6 +48,16 @@ class Policy:
     """Elements of an observation."""
     return len(self.mean)
 
+  @property
+  def action_size(self) -> int:
+    """Elements of an action."""
+    return len(self.log_std)
+
+  @property
+  def actor(self) -> Actor:
+    """The network by itself."""
+    return Actor(self.kernels, self.biases, self.log_std, self.mean, self.std, self.mirror)
+
   def __call__(self, obs: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
     """Controls [..., A] for observations [..., O]: the mean action, or a sample where `rng` is given.
 
@@ -69,20 +66,10 @@ class Policy:
     """
     if np.shape(obs)[-1:] != self.mean.shape:
       raise UserError(f'{self.name} takes observations of {len(self.mean)} elements, not {np.shape(obs)}.')
-    x = np.clip((np.asarray(obs, np.float32) - self.mean) / self.std, -CLIP, CLIP)
-    action = self._mean(x)
-    if self.mirror is not None:
-      image = self._mean(x[..., self.mirror.obs_sources] * self.mirror.obs_signs)
-      action = (action + image[..., self.mirror.action_sources] * self.mirror.action_signs) / 2
+    action = np.asarray(mean_action(self.actor, np.asarray(obs, np.float32), self.activation))
     if rng is not None:
       action = action + np.exp(self.log_std) * rng.standard_normal(action.shape, np.float32)
     return np.clip(action, -1.0, 1.0)
-
-  def _mean(self, x: np.ndarray) -> np.ndarray:
-    activation = ACTIVATIONS[self.activation]
-    for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
-      x = activation(x @ kernel + bias)
-    return np.asarray(x @ self.kernels[-1] + self.biases[-1])
 
 
 def save_policy(policy: Policy, path: Path) -> None:
@@ -95,17 +82,12 @@ def save_policy(policy: Policy, path: Path) -> None:
   metadata = {
     'format': str(FORMAT),
     'activation': policy.activation,
-    'task': json.dumps(vars(policy.task)),
+    'task': json.dumps(to_dict(policy.task)),
     'info': json.dumps(policy.info),
-    'sha256': digest(arrays),
   }
+  metadata['sha256'] = digest(arrays, metadata)
   content = save({k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items()}, metadata)
-  partial = path.with_name(path.name + '.partial')
-  try:
-    partial.write_bytes(content)
-    partial.replace(path)
-  except OSError as error:
-    raise UserError(f'the policy cannot be written to {path}: {error.strerror or error}.') from error
+  write_files({path: content}, 'the policy')
 
 
 def load_policy(path: Path) -> Policy:
@@ -120,17 +102,27 @@ def load_policy(path: Path) -> Policy:
       arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
   except (OSError, SafetensorError) as error:
     raise UserError(f'{path} is not a readable policy file: {error}') from None
-  if metadata.get('format') != str(FORMAT):
+  if metadata.get('format') not in READABLE:
     raise UserError(
-      f'{path} is a policy of format {metadata.get("format", "unknown")!r}; this version reads format {FORMAT}.'
-      ' Export it again with the version that made it, or update mjx_humanoid.'
+      f'{path} is a policy of format {metadata.get("format", "unknown")!r}; this version reads formats'
+      f' {" and ".join(READABLE)}. Export it again with the version that made it, or update mjx_humanoid.'
     )
   try:
+    _check_digest(arrays, metadata)
     policy = _assemble(arrays, metadata)
-  except (KeyError, ValueError, AttributeError) as error:
+  except (KeyError, ValueError, AttributeError, TypeError) as error:
     raise UserError(f'{path} is damaged: {error}') from None
   _check_shapes(policy, path)
   return policy
+
+
+def _check_digest(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+  """Raises ValueError or KeyError where the file is not as it was written."""
+  if metadata['format'] == '1':
+    if metadata.get('sha256', digest(arrays)) != digest(arrays):
+      raise ValueError('its weights were altered')
+  elif metadata['sha256'] != digest(arrays, metadata):
+    raise ValueError('its weights or its description were altered')
 
 
 def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy:
@@ -138,11 +130,10 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
   if 'mirror.obs_sources' in arrays:
     parts = {name: arrays[f'mirror.{name}'] for name in Mirror._fields}
     mirror = Mirror(**{k: v.astype(int) if k.endswith('sources') else v for k, v in parts.items()})
-  if metadata.get('sha256', digest(arrays)) != digest(arrays):
-    raise ValueError('its weights were altered')
   layers = range(sum(name.endswith('.kernel') for name in arrays))
   if metadata['activation'] not in ACTIVATIONS:
     raise ValueError(f'unknown activation {metadata["activation"]!r}')
+  task = json.loads(metadata['task'])
   return Policy(
     kernels=tuple(arrays[f'layer_{i}.kernel'] for i in layers),
     biases=tuple(arrays[f'layer_{i}.bias'] for i in layers),
@@ -151,15 +142,19 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
     std=arrays['normalizer.std'],
     mirror=mirror,
     activation=metadata['activation'],
-    task=restore(TaskConfig, json.loads(metadata['task']), 'task'),
+    task=restore(TaskConfig, migrate_task(task) if metadata['format'] == '1' else task, 'task'),
     info=dict(json.loads(metadata['info']).items()),
   )
 
 
-def digest(arrays: dict[str, np.ndarray]) -> str:
-  """SHA-256 of all arrays by name: a flipped bit leaves a file that safetensors reads without complaint."""
-  parts = (name.encode() + np.ascontiguousarray(arrays[name], np.float32).tobytes() for name in sorted(arrays))
-  return hashlib.sha256(b''.join(parts)).hexdigest()
+def digest(arrays: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> str:
+  """SHA-256 of all arrays by name, then of all metadata by name but the digest itself.
+
+  A flipped bit leaves a file that safetensors reads without complaint.
+  """
+  parts = [name.encode() + np.ascontiguousarray(arrays[name], np.float32).tobytes() for name in sorted(arrays)]
+  described = sorted((name, text) for name, text in (metadata or {}).items() if name != 'sha256')
+  return hashlib.sha256(b''.join(parts) + (json.dumps(described).encode() if described else b'')).hexdigest()
 
 
 def _check_shapes(policy: Policy, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From gradients to parameters, where the actor may have to wait for a critic that is still to learn."""
+"""From gradients to parameters, where the actor may be frozen while the critic learns alone."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import jax.numpy as jnp
 import optax
 
 from mjx_humanoid.core.types import Array
+from mjx_humanoid.rl.networks import in_critic
 
 
 def clipped(grads: Any, limit: float, actor_trains: Array) -> Any:
-  """Gradients scaled down to a global norm; where `actor_trains` is False, actor's and critic's each by themselves.
+  """Gradients scaled down to a global norm; where `actor_trains` is False, actor's and critic's separately.
 
-  A critic that begins to learn has gradients a dozen times the actor's. Scaled down with them, the actor's would teach
+  The gradients of an untrained critic are a dozen times the actor's. Scaled down with them, the actor's would teach
   Adam to take steps that are far too large as soon as the actor may move: one that knew its skill fell at once.
   """
   parts: tuple[dict[str, Any], ...] = ({}, {})
   for name, part in grads.items():
-    parts[name.startswith('value')][name] = part
+    parts[in_critic(name)][name] = part
   shared = optax.tree.norm(grads)
   scaled: dict[str, Any] = {}
   for part in parts:
@@ -29,19 +30,19 @@ def clipped(grads: Any, limit: float, actor_trains: Array) -> Any:
 
 
 def descend(params: Any, updates: Any, rate: Array, actor_trains: Array) -> Any:
-  """The parameters one step down the updates; where `actor_trains` is False, only the critic's are changed."""
-  rates = {name: rate if name.startswith('value') else rate * actor_trains for name in params}
+  """The parameters one step down the updates; where `actor_trains` is False, only the critic's change."""
+  rates = {name: rate if in_critic(name) else rate * actor_trains for name in params}
   return {name: jax.tree.map(lambda p, u, r=rates[name]: p - r * u, params[name], updates[name]) for name in params}
 
 
 def halted(state: optax.OptState, actor_trains: Array) -> optax.OptState:
   """The state of chain(identity, Adam) without the actor's first moment where `actor_trains` is False.
 
-  Its second moment is kept. While the actor is frozen, every minibatch asks for the same change; with all of that as
-  momentum it would set out by steps several times as large as usual, and be carried on by them against what it is
-  told then.
+  Its second moment is kept. While the actor is frozen, every minibatch has nearly the same gradient. With all of that
+  as momentum, its first steps would be several times as large as usual, and momentum would carry them on against the
+  gradients that come then.
   """
   identity, adam = state
-  moving = {name: 1.0 if name.startswith('value') else actor_trains for name in adam.mu}
+  moving = {name: 1.0 if in_critic(name) else actor_trains for name in adam.mu}
   mu = {name: jax.tree.map(lambda m, s=moving[name]: m * s, part) for name, part in adam.mu.items()}
   return identity, adam._replace(mu=mu)

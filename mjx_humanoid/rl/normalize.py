@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+from mjx_humanoid.core import network
 from mjx_humanoid.core.process import quiet_imports
 from mjx_humanoid.core.types import Array
 
@@ -11,13 +12,12 @@ with quiet_imports():
   from brax.training.acme import running_statistics
   from brax.training.acme.running_statistics import RunningStatisticsState as Normalizer
 
-CLIP = 10.0  # standard deviations; a world about to diverge shall not shake the networks
-# Observations that statistics from elsewhere count as, far more than a training makes: an actor's weights are made for
-# that scale. One that was given the scale of a new task lost its skill before it had learned anything.
+# Number of observations that given statistics count as, far more than a training makes: the weights of a trained actor
+# fit that scale. With the scale of a new task it lost its skill before it had learned anything.
 KNOWN = 2**30
 MIN_STD = 1e-2  # an element that never moves must not be blown up when it first does
 
-__all__ = ['CLIP', 'MIN_STD', 'Normalizer', 'init', 'known', 'normalize', 'update']
+__all__ = ['MIN_STD', 'Normalizer', 'init', 'known', 'normalize', 'update']
 
 
 def init(size: int) -> Normalizer:
@@ -26,7 +26,7 @@ def init(size: int) -> Normalizer:
 
 
 def known(mean: Array, std: Array) -> Normalizer:
-  """Statistics [O] that were made elsewhere, as if of KNOWN observations."""
+  """Given statistics [O], as if of KNOWN observations."""
   # Two observations that many times over, one standard deviation above the mean and one below.
   return update(init(len(mean)), jnp.stack([mean + std, mean - std]), weights=jnp.full(2, KNOWN / 2))
 
@@ -38,4 +38,4 @@ def update(normalizer: Normalizer, obs: Array, weights: Array | None = None) -> 
 
 def normalize(normalizer: Normalizer, obs: Array) -> Array:
   """obs [..., O] in standard deviations from the mean, clipped."""
-  return jnp.clip((obs - normalizer.mean) / normalizer.std, -CLIP, CLIP)
+  return network.normalize(obs, normalizer.mean, normalizer.std)

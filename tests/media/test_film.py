@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -47,12 +49,16 @@ def drawn(monkeypatch):
   """Nothing is drawn: each picture is of the number of its step. What was asked for is listed."""
   asked = []
 
-  def frames(model, qpos, **options):
-    asked.append((model, options))
-    size = (options['height'], options['width'], 3)
-    yield from (np.full(size, row[0], np.uint8) for row in qpos)
+  class Camera(contextlib.nullcontext):
+    def __init__(self, model, name, width, height, *, software):
+      super().__init__(self)
+      self.size = (height, width, 3)
+      asked.append((model, (name, width, height, software)))
 
-  monkeypatch.setattr(module, 'frames', frames)
+    def frames(self, rows):
+      yield from (np.full(self.size, row[0], np.uint8) for row in rows)
+
+  monkeypatch.setattr(module, 'Camera', Camera)
   return asked
 
 
@@ -79,7 +85,7 @@ def test_frames_that_are_cut_short_by_the_next_policy_still_show_something(playe
 
 def test_the_look_is_passed_on(played, drawn):
   film([[played('slow', 2)]], Look('front', 96, 32, 20, software=True), straight)
-  assert drawn[0][1] == {'camera': 'front', 'width': 96, 'height': 32, 'software': True}
+  assert drawn[0][1] == ('front', 96, 32, True)
 
 
 def test_progress_is_told_how_many_will_come(played, drawn):

@@ -132,14 +132,10 @@ def test_saving_leaves_nothing_else_behind(path):
   assert [p.name for p in path.parent.iterdir()] == ['policy.safetensors']
 
 
-def test_a_full_disk_leaves_the_old_file(path, make_policy, monkeypatch):
+def test_a_full_disk_leaves_the_old_file(path, make_policy, full_disk):
   before = path.read_bytes()
-
-  def full(self, content):
-    raise OSError(28, 'No space left on device')
-
-  monkeypatch.setattr(Path, 'write_bytes', full)
-  with pytest.raises(UserError, match='No space left on device'):
+  full_disk()
+  with pytest.raises(UserError, match='the policy cannot be written to .*: No space left on device'):
     save_policy(make_policy(activation='tanh'), path)
   assert path.read_bytes() == before
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
-from pathlib import Path
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mjx_humanoid.core import files
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.run import checkpoint
 from mjx_humanoid.run.checkpoint import MANIFEST, CheckpointStore, digests, flatten, read, unflatten
@@ -118,7 +118,7 @@ def test_a_file_too_many_is_refused(store, saved):
 @pytest.mark.parametrize('content', [b'', b'{"a": ', b'\xff\xfe'])
 def test_a_damaged_manifest_is_refused(saved, content):
   (saved / MANIFEST).write_bytes(content)
-  with pytest.raises(UserError, match='no readable manifest'):
+  with pytest.raises(UserError, match='is not a readable manifest of a checkpoint'):
     read(saved)
 
 
@@ -204,24 +204,20 @@ def test_saving_the_same_step_again_replaces_it(store):
   assert float(store.load()[1]["['score']"]) == 2.0
 
 
-def full_disk(*arguments, **options):
+def no_room(*arguments, **options):
   raise OSError(errno.ENOSPC, 'No space left on device')
 
 
 def refuse_orbax(patch):
   import orbax.checkpoint as ocp
 
-  patch.setattr(ocp.PyTreeCheckpointer, 'save', full_disk)
+  patch.setattr(ocp.PyTreeCheckpointer, 'save', no_room)
 
 
 def refuse_file(name):
   def refuse(patch):
-    write = Path.write_text
-
-    def guarded(self, *arguments, **options):
-      return full_disk() if self.name == name else write(self, *arguments, **options)
-
-    patch.setattr(Path, 'write_text', guarded)
+    store = files._store
+    patch.setattr(files, '_store', lambda draft, *rest: no_room() if draft.path.name == name else store(draft, *rest))
 
   return refuse
 

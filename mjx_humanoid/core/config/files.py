@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib.util
-import json
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,15 +12,17 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.config import migration, schema
+from mjx_humanoid.core.config.settings import convert, restore, type_name
 from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.files import read_json, write_json
 
 CONFIG_FILE = 'config.json'  # in the folder of a run
 
 
 def config_folders() -> list[Path]:
   """Where configs are found by name: in the installed package, or beside it in a checkout."""
-  package = Path(__file__).resolve().parent
+  package = Path(__file__).resolve().parents[2]
   return [folder for folder in (package / 'configs', package.parent / 'configs') if folder.is_dir()]
 
 
@@ -91,7 +92,7 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
   """
   known = schema.settings()
   # Restored and not just copied: then every section is there, and the loop below finds its way.
-  values = schema.to_dict(schema.restore(schema.Config, config.to_dict(), 'config'))
+  values = schema.to_dict(restore(schema.Config, config.to_dict(), 'config'))
   for name, text in overrides.items():
     parent, _, leaf = name.rpartition('.')
     is_entry = parent in known and typing.get_origin(known[parent][0]) is dict  # config.task.weights.height
@@ -106,7 +107,10 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
 
 
 def parse(hint: Any, text: str, name: str) -> Any:
-  """The value that `text` spells, for a setting of type `hint`. Lists may be written 1,2 or (1, 2)."""
+  """The value that `text` spells, for a setting of type `hint`. Lists may be written 1,2 or (1, 2).
+
+  Where any type will do, what is no number, list or truth value is a word.
+  """
   if hint is str:
     return text
   if typing.get_origin(hint) is tuple and typing.get_args(hint)[0] is str:
@@ -114,31 +118,37 @@ def parse(hint: Any, text: str, name: str) -> Any:
   try:
     value = ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text).strip())
   except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-    raise UserError(f'{name} must be {schema.type_name(hint)}, not {text!r}.') from None
+    if hint is Any:
+      return text
+    raise UserError(f'{name} must be {type_name(hint)}, not {text!r}.') from None
   if typing.get_origin(hint) is tuple and isinstance(value, int | float):
     value = (value,)
-  return schema.convert(hint, value, name)
-
-
-def make_run_folder(folder: Path) -> None:
-  """Makes the folder of a new run. Raises UserError where that is impossible."""
-  try:
-    folder.mkdir(parents=True)
-  except OSError as error:
-    raise UserError(f'the run folder {folder} cannot be made: {error.strerror or error}.') from None
+  return value if hint is Any else convert(hint, value, name)
 
 
 def save_json(config: schema.Config, path: Path) -> None:
-  """Writes the resolved config."""
-  path.write_text(json.dumps(schema.to_dict(config), indent=2) + '\n')
+  """Writes the resolved config. Raises UserError where that is impossible."""
+  write_json(path, {'format': schema.FORMAT, **schema.to_dict(config)}, 'the config')
 
 
 def load_json(path: Path) -> schema.Config:
-  """Reads a resolved config back. Raises UserError where the file is missing or damaged."""
-  try:
-    return schema.resolve(json.loads(path.read_text()))
-  except (OSError, ValueError) as error:  # ValueError: not JSON, or not UTF-8
-    raise UserError(f'{path} is not a readable config: {error}') from None
+  """Reads a resolved config back, of this format or an earlier one.
+
+  Raises:
+    UserError: the file is missing, damaged or of a later version of this package.
+  """
+  values = read_json(path, 'config')
+  if not isinstance(values, dict):
+    raise UserError(f'{path} is not a readable config: it is no JSON object')
+  stated = values.pop('format', 1)
+  if stated not in (1, schema.FORMAT):
+    raise UserError(f'{path} is a config of format {stated!r}; this version reads 1 to {schema.FORMAT}.')
+  if stated == 1:
+    try:
+      values = migration.migrate_config(values)
+    except (AttributeError, TypeError):  # a section that is none
+      raise UserError(f'{path} is not a readable config: its task is damaged') from None
+  return schema.resolve(values)
 
 
 def settings_help() -> str:
