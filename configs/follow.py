@@ -11,18 +11,18 @@ def get_config() -> ConfigDict:
   config.task.robot = 'humanoid_pd'
   config.task.reward = 'follow'
   config.task.card = 'follow'
-  config.task.commands = 'sampled'
-  config.task.command_interval = 2.5
-  config.task.command_rest = 0.15
-  config.task.hold = 2.0  # who is told to stop steps on until its momentum is spent
+  config.task.command.kind = 'sampled'
+  config.task.command.interval = 2.5
+  config.task.command.rest = 0.15
+  config.task.station.gain = 2.0  # who is told to stop steps on until its momentum is spent
   # A tenth more than the card asks for: at the edge of what it has seen, a policy lags.
-  config.task.command_low, config.task.command_high = (-0.55, -0.44, -1.1), (1.6, 0.44, 1.1)
+  config.task.command.low, config.task.command.high = (-0.55, -0.44, -1.1), (1.6, 0.44, 1.1)
   # At first all walk ahead; then their commands part, ever further.
-  config.task.command = (0.8, 0.0, 0.0)
+  config.task.command.value = (0.8, 0.0, 0.0)
   config.curriculum = 'linear'
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'command')
-  config.task.gait_frequency = 1.2
-  config.task.gait_duty = 0.6
+  config.task.gait.frequency = 1.2
+  config.task.gait.duty = 0.6
   config.task.termination = 'off_balance'
   config.task.episode_length = 7.5
   config.task.start_strength = 2.0

@@ -17,8 +17,8 @@ def get_config() -> ConfigDict:
   # From its feet at first, then from ever further down a way up that a search finds, the more it succeeds.
   config.task.start = 'rising'
   config.curriculum = 'survival'
-  config.task.hold = 2.0
-  config.task.hold_radius = 0.15
+  config.task.station.gain = 2.0
+  config.task.station.radius = 0.15
   config.task.observations = (
     'joint_positions',
     'joint_velocities',
@@ -27,7 +27,7 @@ def get_config() -> ConfigDict:
     'command',
     'posture',
   )
-  config.task.gait_frequency = 1.2
+  config.task.gait.frequency = 1.2
   config.task.episode_length = 3.2
   config.task.frame_skip = 4  # 50 decisions a second
   config.ppo.unroll_length = 32

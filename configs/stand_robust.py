@@ -13,17 +13,17 @@ def get_config() -> ConfigDict:
   config.task.robot = 'humanoid_pd'
   config.task.reward = 'follow'
   config.task.card = 'stand_robust'
-  config.task.weights = {'velocity': 0.45, 'heading': 0.15, 'gait': 0.12, 'arms': 0.1, 'place': 0.45, 'height': 0.45}
-  config.task.hold = 2.0
+  config.task.weights = {'velocity': 0.45, 'heading': 0.15, 'gait': 0.12, 'arms': 0.1, 'position': 0.45, 'height': 0.45}
+  config.task.station.gain = 2.0
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'command')
   # Quicker than walking: an unbalanced body falls ever faster, so the sooner a foot is down, the nearer it stops.
-  config.task.gait_frequency = 1.5
-  config.task.gait_hurry = 0.5  # the foot that a push finds in the air may be the wrong one: the other one must hurry
-  config.task.pushes = 'force'
+  config.task.gait.frequency = 1.5
+  config.task.gait.speedup = 0.5  # the foot that a push finds in the air may be the wrong one: the other one must hurry
+  config.task.push.kind = 'force'
   # From light to hard, and none light from the middle on.
-  config.task.push_force = (130.0, 180.0)
+  config.task.push.force = (130.0, 180.0)
   config.curriculum = 'linear'
-  config.task.push_interval = 2.2  # 3.3 strides: the next push comes at another moment of one
+  config.task.push.interval = 2.2  # 3.3 strides: the next push comes at another moment of one
   config.task.randomization = {'mass': 0.12, 'friction': 0.36, 'motor_strength': 0.12}
   config.task.termination = 'off_balance'
   config.task.episode_length = 10.0

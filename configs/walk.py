@@ -12,11 +12,11 @@ def get_config() -> ConfigDict:
   config.task.robot = 'humanoid_pd'
   config.task.reward = 'walk'
   config.task.card = 'walk'
-  config.task.command = (1.2, 0.0, 0.0)
-  # Without the term 'course' and 'course_error', one of two seeds drifted 2.8 m aside in 20 s.
-  config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'course_error')
-  config.task.gait_frequency = 0.9
-  config.task.gait_duty = 0.6
+  config.task.command.value = (1.2, 0.0, 0.0)
+  # Without the term 'cross_track' and 'cross_track_error', one of two seeds drifted 2.8 m aside in 20 s.
+  config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'cross_track_error')
+  config.task.gait.frequency = 0.9
+  config.task.gait.duty = 0.6
   config.task.termination = 'off_balance'
   config.task.episode_length = 5.0
   config.task.start_strength = 2.0

@@ -42,4 +42,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
   if importlib.util.find_spec(f'{__name__}.{name}'):
     return importlib.import_module(f'{__name__}.{name}')
-  return getattr(importlib.import_module(f'{__name__}.{"errors" if name == "UserError" else "api"}'), name)
+  return getattr(importlib.import_module(f'{__name__}.{"core.errors" if name == "UserError" else "api"}'), name)

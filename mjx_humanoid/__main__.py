@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> None:
   if argv[:1] == ['-h'] or argv[:1] == ['--help']:
     print('\npython -m mjx_humanoid, without --help, also lists robots, rewards, observations and all else by name')
     return
-  from mjx_humanoid.physics.engine import ENGINES
+  from mjx_humanoid.physics.choice import ENGINES
   from mjx_humanoid.physics.randomize import OF_THE_ENV, RANDOMIZATIONS
   from mjx_humanoid.playback.cards import CARDS
   from mjx_humanoid.playback.find import describe_ready
@@ -33,8 +33,9 @@ def main(argv: Sequence[str]) -> None:
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards, skills
   from mjx_humanoid.tasks.curricula import CURRICULA
-  from mjx_humanoid.tasks.starts import STARTS, TERMINATIONS
-  from mjx_humanoid.tasks.context.guide import COMMANDS
+  from mjx_humanoid.tasks.starts import STARTS
+  from mjx_humanoid.tasks.terminations import TERMINATIONS
+  from mjx_humanoid.tasks.context import COMMANDS, PARTS
   from mjx_humanoid.tasks.observations import OBSERVATIONS
   from mjx_humanoid.tasks.pushes import PUSHES
 
@@ -45,8 +46,9 @@ def main(argv: Sequence[str]) -> None:
   section('observations, config.task.observations', OBSERVATIONS.describe())
   section('terminations, config.task.termination', TERMINATIONS.describe())
   section('starts, config.task.start', STARTS.describe())
-  section('kinds of commands, config.task.commands', COMMANDS.describe())
-  section('kinds of pushes, config.task.pushes', PUSHES.describe())
+  section('parts of the context, config.task.context', PARTS.describe())
+  section('kinds of commands, config.task.command.kind', COMMANDS.describe())
+  section('kinds of pushes, config.task.push.kind', PUSHES.describe())
   section('randomizations, config.task.randomization', RANDOMIZATIONS.describe() | OF_THE_ENV)
   section('curricula, config.curriculum', CURRICULA.describe())
   section('report cards, config.task.card', CARDS.describe())

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ml_collections import ConfigDict
 
-from mjx_humanoid.core.config import schema
-from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import files as config_file, schema
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import check_free, check_writable, make_folder, write_files
 
@@ -168,11 +167,11 @@ def render(
   gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
   from mjx_humanoid.media.film import Look, film, side_by_side
   from mjx_humanoid.media.render import write_video
-  from mjx_humanoid.playback.judge import pushed
+  from mjx_humanoid.playback.judge import commanded, pushed
   from mjx_humanoid.playback.chain import make_stages, play_chain
 
   changes = {} if push is None else pushed(push)
-  changes |= {} if command is None else {'commands': 'fixed', 'command': tuple(map(float, command))}
+  changes |= {} if command is None else commanded(command)
   stages = make_stages(chosen, changes, noise=np.random.default_rng(seed), compare=compare)
   look = Look(camera, width, height, framerate, gl.software)
   films = []
@@ -227,11 +226,11 @@ def trajectory(
   import numpy as np
 
   from mjx_humanoid.playback import keyframes, trajectories
+  from mjx_humanoid.playback.judge import commanded
 
   chosen = _policy(policy)
-  changes = {} if command is None else {'commands': 'fixed', 'command': tuple(map(float, command))}
-  scene, text = keyframes.own_scene(chosen, changes)
-  traced = trajectories.trace(scene, chosen, seconds, np.random.default_rng(seed))
+  task, model, text = keyframes.own_task(chosen, {} if command is None else commanded(command))
+  traced = trajectories.trace(task, model, chosen, seconds, np.random.default_rng(seed))
   if path is not None:
     _write_trajectory(traced, text, Path(path), chosen.name)
   return traced

@@ -93,11 +93,11 @@ def sheet_path(video: Path) -> Path:
 
 def changes_of(arguments: argparse.Namespace) -> dict[str, Any]:
   """Settings of the task that the arguments change."""
-  from mjx_humanoid.playback.judge import pushed
+  from mjx_humanoid.playback.judge import commanded, pushed
 
   changes: dict[str, Any] = {}
   if arguments.command:
-    changes |= {'commands': 'fixed', 'command': tuple(arguments.command)}
+    changes |= commanded(arguments.command)
   if arguments.push is not None:
     changes |= pushed(arguments.push)
   return changes
@@ -156,10 +156,10 @@ def shoot(stages: list[Stage], arguments: argparse.Namespace, *, software: bool)
 def told(episode: Sequence[Played]) -> Iterator[str]:
   """What became of each policy of a chain but the last, in a line."""
   for played, following in itertools.pairwise(episode):
-    scene, then = played.stage.scene, following.stage.scene
-    seconds = played.paths.terminated.shape[1] * scene.body.control_step
+    task, then = played.stage.task, following.stage.task
+    seconds = played.paths.terminated.shape[1] * task.body.control_step
     end = f'{"done" if played.done else "its time over, its goal not reached,"} after {seconds:.1f} s'
-    motors = '' if scene.task.robot == then.task.robot else f', with the motors of {then.task.robot}'
+    motors = '' if task.config.robot == then.config.robot else f', with the motors of {then.config.robot}'
     yield f'{played.stage.name}: {end}; {following.stage.name} goes on{motors}'
 
 

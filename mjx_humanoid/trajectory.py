@@ -99,13 +99,14 @@ def make(policy: Policy, arguments: argparse.Namespace) -> tuple[Trajectory, dic
   import numpy as np
   from rich.console import Console
 
-  from mjx_humanoid.playback.keyframes import own_scene, with_keyframes
+  from mjx_humanoid.playback.judge import commanded
+  from mjx_humanoid.playback.keyframes import own_task, with_keyframes
   from mjx_humanoid.playback.trajectories import to_csv, to_npz, trace
 
-  changes = {'commands': 'fixed', 'command': tuple(arguments.command)} if arguments.command else {}
+  changes = commanded(arguments.command) if arguments.command else {}
   with Console().status(f'{arguments.seconds:g} s of {policy.name}'):
-    scene, text = own_scene(policy, changes)
-    trajectory = trace(scene, policy, arguments.seconds, np.random.default_rng(arguments.seed))
+    task, model, text = own_task(policy, changes)
+    trajectory = trace(task, model, policy, arguments.seconds, np.random.default_rng(arguments.seed))
     contents = {
       '.xml': with_keyframes(text, trajectory, arguments.every).encode(),
       '.npz': to_npz(trajectory),

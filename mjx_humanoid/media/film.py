@@ -35,12 +35,11 @@ def film(episodes: Sequence[Sequence[Played]], look: Look, progress: Progress, l
   """
   pictures: list[np.ndarray] = []
   for played in (stage for episode in episodes for stage in episode):
-    paths, scene = played.paths, played.stage.scene
-    qpos = paths.views.qpos[0]
-    rows = frame_times(len(qpos), scene.body.control_step, look.framerate)
-    with Camera(scene.model, look.camera, look.width, look.height, software=look.software) as camera:
+    stage, qpos = played.stage, played.paths.views.qpos[0]
+    rows = frame_times(len(qpos), stage.task.body.control_step, look.framerate)
+    with Camera(stage.model, look.camera, look.width, look.height, software=look.software) as camera:
       shown = list(progress(camera.frames(qpos[rows]), len(rows)))
-    pictures += [labelled(image, played.stage.name) for image in shown] if label else shown
+    pictures += [labelled(image, stage.name) for image in shown] if label else shown
   return pictures
 
 

@@ -11,21 +11,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import mujoco
 import numpy as np
 
+from mjx_humanoid.core.config.settings import to_dict
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.files import check_free, write_files
-from mjx_humanoid.physics.engine import view_states
 from mjx_humanoid.physics.model import self_contained_xml
 from mjx_humanoid.playback import onnx_graph
 from mjx_humanoid.core.network import CLIP
 from mjx_humanoid.playback.policy import Policy, save_policy
-from mjx_humanoid.playback.rollout import Scene, check_fit, make_scene
-from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.context.guide import DRAWS
+from mjx_humanoid.playback.rollout import check_fit, standing, task_and_model
 from mjx_humanoid.tasks.observations import slices
+from mjx_humanoid.tasks.task import Task, find_robot
 
-FORMAT = 4  # raised when readers of the metadata must change
+FORMAT = 5  # raised when readers of the metadata must change
 TOLERANCE = 1e-5  # of an action in [-1, 1]
 
 
@@ -55,30 +55,30 @@ def export(policy: Policy, kind: str, out: Path, *, force: bool = False) -> Expo
   return Exported(files, FORMATS[kind](policy, files))
 
 
-def describe(policy: Policy, scene: Scene) -> dict[str, Any]:
+def describe(policy: Policy, task: Task, model: mujoco.MjModel) -> dict[str, Any]:
   """All that a program without this package must know to play the policy, in JSON's own types.
 
   Raises:
     UserError: the policy does not fit its robot and observations.
   """
-  check_fit(policy, scene)
-  view = view_states(scene.model, scene.model.qpos0[None], np.zeros((1, scene.body.nv)))
-  context = scene.guide.start(view.qpos, scene.body.nu, np.zeros((1, DRAWS)))
-  places = slices(scene.task.observations, view, scene.body, context)
+  check_fit(policy, task, model)
+  body = task.body
+  places = slices(task.config.observations, *standing(task, model), body=body)
   return {
     'format': FORMAT,
-    'robot': scene.task.robot,
-    'fallen_height': scene.body.robot.fallen_height,  # m, of the torso, below which it is down
-    'off_balance_height': scene.body.robot.off_balance_height,  # m, of the torso, below which it steps
+    'robot': task.config.robot,
+    'root': body.root.kind,  # how it is joined to the world: free, planar or fixed
+    'fallen_height': body.robot.fallen_height,  # m, of the root, below which the robot counts as fallen
+    'off_balance_height': body.robot.off_balance_height,  # m, of the root, below which it steps
     'observations': {name: list(place) for name, place in places.items()},  # first element, one past the last
-    'control_step': scene.body.control_step,  # s
-    'timestep': float(scene.model.opt.timestep),  # s, of physics
-    'substeps': scene.body.substeps,  # physics steps per control step
-    'joints': list(scene.body.joint_names),  # of qpos[7:] and qvel[6:]
-    'actuators': list(scene.body.actuator_names),
+    'control_step': body.control_step,  # s
+    'timestep': float(model.opt.timestep),  # s, of physics
+    'substeps': body.substeps,  # physics steps per control step
+    'joints': list(body.joint_names),  # of the last elements of qpos and qvel, after those of the root
+    'actuators': list(body.actuator_names),
     'activation': policy.activation,
     'clip': CLIP,  # standard deviations, of the normalised observation
-    'task': vars(policy.task),
+    'task': to_dict(policy.task),
     'info': policy.info,
   }
 
@@ -94,14 +94,14 @@ def arrays(policy: Policy) -> dict[str, np.ndarray]:
 
 
 def _export_onnx(policy: Policy, files: Sequence[Path]) -> str:
-  content = onnx_graph.to_onnx(policy, describe(policy, make_scene(policy.task)))
+  content = onnx_graph.to_onnx(policy, describe(policy, *task_and_model(policy.task)))
   difference = onnx_graph.largest_difference(content, policy)
   if difference is not None and not difference <= TOLERANCE:  # so that NaN is refused too
     raise UserError(
       f'the ONNX graph of {policy.name} differs from the policy by up to {difference:.1e} in an action, more than'
       f' {TOLERANCE:.0e}; nothing was written.'
     )
-  model = self_contained_xml(robots()[policy.task.robot]).encode()
+  model = self_contained_xml(find_robot(policy.task.robot)).encode()
   write_files(dict(zip(files, (content, model), strict=True)), 'the policy')
   if difference is None:
     return 'the graph is well formed; it could not be tried, because onnxruntime is not installed'
@@ -110,7 +110,7 @@ def _export_onnx(policy: Policy, files: Sequence[Path]) -> str:
 
 def _export_npz(policy: Policy, files: Sequence[Path]) -> str:
   buffer = io.BytesIO()
-  metadata = np.array(json.dumps(describe(policy, make_scene(policy.task))))  # text, which loads without pickle
+  metadata = np.array(json.dumps(describe(policy, *task_and_model(policy.task))))  # text, which loads without pickle
   contents: dict[str, Any] = {'metadata': metadata, **arrays(policy)}
   np.savez(buffer, **contents)
   write_files({files[0]: buffer.getvalue()}, 'the policy')

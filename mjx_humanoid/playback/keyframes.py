@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import mujoco
 import numpy as np
 
-from mjx_humanoid.playback.trajectories import Trajectory
+from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.physics.model import self_contained_xml
 from mjx_humanoid.playback.policy import Policy
-from mjx_humanoid.playback.rollout import Scene, change_task, check_fit, make_scene
+from mjx_humanoid.playback.rollout import check_fit, task_and_model
+from mjx_humanoid.playback.trajectories import Trajectory
+from mjx_humanoid.tasks.task import Task, make_task
 
 END = '</mujoco>'
 
 
-def own_scene(policy: Policy, changes: Mapping[str, Any]) -> tuple[Scene, str]:
-  """The policy's task without pushes and variations, in the very model that the file will hold, and that model's text.
+def own_task(policy: Policy, changes: Mapping[str, Any]) -> tuple[Task, mujoco.MjModel, str]:
+  """The policy's task without pushes and randomization, the very model that the file will hold, and its text.
 
   Args:
-    changes: other settings of the task.
+    changes: other settings of the task, by dotted name.
 
   Raises:
     UserError: a policy that does not fit its robot, or settings that do not exist.
   """
-  scene = make_scene(policy.task)
-  check_fit(policy, scene)
-  text = self_contained_xml(scene.body.robot, keyframes=False)
-  scene = change_task(scene, {'pushes': 'none', 'randomization': {}, **changes})
-  return dataclasses.replace(scene, model=mujoco.MjModel.from_xml_string(text)), text
+  task, model = task_and_model(policy.task)
+  check_fit(policy, task, model)
+  text = self_contained_xml(task.body.robot, keyframes=False)
+  config = replaced(policy.task, {'push.kind': 'none', 'randomization': {}, **changes}, 'config.task')
+  return make_task(config, task.body), mujoco.MjModel.from_xml_string(text), text
 
 
 def with_keyframes(text: str, trajectory: Trajectory, every: int = 1) -> str:

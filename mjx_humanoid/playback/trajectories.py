@@ -9,13 +9,12 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from mjx_humanoid.physics.body import Body
-from mjx_humanoid.playback.rollout import Controller, Scene, record
 from mjx_humanoid.core.types import Inputs, View
+from mjx_humanoid.physics.body import Body
+from mjx_humanoid.physics.states import view_states
+from mjx_humanoid.playback.rollout import Controller, collect, record, start_states
+from mjx_humanoid.tasks.task import Task
 
-# Of the free joint, in MuJoCo's order: places and linear velocity in the world, angular velocity in the torso's frame.
-ROOT_QPOS = ('x [m]', 'y [m]', 'z [m]', 'qw', 'qx', 'qy', 'qz')
-ROOT_QVEL = ('vx [m/s]', 'vy [m/s]', 'vz [m/s]', 'wx [rad/s]', 'wy [rad/s]', 'wz [rad/s]')
 COMMAND = ('forward [m/s]', 'left [m/s]', 'turn [rad/s]')
 
 NUDGE = 1e-12  # of controls in [-1, 1]: far below what float32 policies tell apart
@@ -33,7 +32,7 @@ class Trajectory:
   qvel: np.ndarray  # [T, nv] m/s, rad/s
   ctrl: np.ndarray  # [T, nu] as MuJoCo takes it, in [-1, 1]; see advance
   sensordata: np.ndarray  # [T, ns] in this very state under these controls
-  command: np.ndarray  # [T, 3] wanted forward, sideways [m/s] and turning [rad/s] velocity
+  command: np.ndarray  # [T, 3] commanded forward, sideways [m/s] and yaw [rad/s] velocity
 
   @property
   def torque(self) -> np.ndarray:
@@ -58,36 +57,40 @@ class Trajectory:
     return self.touch[:, [self.body.touch_names.index(foot) for foot in self.body.robot.feet]] > 0
 
 
-def trace(scene: Scene, controller: Controller, seconds: float, rng: np.random.Generator) -> Trajectory:
-  """Plays one episode of a task that nobody pushes in, with rows from 0 s to `seconds`; fewer where it diverges.
+def trace(
+  task: Task, model: mujoco.MjModel, controller: Controller, seconds: float, rng: np.random.Generator
+) -> Trajectory:
+  """Plays one episode of a task without pushes, with rows from 0 s to `seconds`; fewer where it diverges.
 
   Args:
     rng: of the start state and of commands.
   """
-  qpos, qvel = scene.starts(rng, 1, scene.task.start_strength)
-  steps = max(1, round(seconds / scene.body.control_step)) + 1
-  data = mujoco.MjData(scene.model)
+  qpos, qvel = start_states(task, model, rng, 1)
+  body = task.body
+  steps = max(1, round(seconds / body.control_step)) + 1
+  data = mujoco.MjData(model)
   data.qpos[:], data.qvel[:] = qpos[0], qvel[0]
-  mujoco.mj_normalizeQuat(scene.model, data.qpos)
+  mujoco.mj_normalizeQuat(model, data.qpos)
   rows: list[tuple[np.ndarray, ...]] = []
 
-  def step(inputs: Inputs) -> View:
+  def physics(inputs: Inputs) -> View:
     state = np.array(data.time), data.qpos.copy(), data.qvel.copy()
-    rows.append((*state, *advance(scene.model, data, np.asarray(inputs.ctrl[0], float), scene.body.substeps)))
+    rows.append((*state, *advance(model, data, np.asarray(inputs.ctrl[0], float), body.substeps)))
     return view_of(data)
 
-  paths = record(scene, controller, data.qpos[None].copy(), qvel, step, steps, rng=rng, stop_at_end=False)
+  start = view_states(model, data.qpos[None].copy(), qvel)
+  paths = collect(start, record(task, controller, start, physics, rng), steps, stop_at_end=False)
   finite = [all(np.isfinite(x).all() for x in row) for row in rows]
   count = [*finite, False].index(False)
   time, qpos, qvel, ctrl, sensordata = (np.stack(column) for column in zip(*rows[:count], strict=True))
   command = paths.contexts.command[0, :count].astype(float)
-  return Trajectory(scene.body, scene.body.substeps, time, qpos, qvel, ctrl, sensordata, command)
+  return Trajectory(body, body.substeps, time, qpos, qvel, ctrl, sensordata, command)
 
 
 def advance(
   model: mujoco.MjModel, data: mujoco.MjData, ctrl: np.ndarray, substeps: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """One control step, without warm start as all playback, to a state that a keyframe can hold exactly.
+  """One control step, without warm start like all playback, to a state that a keyframe can hold exactly.
 
   MuJoCo normalises the quaternions of keyframes that are off by more than 1e-15, and its own steps leave one in a few
   hundred that are. Such a step is taken again with controls moved by NUDGE, so that its last digits fall otherwise.
@@ -112,8 +115,8 @@ def advance(
 
 
 def view_of(data: mujoco.MjData) -> View:
-  """What tasks see of this world, [1, ...] float32."""
-  with np.errstate(over='ignore'):  # a diverging world becomes infinite
+  """What tasks see of this simulation, [1, ...] float32."""
+  with np.errstate(over='ignore'):  # a diverging simulation becomes infinite
     fields = (data.time, data.qpos, data.qvel, data.ctrl, data.sensordata)
     return View(*(np.array([field]).astype(np.float32) for field in fields))
 
@@ -124,7 +127,7 @@ def to_npz(trajectory: Trajectory) -> bytes:
   rows = ('time', 'qpos', 'qvel', 'ctrl', 'torque', 'power', 'touch', 'contact', 'command', 'sensordata')
   arrays: dict[str, Any] = {name: getattr(trajectory, name) for name in rows}
   arrays |= {
-    'joint_names': body.joint_names,  # of qpos from 7 on, and of qvel from 6 on
+    'joint_names': body.joint_names,  # of the last elements of qpos and of qvel, after those of the root
     'actuator_names': body.actuator_names,
     'touch_names': body.touch_names,
     'foot_names': body.robot.feet,
@@ -149,9 +152,10 @@ def columns(trajectory: Trajectory) -> dict[str, np.ndarray]:
   """The columns of the table, each [T], by their headings."""
   body = trajectory.body
   joints, motors = body.joint_names, body.actuator_names
+  places, velocities = body.root.coordinate_names
   blocks = {
-    'qpos': (trajectory.qpos, [*(f'root_{x}' for x in ROOT_QPOS), *(f'{name} [rad]' for name in joints)]),
-    'qvel': (trajectory.qvel, [*(f'root_{x}' for x in ROOT_QVEL), *(f'{name} [rad/s]' for name in joints)]),
+    'qpos': (trajectory.qpos, [*(f'root_{x}' for x in places), *(f'{name} [rad]' for name in joints)]),
+    'qvel': (trajectory.qvel, [*(f'root_{x}' for x in velocities), *(f'{name} [rad/s]' for name in joints)]),
     'ctrl': (trajectory.ctrl, motors),
     'torque': (trajectory.torque, [f'{name} [N m]' for name in motors]),
     'power': (trajectory.power, [f'{name} [W]' for name in motors]),

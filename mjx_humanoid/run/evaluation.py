@@ -9,7 +9,8 @@ from mjx_humanoid.core.config.schema import MOST_EPISODES
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.playback.judge import judge, pushed
 from mjx_humanoid.playback.policy import Policy
-from mjx_humanoid.playback.rollout import Scene, Trajectories, check_fit, make_scene, rollout
+from mjx_humanoid.playback.rollout import Trajectories, check_fit, rollout, task_and_model
+from mjx_humanoid.tasks.task import Task
 
 ENGINES = ('native', 'mjx')
 LIMITS = {  # least, most, and the same in words
@@ -50,26 +51,26 @@ def evaluate_policy(
     UserError: a number out of range, an unknown card or engine, a policy that does not fit its robot.
   """
   check(engine, episodes=episodes, seed=seed, push=push)
-  scene = make_scene(dataclasses.replace(policy.task, card=card or policy.task.card))
-  check_fit(policy, scene)
+  task, model = task_and_model(dataclasses.replace(policy.task, card=card or policy.task.card))
+  check_fit(policy, task, model)
   player = rollout
   if engine == 'mjx':
     from mjx_humanoid.run.mjx_rollout import mjx_rollout as player
-  summary, paths = judge(scene, policy, episodes, seed, player, **({} if push is None else pushed(push)))
+  summary, paths = judge(task, model, policy, episodes, seed, player, **({} if push is None else pushed(push)))
   extra = {}
   if push is not None:  # what is told must be what was asked of it
     extra, summary['criteria'] = {'push': push}, f'{summary["criteria"]}; here with pushes of {push:g} N'
-  return {'policy': policy.name, 'engine': engine, **extra, **summary, **returns(scene, paths), 'info': policy.info}
+  return {'policy': policy.name, 'engine': engine, **extra, **summary, **returns(task, paths), 'info': policy.info}
 
 
-def returns(scene: Scene, paths: Trajectories) -> dict[str, Any]:
+def returns(task: Task, paths: Trajectories) -> dict[str, Any]:
   """The mean return of an episode, in all and by term, undiscounted.
 
   A reward that is a file of the user's is left out: what a policy file names is never run.
   """
-  if '.py:' in scene.task.reward:
+  if '.py:' in task.config.reward:
     return {'return': None, 'return_by_term': {}}
   from mjx_humanoid.tasks.scoring import score
 
-  totals, terms = score(scene.task, scene.body, paths.views, paths.contexts, paths.terminated)
+  totals, terms = score(task, paths.views, paths.contexts, paths.terminated)
   return {'return': float(totals.mean()), 'return_by_term': {name: float(v.mean()) for name, v in terms.items()}}

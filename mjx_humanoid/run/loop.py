@@ -18,7 +18,6 @@ from mjx_humanoid.core.files import write_json
 from mjx_humanoid.playback.judge import judge_policy
 from mjx_humanoid.playback.find import POLICY_FILE, load
 from mjx_humanoid.playback.policy import Policy, save_policy
-from mjx_humanoid.playback.rollout import make_scene
 from mjx_humanoid.rl.algorithm import Metrics
 from mjx_humanoid.rl.collect import Collected
 from mjx_humanoid.run.checkpoint import Arrays, CheckpointStore, unflatten
@@ -156,7 +155,7 @@ class Loop:
 
   def _judge(self, policy: Policy, done: int) -> dict[str, Any]:
     config = self.setup.config
-    report = judge_policy(policy, make_scene(config.task), config.evaluation_episodes, CARD_SEED)
+    report = judge_policy(policy, config.evaluation_episodes, CARD_SEED)
     report |= {'timesteps': done, 'training_seconds': round(time.time() - self.started, 1), 'info': policy.info}
     write_json(self.folder / REPORT_FILE, report, 'the report card')
     return report

@@ -11,17 +11,16 @@ from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.envs.env import Env
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.engine import choose, make_engine
+from mjx_humanoid.physics.choice import choose, make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
 from mjx_humanoid.playback.cards import CARDS
-from mjx_humanoid.rl.algorithm import Algorithm, Mirror, Spec, make_algorithm
-from mjx_humanoid.robots import robots
+from mjx_humanoid.rl.algorithm import Algorithm, Spec, make_algorithm
 from mjx_humanoid.tasks.curricula import CURRICULA
 from mjx_humanoid.envs.demonstrations import demonstrate
 from mjx_humanoid.tasks.starts import SEARCHED
-from mjx_humanoid.tasks.mirror import action_map, observation_map
-from mjx_humanoid.tasks.task import Task, check_reward, make_task
+from mjx_humanoid.tasks.checks import check_task
+from mjx_humanoid.tasks.task import Task, find_robot, make_task
 from mjx_humanoid.core.types import Demonstrations
 
 SHOWN = 1_000_033  # tells the generator of demonstrations from that of start states
@@ -44,7 +43,7 @@ def prepare(config: Config) -> Setup:
   Raises:
     UserError: a name that does not exist, an engine this machine lacks, a reward that does not work.
   """
-  robot = robots()[config.task.robot]
+  robot = find_robot(config.task.robot)
   _ = CARDS[config.task.card]  # refused now rather than at the end of the training
   engine_name, reason = choose(config.engine)
   model = build_model(robot)
@@ -60,40 +59,35 @@ def prepare(config: Config) -> Setup:
   if config.task.start in SEARCHED and (config.curriculum != 'none' or config.ppo.imitation_coef):
     print(f'searching for starts {config.task.start!r}; less than a minute ...', flush=True)
   env = Env(task, engine, model, config.num_envs, curriculum, lifetime)
-  spec = Spec(env.observation_size, env.action_size, lambda: mirror_of(task), lambda: shown_by(config, task))
+  spec = Spec(env.observation_size, env.action_size, task.mirror, lambda: shown_by(config, task))
   algorithm = make_algorithm(config, spec)
-  check_reward(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view, config.task.reward)
+  check_task(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view)
   return Setup(config, env, algorithm, reason)
 
 
 def refuse_idle(config: Config, task: Task) -> None:
   """Raises UserError for settings that would do nothing in this training, or that its policy could not see."""
   asked, pusher = config.task, task.pusher
-  if asked.pushes == 'lift':
+  if asked.push.kind == 'lift':
     if config.curriculum == 'none':
-      raise UserError(
-        'config.task.pushes=lift fades as the curriculum rises, and there is none; set config.curriculum.'
-      )
+      raise UserError('config.task.push.kind=lift fades as the curriculum rises; set config.curriculum.')
   elif pusher.ever and pusher.interval - pusher.duration >= task.episode_steps:
     first = (pusher.interval - pusher.duration) * task.body.control_step
     raise UserError(
-      f'config.task.pushes={asked.pushes}: the first push would come after {first:g} s, when episodes of'
-      f' {asked.episode_length:g} s are over; set config.task.push_interval to less.'
+      f'config.task.push.kind={asked.push.kind}: the first push would come after {first:g} s, when episodes of'
+      f' {asked.episode_length:g} s are over; set config.task.push.interval to less.'
     )
-  for name in ('commands=sampled',) * (asked.commands == 'sampled') + ('hold',) * (asked.hold > 0):
-    if 'command' not in asked.observations:
-      raise UserError(
-        f"config.task.{name} gives commands that the policy would not see: add 'command' to config.task.observations."
-      )
-  if asked.gait_hurry and not (asked.hold and asked.gait_frequency):
-    raise UserError('config.task.gait_hurry needs config.task.hold and config.task.gait_frequency to be above 0.')
+  commanding = {'command.kind=sampled': asked.command.kind == 'sampled', 'station.gain': asked.station.gain > 0}
+  for name in (name for name, on in commanding.items() if on and 'command' not in asked.observations):
+    raise UserError(
+      f"config.task.{name} gives commands that the policy would not see: add 'command' to config.task.observations."
+    )
+  if asked.gait.speedup and not (asked.station.gain and asked.gait.frequency):
+    raise UserError(
+      'config.task.gait.speedup needs config.task.station.gain and config.task.gait.frequency to be above 0.'
+    )
   if config.stop_when_passed and not config.evaluation_interval:
     raise UserError('config.stop_when_passed needs report cards while training: set config.evaluation_interval.')
-
-
-def mirror_of(task: Task) -> Mirror:
-  """How the task's observations and actions look in a mirror. Raises UserError where they have no image."""
-  return Mirror(*observation_map(task.observe, task.body), *action_map(task.body))
 
 
 def shown_by(config: Config, task: Task) -> Demonstrations:

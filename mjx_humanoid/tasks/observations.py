@@ -110,7 +110,7 @@ def observe_all(names: Sequence[str]) -> ObserveFn:
   return observe
 
 
-def slices(names: Sequence[str], view: View, body: Body, context: Context) -> dict[str, tuple[int, int]]:
+def slices(names: Sequence[str], view: View, context: Context, body: Body) -> dict[str, tuple[int, int]]:
   """Where each named observation lies in the joined one: (first element, one past its last)."""
   found, start = {}, 0
   for name in names:

@@ -81,19 +81,27 @@ def restore(section: type[S], values: Any, path: str) -> S:
 def replaced(section: S, changes: Mapping[str, Any], path: str) -> S:
   """A copy of a section with some settings changed, given by dotted name: {'command.kind': 'fixed'}.
 
+  Sections inside may also be given as dicts of what changes in them; a setting that is itself a dict is replaced whole.
+
   Raises:
     UserError: an unknown name, a value of the wrong type or out of range.
   """
   values = to_dict(section)
   for name, value in changes.items():
-    *parents, leaf = name.split('.')
-    target = values
-    for i, parent in enumerate(parents):
-      if not isinstance(target.get(parent), dict):
-        raise unknown(f'section in {".".join([path, *parents[:i]])}', parent, target)
-      target = target[parent]
-    nested = isinstance(target.get(leaf), dict) and isinstance(value, Mapping)
-    target[leaf] = merged(target[leaf], value) if nested else value
+    first, _, rest = name.partition('.')
+    if first not in values:
+      raise unknown(f'key in {path}', first, values)
+    inner = getattr(section, first)
+    if dataclasses.is_dataclass(inner):
+      nested = {rest: value} if rest else value
+      if not isinstance(nested, Mapping):
+        raise UserError(f'{path}.{first} is a section of settings, not {value!r}.')
+      inner = restore(type(inner), values[first], f'{path}.{first}')
+      values[first] = to_dict(replaced(inner, nested, f'{path}.{first}'))
+    elif rest:
+      raise UserError(f'{path}.{first} is a setting, not a section: it has no {rest!r}.')
+    else:
+      values[first] = value
   return restore(type(section), values, path)
 
 
