@@ -89,31 +89,28 @@ def run_copy(finished_run, tmp_path):
 
 
 @pytest.fixture(scope='session')
-def scene():
-  """The default task as playback sees it."""
-  from mjx_humanoid.core.config.schema import TaskConfig
-  from mjx_humanoid.playback.rollout import make_scene
+def standing_task():
+  """The default task and its robot's model, as playback sees them: (task, model)."""
+  from mjx_humanoid.core.config.task import TaskConfig
+  from mjx_humanoid.playback.rollout import task_and_model
 
-  return make_scene(TaskConfig())
+  return task_and_model(TaskConfig())
 
 
 @pytest.fixture
-def make_policy(scene):
-  """make_policy(**changes) -> a small random policy that fits `scene`."""
-  return lambda **changes: random_policy(scene, **changes)
+def make_policy(standing_task):
+  """make_policy(**changes) -> a small random policy that fits `standing_task`."""
+  return lambda **changes: random_policy(*standing_task, **changes)
 
 
-def random_policy(scene, **changes):
+def random_policy(task, model, **changes):
   import numpy as np
 
-  from mjx_humanoid.physics.engine import view_states
   from mjx_humanoid.playback.policy import Policy
-  from mjx_humanoid.tasks.context.guide import DRAWS
+  from mjx_humanoid.playback.rollout import observation_of_start
 
   rng = np.random.default_rng(7)
-  view = view_states(scene.model, scene.model.qpos0[None], np.zeros((1, scene.model.nv)))
-  context = scene.guide.start(view.qpos, scene.body.nu, np.zeros((1, DRAWS)))
-  size, actions = scene.observe(view, scene.body, context).shape[-1], scene.body.nu
+  size, actions = observation_of_start(task, model).shape[-1], task.body.nu
 
   def normal(*shape):
     return rng.normal(size=shape).astype(np.float32)
@@ -126,7 +123,7 @@ def random_policy(scene, **changes):
     'std': np.exp(normal(size)),
     'mirror': None,
     'activation': 'elu',
-    'task': scene.task,
+    'task': task.config,
     'info': {'name': 'made by hand', 'seed': 3},
   }
   return Policy(**{**values, **changes})

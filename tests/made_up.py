@@ -3,7 +3,8 @@
 import numpy as np
 
 from mjx_humanoid.playback.rollout import Trajectories
-from mjx_humanoid.core.types import Context, View
+from mjx_humanoid.tasks.context import Context
+from mjx_humanoid.core.types import View
 
 
 def at_rest(body, episodes=2, steps=4):
@@ -22,10 +23,10 @@ def at_rest(body, episodes=2, steps=4):
     last_action=np.zeros((*shape, body.nu), np.float32),
     command=np.zeros((*shape, 3), np.float32),
     heading=np.tile(np.array([1, 0], np.float32), (*shape, 1)),
-    place=np.zeros((*shape, 2), np.float32),
+    target_position=np.zeros((*shape, 2), np.float32),
     phase=np.zeros(shape, np.float32),
     duty=np.ones(shape, np.float32),
-    asked=np.zeros((*shape, 3), np.float32),
+    requested=np.zeros((*shape, 3), np.float32),
   )
   return Trajectories(views, start, np.zeros(shape, bool), contexts)
 

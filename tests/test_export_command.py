@@ -18,7 +18,7 @@ import pytest
 from mjx_humanoid.core.config.schema import TaskConfig, resolve
 from mjx_humanoid.core.config.files import config_names, load_config
 from mjx_humanoid.export import FORMATS, NEXT, main
-from mjx_humanoid.physics.engine import view_states
+from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.playback import export_formats as formats
 from mjx_humanoid.playback.find import READY
 from mjx_humanoid.playback.policy import Policy, load_policy
@@ -207,8 +207,8 @@ def test_the_example_plays_a_policy_of_every_ready_config(config, example, here,
     'posture': 25,
     'joint_velocities': 27,
     'heading_error': 2,
-    'place_error': 2,
-    'course_error': 1,
+    'position_error': 2,
+    'cross_track_error': 1,
     'gait_phase': 2,
     'gait_clock': 2,
   }

@@ -44,7 +44,7 @@ def test_configs_are_listed_with_their_first_lines():
 
 
 def test_the_listing_names_everything_that_can_be_chosen(capsys):
-  from mjx_humanoid.physics.engine import ENGINES
+  from mjx_humanoid.physics.choice import ENGINES
   from mjx_humanoid.physics.randomize import OF_THE_ENV, RANDOMIZATIONS
   from mjx_humanoid.playback.cards import CARDS
   from mjx_humanoid.playback.find import ready_policies
@@ -52,8 +52,9 @@ def test_the_listing_names_everything_that_can_be_chosen(capsys):
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards, skills
   from mjx_humanoid.tasks.curricula import CURRICULA
-  from mjx_humanoid.tasks.starts import STARTS, TERMINATIONS
-  from mjx_humanoid.tasks.context.guide import COMMANDS
+  from mjx_humanoid.tasks.starts import STARTS
+  from mjx_humanoid.tasks.terminations import TERMINATIONS
+  from mjx_humanoid.tasks.context import COMMANDS
   from mjx_humanoid.tasks.observations import OBSERVATIONS
   from mjx_humanoid.tasks.pushes import PUSHES
 
@@ -92,7 +93,7 @@ def sections(text):
 def test_the_settings_that_the_listing_names_exist(capsys):
   listing.main([])
   named = set(re.findall(r'config\.[a-z_.]+', ' '.join(titles(capsys.readouterr().out))))
-  assert {'config.task.reward', 'config.task.commands', 'config.curriculum'} <= named
+  assert {'config.task.reward', 'config.task.command.kind', 'config.curriculum'} <= named
   assert named <= set(settings())
 
 

@@ -206,12 +206,12 @@ def test_unknown_settings_are_refused_with_the_closest(argument, match):
     ('--config.stop_when_passed=yes', 'True or False'),
     ('--config.stop_when_passed=1', 'True or False'),
     ('--config.network.policy_layers=wide', 'a list of int values'),
-    ('--config.task.command=1,2', '3 of float values'),
+    ('--config.task.command.value=1,2', '3 of float values'),
     ('--config.task.weights=3', 'a dictionary of numbers'),
     ('--config.task.weights.height=tall', 'a number'),
     ('--config.task.randomization=0.1', 'a dictionary of numbers'),
     ('--config.task.randomization.mass=much', 'a number'),
-    ('--config.task.push_force=150', '2 of float values'),
+    ('--config.task.push.force=150', '2 of float values'),
   ],
 )
 def test_values_of_another_type_are_refused(argument, kind):
@@ -225,7 +225,7 @@ def test_values_of_another_type_are_refused(argument, kind):
     ('--config.ppo.gamma=1e999', 'out of range'),
     ('--config.engine=gpu', 'Choices: auto'),
     ('--config.task.randomization.mass=-0.1', 'at least 0'),
-    ('--config.task.gait_duty=2', 'at most 1'),
+    ('--config.task.gait.duty=2', 'at most 1'),
   ],
 )
 def test_ranges_and_choices_hold_for_overrides(argument, match):
@@ -247,14 +247,14 @@ def test_ranges_and_choices_hold_for_overrides(argument, match):
     ('--config.task.observations=command', 'task', 'observations', ('command',)),
     ('--config.task.observations=("a", \'b\')', 'task', 'observations', ('a', 'b')),
     ('--config.task.observations=a, b,', 'task', 'observations', ('a', 'b')),
-    ('--config.task.command=1,0,-0.5', 'task', 'command', (1.0, 0.0, -0.5)),
+    ('--config.task.command.value=1,0,-0.5', 'task', 'command', (1.0, 0.0, -0.5)),
     ('--config.task.weights={"height": 2}', 'task', 'weights', {'height': 2.0}),
     ('--config.task.weights.height=-2', 'task', 'weights', {'height': -2.0}),
     ('--config.task.weights.place=0.2', 'task', 'weights', {'place': 0.2}),
     ('--config.task.randomization.mass=0.1', 'task', 'randomization', {'mass': 0.1}),
     ('--config.task.randomization={"mass": 0}', 'task', 'randomization', {'mass': 0.0}),
-    ('--config.task.push_force=0,150', 'task', 'push_force', (0.0, 150.0)),
-    ('--config.task.command_low=(-1, 0, 0)', 'task', 'command_low', (-1.0, 0.0, 0.0)),
+    ('--config.task.push.force=0,150', 'task', 'push_force', (0.0, 150.0)),
+    ('--config.task.command.low=(-1, 0, 0)', 'task', 'command_low', (-1.0, 0.0, 0.0)),
     ('--config.init_from=runs/mine', None, 'init_from', 'runs/mine'),
     ('--config.task.start_strength=0', 'task', 'start_strength', 0.0),
   ],
@@ -306,7 +306,7 @@ def test_a_broken_section_is_refused_not_a_traceback():
 
 
 def test_what_was_saved_is_read_back_exactly(tmp_path):
-  config = override('--config.ppo.learning_rate=0.00030000000000000003', '--config.task.command=0.1,0,0')
+  config = override('--config.ppo.learning_rate=0.00030000000000000003', '--config.task.command.value=0.1,0,0')
   path = tmp_path / 'config.json'
   config_file.save_json(config, path)
   assert config_file.load_json(path) == config

@@ -161,16 +161,16 @@ def test_a_section_is_not_a_value(value):
     ('network.policy_layers', [2.5], 'a whole number'),
     ('task.observations', 'joint_positions', 'a list of str values'),
     ('task.observations', [3], 'a word'),
-    ('task.command', [1, 2], '3 of float values'),
-    ('task.command', [1, 2, 3, 4], '3 of float values'),
-    ('task.command', ['a', 2, 3], 'a number'),
+    ('task.command.value', [1, 2], '3 of float values'),
+    ('task.command.value', [1, 2, 3, 4], '3 of float values'),
+    ('task.command.value', ['a', 2, 3], 'a number'),
     ('task.weights', [1], 'a dictionary of numbers'),
     ('task.weights', {'height': 'much'}, 'a number'),
     ('task.weights', {3: 1.0}, 'a word'),
-    ('task.commands', 1, 'a word'),
-    ('task.command_low', [1, 2], '3 of float values'),
-    ('task.push_force', 150, '2 of float values'),
-    ('task.push_force', [1, 2, 3], '2 of float values'),
+    ('task.command.kind', 1, 'a word'),
+    ('task.command.low', [1, 2], '3 of float values'),
+    ('task.push.force', 150, '2 of float values'),
+    ('task.push.force', [1, 2, 3], '2 of float values'),
     ('task.randomization', 0.1, 'a dictionary of numbers'),
     ('task.randomization', {'mass': True}, 'a number'),
     ('init_from', None, 'a word'),
@@ -209,24 +209,24 @@ def test_wrong_types_are_refused_by_the_name_of_the_right_one(name, value, kind)
     ('task.episode_length', INF, 'more than 0'),
     ('task.start_strength', -0.1, 'at least 0'),
     ('task.frame_skip', 101, 'at most 100'),
-    ('task.command', [0, NAN, 0], 'finite'),
-    ('task.command', [0, INF, 0], 'finite'),
+    ('task.command.value', [0, NAN, 0], 'finite'),
+    ('task.command.value', [0, INF, 0], 'finite'),
     ('task.weights', {'height': NAN}, 'finite'),
     ('task.weights', {'height': -INF}, 'finite'),
-    ('task.command_high', [0, NAN, 0], 'finite'),
-    ('task.command_interval', 0, 'more than 0'),
-    ('task.command_interval', 1e9, 'at most 1000000'),
+    ('task.command.high', [0, NAN, 0], 'finite'),
+    ('task.command.interval', 0, 'more than 0'),
+    ('task.command.interval', 1e9, 'at most 1000000'),
     ('evaluation_episodes', 2001, 'at most 2000'),
-    ('task.command_rest', 1.1, 'at most 1'),
-    ('task.command_rest', -0.1, 'at least 0'),
-    ('task.gait_frequency', -1, 'at least 0'),
-    ('task.gait_hurry', -0.1, 'at least 0'),
-    ('task.gait_duty', 0, 'more than 0'),
-    ('task.gait_duty', 1.1, 'at most 1'),
-    ('task.push_force', [-1, 5], 'at least 0'),
-    ('task.push_force', [0, INF], 'at least 0'),
-    ('task.push_duration', 0, 'more than 0'),
-    ('task.push_interval', 0, 'more than 0'),
+    ('task.command.rest', 1.1, 'at most 1'),
+    ('task.command.rest', -0.1, 'at least 0'),
+    ('task.gait.frequency', -1, 'at least 0'),
+    ('task.gait.speedup', -0.1, 'at least 0'),
+    ('task.gait.duty', 0, 'more than 0'),
+    ('task.gait.duty', 1.1, 'at most 1'),
+    ('task.push.force', [-1, 5], 'at least 0'),
+    ('task.push.force', [0, INF], 'at least 0'),
+    ('task.push.duration', 0, 'more than 0'),
+    ('task.push.interval', 0, 'more than 0'),
     ('task.randomization', {'mass': -0.1}, 'at least 0'),
     ('task.randomization', {'mass': NAN}, 'at least 0'),
   ],
@@ -244,11 +244,11 @@ def test_values_out_of_range_are_refused_with_the_range(name, value, bound):
     ('ppo.gamma', 1),
     ('ppo.entropy_coef', 0),
     ('task.start_strength', 0),
-    ('task.command_rest', 0),
-    ('task.command_rest', 1),
-    ('task.gait_frequency', 0),
-    ('task.gait_duty', 1),
-    ('task.push_force', [0, 0]),
+    ('task.command.rest', 0),
+    ('task.command.rest', 1),
+    ('task.gait.frequency', 0),
+    ('task.gait.duty', 1),
+    ('task.push.force', [0, 0]),
     ('task.frame_skip', 100),
     ('framerate', 240),
     ('network.policy_layers', []),
@@ -282,8 +282,8 @@ def test_numbers_take_the_type_of_their_setting():
   config = resolve({'num_envs': 64.0, 'ppo': {'gamma': 1, 'batch_size': 64}, 'task': {'command': [1, 0, 2]}})
   assert type(config.num_envs) is int
   assert type(config.ppo.gamma) is float
-  assert config.task.command == (1.0, 0.0, 2.0)
-  assert all(type(x) is float for x in config.task.command)
+  assert config.task.command.value == (1.0, 0.0, 2.0)
+  assert all(type(x) is float for x in config.task.command.value)
 
 
 def test_lists_become_tuples():
@@ -324,6 +324,6 @@ def test_sections_that_were_not_given_share_nothing():
 
 
 def test_engines_of_the_settings_are_those_of_physics():
-  from mjx_humanoid.physics.engine import ENGINES
+  from mjx_humanoid.physics.choice import ENGINES
 
   assert ('auto', *ENGINES) == schema.ENGINES

@@ -7,7 +7,8 @@ import numpy as np
 from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.envs.env import Bank, Env
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.engine import make_engine, view_states
+from mjx_humanoid.physics.choice import make_engine
+from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.task import make_task
@@ -18,7 +19,7 @@ QUICK = {
   'frame_skip': 5,
   'episode_length': 0.5,
   'termination': 'off_balance',
-  'observations': ('joint_positions', 'joint_velocities', 'heading_error', 'place_error', 'gait_phase'),
+  'observations': ('joint_positions', 'joint_velocities', 'heading_error', 'position_error', 'gait_phase'),
   'gait_frequency': 1.3,
   'command': (0.6, 0.1, 0.4),
 }

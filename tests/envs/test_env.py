@@ -12,7 +12,7 @@ import pytest
 from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.envs.env import EPISODE_METRICS, Bank, Env
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.engine import view_states
+from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.native import NativeEngine
 from mjx_humanoid.robots import robots

@@ -10,7 +10,7 @@ import pytest
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.model import build_model, build_spec, model_file
-from mjx_humanoid.core.types import Servos
+from mjx_humanoid.core.robot import Servos
 
 XBODY = mujoco.mjtObj.mjOBJ_XBODY
 

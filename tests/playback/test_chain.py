@@ -15,7 +15,7 @@ from mjx_humanoid.playback.cards import Card
 from mjx_humanoid.playback.chain import HELD, Stage, cut, done_after, make_stages, play_chain, random_stage, steps_of
 from mjx_humanoid.playback.rollout import change_task, make_scene, rollout
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.context.guide import heading_of
+from mjx_humanoid.physics.rotations import heading_of
 
 DT = 0.025  # s, a control step of the humanoid
 SECOND = 40  # steps

@@ -212,10 +212,10 @@ def test_a_run_goes_on_when_the_policy_that_it_began_with_is_gone(tiny_arguments
 def test_a_run_with_all_that_disturbs_goes_on_exactly(tiny, tmp_path):
   """Pushes under way, controls still to arrive, noise, commands, varied worlds and a curriculum's levels."""
   disturbed = {
-    'task__pushes': 'force',
-    'task__push_interval': 0.1,
-    'task__commands': 'sampled',
-    'task__command_interval': 0.1,
+    'task__push__kind': 'force',
+    'task__push__interval': 0.1,
+    'task__command__kind': 'sampled',
+    'task__command__interval': 0.1,
     'task__observations': ('joint_positions', 'joint_velocities', 'command'),
     'task__randomization': {'mass': 0.1, 'sensor_noise': 0.02, 'action_delay': 2},
     'curriculum': 'survival',

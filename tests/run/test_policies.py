@@ -126,7 +126,7 @@ def test_a_policy_of_another_robot_is_refused(tiny, make_policy):
 
 
 def test_the_rest_of_the_task_may_differ(tiny, make_policy):
-  config = tiny(task__reward='walk', task__command=(1.0, 0.0, 0.0), task__frame_skip=4, task__start='fallen')
+  config = tiny(task__reward='walk', task__command__value=(1.0, 0.0, 0.0), task__frame_skip=4, task__start='fallen')
   assert from_policy(make_policy(), config).kernels[0].shape == (52, 8)
 
 

@@ -66,12 +66,12 @@ IDLE = {
   'a lift that never fades': ({'pushes': 'lift'}, 'fades as the curriculum rises, and there is none'),
   'pushes after the end': (
     {'pushes': 'force', 'push_interval': 3.2},
-    'first push would come after 3 s, when episodes of 3 s are over; set config.task.push_interval to less',
+    'first push would come after 3 s, when episodes of 3 s are over; set config.task.push.interval to less',
   ),
   'kicks after the end': ({'pushes': 'kick'}, 'first push would come after 3.8 s'),
   'commands unseen': ({'commands': 'sampled'}, r"commands=sampled .* add 'command' to config\.task\.observations"),
   'a way back unseen': ({'hold': 1.0}, r"hold gives .* add 'command' to config\.task\.observations"),
-  'hurry without a place': ({'gait_hurry': 0.5, 'gait_frequency': 1.0}, 'gait_hurry needs config.task.hold and'),
+  'hurry without a place': ({'gait_hurry': 0.5, 'gait_frequency': 1.0}, 'gait_hurry needs config.task.station.gain and'),
 }
 
 

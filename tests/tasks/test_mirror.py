@@ -10,10 +10,12 @@ from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.context.guide import make_guide, swing
-from mjx_humanoid.tasks.mirror import action_map, joint_map, mirror_context, mirror_view, observation_map, other_side
+from mjx_humanoid.physics.symmetry import action_map, joint_map, mirror_view, other_side
+from mjx_humanoid.tasks.mirror import mirror_context, observation_map
 from mjx_humanoid.tasks.observations import OBSERVATIONS, observe_all
 from mjx_humanoid.tasks.rewards import TERMS
-from mjx_humanoid.core.types import Context, View
+from mjx_humanoid.tasks.context import Context
+from mjx_humanoid.core.types import View
 
 
 @pytest.fixture(scope='module')
@@ -165,8 +167,8 @@ def test_a_context_mirrored_twice_is_the_same(body, context):
     ('gait_phase', [0, 1], [-1, -1]),  # half a stride later, sine and cosine are the negatives
     ('gait_clock', [0, 1], [-1, -1]),
     ('heading_error', [0, 1], [1, -1]),
-    ('place_error', [0, 1], [1, -1]),
-    ('course_error', [0], [-1]),
+    ('position_error', [0, 1], [1, -1]),
+    ('cross_track_error', [0], [-1]),
     ('command', [0, 1, 2], [1, -1, -1]),
   ],
 )

@@ -108,9 +108,9 @@ def test_heading_error(see, make_view, body, facing, wanted, expected):
     ('+x', [9.0, 9.0], [1, 1]),
   ],
 )
-def test_place_error(see, make_view, facing, place, expected):
+def test_position_error(see, make_view, facing, place, expected):
   view = make_view(qpos=[1, 2, 1.28, *FACING[facing], *[0] * 21])
-  np.testing.assert_allclose(see('place_error', view, place=place), expected, atol=1e-6)
+  np.testing.assert_allclose(see('position_error', view, place=place), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_place_error(see, make_view, facing, place, expected):
   ],
 )
 @pytest.mark.parametrize('facing', ['+x', '-x'])
-def test_course_error_is_aside_of_the_wanted_heading(see, make_view, facing, heading, place, expected):
+def test_cross_track_error_is_aside_of_the_wanted_heading(see, make_view, facing, heading, place, expected):
   view = make_view(qpos=[1, 2, 1.28, *FACING[facing], *[0] * 21])
-  np.testing.assert_allclose(see('course_error', view, heading=heading, place=place), [expected], atol=1e-6)
+  np.testing.assert_allclose(see('cross_track_error', view, heading=heading, place=place), [expected], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_gait_clock_runs_on_where_no_gait_is_wanted(see, make_view, duty):
   np.testing.assert_allclose(see('gait_clock', make_view(), phase=1 / 12, duty=duty), [0.5, 0.8660254], atol=1e-6)
 
 
-@pytest.mark.parametrize('name', ['heading_error', 'place_error', 'course_error'])
+@pytest.mark.parametrize('name', ['heading_error', 'position_error', 'cross_track_error'])
 def test_what_guides_turns_with_the_world(see, name, body, make_view):
   """Robot, heading and place turned together by 1.1 rad about the origin: the robot sees the same."""
   angle, spin = 1.1, np.exp(1.1j)
@@ -251,7 +251,7 @@ def test_joined_in_the_order_of_their_names(body, tumbling_view, make_context, s
 def test_slices_say_where_each_lies(body, tumbling_view, make_context):
   # 4 + 21 joints; 6 + 21; 6; 16 bodies with a shape; 21 motors; 3
   names = ('joint_positions', 'joint_velocities', 'center_of_mass', 'contact_forces', 'actuator_states', 'command')
-  names += ('heading_error', 'place_error', 'gait_phase', 'gait_clock')  # 2 each
+  names += ('heading_error', 'position_error', 'gait_phase', 'gait_clock')  # 2 each
   found = slices(names, tumbling_view, body, make_context())
   assert list(found) == list(names)
   assert list(found.values())[:6] == [(0, 25), (25, 52), (52, 58), (58, 74), (74, 95), (95, 98)]

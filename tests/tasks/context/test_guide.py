@@ -23,7 +23,8 @@ from mjx_humanoid.tasks.context.guide import (
   swing,
   turn,
 )
-from mjx_humanoid.core.types import Context, View
+from mjx_humanoid.tasks.context import Context
+from mjx_humanoid.core.types import View
 
 DT = 0.025
 NU = 3
@@ -361,7 +362,7 @@ def test_vectors_are_turned_like_complex_numbers(xp):
   z = (vector[:, 0] + 1j * vector[:, 1]) * np.exp(1j * angle)
   world = rotate(xp.asarray(vector), xp.asarray(heading))
   np.testing.assert_allclose(world, np.stack([z.real, z.imag], axis=1), atol=1e-6)
-  np.testing.assert_allclose(resolve_along(world, xp.asarray(heading)), vector, atol=1e-6)
+  np.testing.assert_allclose(along(world, xp.asarray(heading)), vector, atol=1e-6)
   turned = np.exp(1j * (angle + more[:, 0]))
   found = turn(xp.asarray(heading), xp.asarray(more))
   np.testing.assert_allclose(found, np.stack([turned.real, turned.imag], axis=1), atol=1e-6)
@@ -495,7 +496,7 @@ def test_an_unknown_kind_of_command_is_refused_with_the_choices(name):
 def test_ranges_upside_down_are_refused_by_name(low, high, which):
   with pytest.raises(UserError, match=which) as error:
     guide_of(commands='sampled', command_low=low, command_high=high)
-  assert str(error.value).startswith('config.task.command_low is above config.task.command_high for ')
+  assert str(error.value).startswith('config.task.command.low is above config.task.command.high for ')
   assert '\n' not in str(error.value)
 
 
