@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid.core import opengl as _opengl
 from mjx_humanoid.core import process as _environment
-
 from mjx_humanoid.envs import registration as _gymnasium
 
 if TYPE_CHECKING:

@@ -32,12 +32,12 @@ def main(argv: Sequence[str]) -> None:
   from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards, skills
-  from mjx_humanoid.tasks.curricula import CURRICULA
-  from mjx_humanoid.tasks.starts import STARTS
-  from mjx_humanoid.tasks.terminations import TERMINATIONS
   from mjx_humanoid.tasks.context import COMMANDS, PARTS
+  from mjx_humanoid.tasks.curricula import CURRICULA
   from mjx_humanoid.tasks.observations import OBSERVATIONS
   from mjx_humanoid.tasks.pushes import PUSHES
+  from mjx_humanoid.tasks.starts import STARTS
+  from mjx_humanoid.tasks.terminations import TERMINATIONS
 
   section('ready policies, for play, evaluate and export', describe_ready())
   section('robots, config.task.robot', robots().describe())
@@ -71,7 +71,9 @@ def configs() -> dict[str, str]:
   from mjx_humanoid.core.config.files import config_names, find_config
   from mjx_humanoid.core.files import read_text
 
-  return {n: (ast.get_docstring(ast.parse(read_text(find_config(n), 'config'))) or '').split('\n')[0] for n in config_names()}
+  return {
+    n: (ast.get_docstring(ast.parse(read_text(find_config(n), 'config'))) or '').split('\n')[0] for n in config_names()
+  }
 
 
 def section(title: str, lines: dict[str, str]) -> None:

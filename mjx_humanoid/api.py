@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ml_collections import ConfigDict
 
-from mjx_humanoid.core.config import files as config_file, schema
+from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import check_free, check_writable, make_folder, write_files
 
 if TYPE_CHECKING:
   import numpy as np
 
-  from mjx_humanoid.playback.trajectories import Trajectory
   from mjx_humanoid.playback.policy import Policy
+  from mjx_humanoid.playback.trajectories import Trajectory
 
 OnMetrics = Callable[[int, Mapping[str, float]], None]  # the environment step, and what was measured there
 
@@ -73,8 +74,8 @@ def train(
     UserError: an unknown setting, a value out of range, a run folder that exists already.
   """
   from mjx_humanoid.run.cache import use_compilation_cache
-  from mjx_humanoid.run.policies import from_policy
   from mjx_humanoid.run.loop import Loop
+  from mjx_humanoid.run.policies import from_policy
   from mjx_humanoid.run.setup import prepare
 
   started = time.time()
@@ -167,8 +168,8 @@ def render(
   gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
   from mjx_humanoid.media.film import Look, film, side_by_side
   from mjx_humanoid.media.render import write_video
-  from mjx_humanoid.playback.judge import commanded, pushed
   from mjx_humanoid.playback.chain import make_stages, play_chain
+  from mjx_humanoid.playback.judge import commanded, pushed
 
   changes = {} if push is None else pushed(push)
   changes |= {} if command is None else commanded(command)
@@ -237,8 +238,8 @@ def trajectory(
 
 
 def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> None:
-  from mjx_humanoid.playback import keyframes, trajectories
   from mjx_humanoid.media import plots
+  from mjx_humanoid.playback import keyframes, trajectories
 
   makers: dict[str, Callable[[], bytes]] = {
     '.xml': lambda: keyframes.with_keyframes(text, traced).encode(),

@@ -32,8 +32,8 @@ NEXT = {
 def main(argv: Sequence[str]) -> None:
   """The command."""
   arguments = parse(argv)
-  from mjx_humanoid.playback.find import load
   from mjx_humanoid.playback.export_formats import export
+  from mjx_humanoid.playback.find import load
 
   policy = load(arguments.policy)
   out = Path(arguments.out) if arguments.out else default_path(arguments.policy, arguments.format)

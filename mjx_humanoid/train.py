@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mjx_humanoid.core.config import schema
-from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid._modules import make_callable
+from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.errors import UserError, command
 from mjx_humanoid.core.files import make_folder
 
@@ -89,8 +89,8 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   from mjx_humanoid.media.recorder import Recorder
   from mjx_humanoid.playback.find import find_policy, load
   from mjx_humanoid.run.cache import use_compilation_cache
-  from mjx_humanoid.run.policies import from_policy
   from mjx_humanoid.run.loop import Loop, headline
+  from mjx_humanoid.run.policies import from_policy
   from mjx_humanoid.run.setup import prepare
 
   use_compilation_cache()

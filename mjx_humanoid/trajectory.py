@@ -16,8 +16,8 @@ from mjx_humanoid.core.files import check_free, check_writable, write_files
 if TYPE_CHECKING:
   import argparse
 
-  from mjx_humanoid.playback.trajectories import Trajectory
   from mjx_humanoid.playback.policy import Policy
+  from mjx_humanoid.playback.trajectories import Trajectory
 
 LIMITS = {'seconds': (0.1, 600), 'every': (1, 100_000)}
 KINDS = ('.xml', '.npz', '.csv', '.png')

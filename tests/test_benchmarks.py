@@ -42,7 +42,12 @@ def test_solver(run):
 
 
 def test_profile_of_collecting_with_pushes(run):
-  small = ['--config.engine=native', '--config.num_envs=32', '--config.ppo.batch_size=64', '--config.task.push.kind=kick']
+  small = [
+    '--config.engine=native',
+    '--config.num_envs=32',
+    '--config.ppo.batch_size=64',
+    '--config.task.push.kind=kick',
+  ]
   small += ['--config.task.push.interval=0.1', '--config.task.push.duration=0.05']
   found = run('profile_collect', *small, WARM_UP=1, COUNTED=2)
   shares = [value for name, value in found.items() if name.startswith('share of time')]

@@ -18,21 +18,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.core.process import quiet_imports
-from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.config.files import config_names
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.process import quiet_imports
+from mjx_humanoid.core.types import Array, Key, View
 from mjx_humanoid.envs.env import Env, EnvState
 from mjx_humanoid.envs.host_env import CHECKED_STARTS, ConfigLike, task_config
-from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine, MjxState
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
-from mjx_humanoid.tasks.step import judged_by
 from mjx_humanoid.tasks.checks import check_task, own_code
+from mjx_humanoid.tasks.step import judged_by
 from mjx_humanoid.tasks.task import find_robot, make_task
 from mjx_humanoid.tasks.terminations import TERMINATIONS
-from mjx_humanoid.core.types import Array, Key, View
 
 with quiet_imports():
   from brax import envs as brax_envs

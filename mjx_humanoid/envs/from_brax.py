@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.envs.env import Outcome
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import Array, Key
+from mjx_humanoid.envs.env import Outcome
 
 SEEN = 'state'  # of observations that are a dictionary, the entry that is learned from
 FACE = ('reset', 'step', 'action_size')
@@ -172,9 +172,7 @@ class FromBrax:
       step=jnp.where(reset, 0, step),
       episode_return=jnp.where(reset, 0.0, episode_return),
     )
-    return following, Outcome(
-      reward, terminated, truncated, next_obs, reset, start, None, diverged, terms, metrics
-    )
+    return following, Outcome(reward, terminated, truncated, next_obs, reset, start, None, diverged, terms, metrics)
 
   def _draw(self, bank: Any, key: Key) -> Any:
     """A row of the bank for each world. Where States carry a key of their own, a fresh one: no two lives are alike."""

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from gymnasium.spaces import Box
 
+from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.envs.env import Bank
 from mjx_humanoid.envs.host_env import ConfigLike, HostEnv, task_config
-from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.physics.camera import Camera
 from mjx_humanoid.physics.states import view_states
 

@@ -13,10 +13,10 @@ from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.envs.env import Bank
 from mjx_humanoid.envs.gym_env import RENDER_MODES, check_actions, check_render_mode
 from mjx_humanoid.envs.host_env import ConfigLike, HostEnv, Step, task_config
-from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.physics.camera import Camera
 from mjx_humanoid.tasks.starts import SETTLED
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 
-from mjx_humanoid.physics.native import NativeEngine
 from mjx_humanoid.core.types import View
+from mjx_humanoid.physics.native import NativeEngine
 
 PLANS = 256
 ELITE = 24  # of them, which the next are drawn around

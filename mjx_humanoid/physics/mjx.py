@@ -12,9 +12,9 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid.core.process import quiet_imports
+from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.engine import NOTHING
 from mjx_humanoid.physics.root import find_root
-from mjx_humanoid.core.types import Array, View
 
 with quiet_imports():
   from mujoco import mjx

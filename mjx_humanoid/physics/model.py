@@ -130,7 +130,9 @@ def _check_names(spec: mujoco.MjSpec, robot: Robot) -> None:
     raise UserError(f'robot {robot.name!r}: {robot.file} has no actuators, so there is nothing to control.')
   for part, _ in robot.servos:
     if not any(part in joint.name for joint in spec.joints):
-      raise unknown(f'joint group of servos in the datasheet of robot {robot.name!r}:', part, [j.name for j in spec.joints])
+      raise unknown(
+        f'joint group of servos in the datasheet of robot {robot.name!r}:', part, [j.name for j in spec.joints]
+      )
 
 
 def _moving_bodies(spec: mujoco.MjSpec) -> list[mujoco.MjsBody]:

@@ -10,10 +10,10 @@ import mujoco
 import numpy as np
 from mujoco import batch
 
+from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.engine import NOTHING
 from mjx_humanoid.physics.model import quiet
 from mjx_humanoid.physics.root import find_root
-from mjx_humanoid.core.types import Array, View
 
 
 def available_cores() -> int:

@@ -13,8 +13,8 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid.core.errors import UserError, unknown
-from mjx_humanoid.physics.root import root_body
 from mjx_humanoid.core.registry import Registry
+from mjx_humanoid.physics.root import root_body
 
 # (model to change in place, generator, strength)
 RandomizeFn = Callable[[mujoco.MjModel, np.random.Generator, float], None]

@@ -22,7 +22,9 @@ class Card:
   seconds: float
   judge: Callable[[Figures, Trajectories, Body], np.ndarray]  # which episodes pass, bool [N]
   task: Mapping[str, Any] = field(default_factory=dict)  # settings of the task that the card fixes, by dotted name
-  goal: Callable[[Trajectories, Body], np.ndarray] | None = None  # where the skill is done, bool [N, T]; None: it goes on
+  goal: Callable[[Trajectories, Body], np.ndarray] | None = (
+    None  # where the skill is done, bool [N, T]; None: it goes on
+  )
 
 
 CARDS: Registry[Card] = Registry('report card')

@@ -126,7 +126,6 @@ def steps_of(seconds: float, body: Body) -> int:
 def cut(paths: Trajectories, steps: int) -> Trajectories:
   """The first `steps` steps."""
 
-
   def first(part: Any) -> Any:
     return {name: first(x) for name, x in part.items()} if isinstance(part, dict) else part[:, :steps]
 

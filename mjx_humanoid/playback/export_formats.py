@@ -17,9 +17,9 @@ import numpy as np
 from mjx_humanoid.core.config.settings import to_dict
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.files import check_free, write_files
+from mjx_humanoid.core.network import CLIP
 from mjx_humanoid.physics.model import self_contained_xml
 from mjx_humanoid.playback import onnx_graph
-from mjx_humanoid.core.network import CLIP
 from mjx_humanoid.playback.policy import Policy, save_policy
 from mjx_humanoid.playback.rollout import check_fit, standing, task_and_model
 from mjx_humanoid.tasks.observations import slices

@@ -192,9 +192,7 @@ def _stack(rows: Iterable[T]) -> T:
   return type(rows[0])(*(stacked(list(field)) for field in zip(*rows, strict=True)))
 
 
-def _acted_on(
-  task: Task, model: mujoco.MjModel, state: np.ndarray, inputs: Inputs
-) -> tuple[np.ndarray, np.ndarray]:
+def _acted_on(task: Task, model: mujoco.MjModel, state: np.ndarray, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
   """The states after a kick, and what is held during the control step [N, substeps, controls]."""
   root = task.body.root
   forces = np.zeros((len(state), model.nbody, 6))

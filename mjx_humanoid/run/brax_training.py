@@ -13,15 +13,15 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from mjx_humanoid.core.config.schema import Config, NetworkConfig, resolve, to_dict
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.types import Array, Key
 from mjx_humanoid.envs.env import Env
 from mjx_humanoid.envs.from_brax import FromBrax, seen
-from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.rl import networks
 from mjx_humanoid.rl.algorithm import Actor, Algorithm, Mirror, Spec, make_algorithm
 from mjx_humanoid.rl.normalize import CLIP
 from mjx_humanoid.run.setup import Setup
 from mjx_humanoid.run.trainer import Trainer
-from mjx_humanoid.core.types import Array, Key
 
 EPISODE_STEPS = 1000  # the time limit of nearly all of Brax's own environments
 

@@ -12,9 +12,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from mjx_humanoid.core.process import quiet_logs
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import read_json, write_json
+from mjx_humanoid.core.process import quiet_logs
 
 MANIFEST = 'manifest.json'
 BEST = 'best.json'

@@ -15,14 +15,14 @@ import jax
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import write_json
-from mjx_humanoid.playback.judge import judge_policy
 from mjx_humanoid.playback.find import POLICY_FILE, load
+from mjx_humanoid.playback.judge import judge_policy
 from mjx_humanoid.playback.policy import Policy, save_policy
 from mjx_humanoid.rl.algorithm import Metrics
 from mjx_humanoid.rl.collect import Collected
 from mjx_humanoid.run.checkpoint import Arrays, CheckpointStore, unflatten
-from mjx_humanoid.run.policies import from_policy, to_policy
 from mjx_humanoid.run.logger import MetricsLogger
+from mjx_humanoid.run.policies import from_policy, to_policy
 from mjx_humanoid.run.progress import Progress, duration
 from mjx_humanoid.run.setup import Setup
 from mjx_humanoid.run.trainer import Trainer, TrainState
@@ -107,7 +107,11 @@ class Loop:
     done = state.iteration * self.trainer.steps_per_iteration
     total = self.iterations * self.trainer.steps_per_iteration
     report: dict[str, Any] = {}
-    with StopRequest() as stop, Progress(total, done) as progress, MetricsLogger(self.folder, done, progress.say) as logger:
+    with (
+      StopRequest() as stop,
+      Progress(total, done) as progress,
+      MetricsLogger(self.folder, done, progress.say) as logger,
+    ):
       progress.doing('compiling')
       while state.iteration < self.iterations and not stop.wanted:
         if self.trainer.begins_anew(state.iteration):

@@ -7,13 +7,13 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid.core.process import COMPILER_OPTIONS
+from mjx_humanoid.core.types import Inputs, View
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import randomized_fields
 from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.playback.rollout import Controller, Trajectories, collect, record
 from mjx_humanoid.tasks.task import Task
-from mjx_humanoid.core.types import Inputs, View
 
 
 def mjx_rollout(

@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 
 from mjx_humanoid.core.config.schema import Config
-from mjx_humanoid.envs.env import Env
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.types import Demonstrations
+from mjx_humanoid.envs.demonstrations import demonstrate
+from mjx_humanoid.envs.env import Env
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.choice import choose, make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.rl.algorithm import Algorithm, Spec, make_algorithm
-from mjx_humanoid.tasks.curricula import CURRICULA
-from mjx_humanoid.envs.demonstrations import demonstrate
-from mjx_humanoid.tasks.starts import SEARCHED
 from mjx_humanoid.tasks.checks import check_task
+from mjx_humanoid.tasks.curricula import CURRICULA
+from mjx_humanoid.tasks.starts import SEARCHED
 from mjx_humanoid.tasks.task import Task, find_robot, make_task
-from mjx_humanoid.core.types import Demonstrations
 
 SHOWN = 1_000_033  # tells the generator of demonstrations from that of start states
 CHECKED_STARTS = 64  # start states that a reward is tried on before training

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from mjx_humanoid.core.process import COMPILER_OPTIONS
+from mjx_humanoid.core.types import Key
 from mjx_humanoid.envs.env import Bank
 from mjx_humanoid.rl.algorithm import Actor, Metrics
 from mjx_humanoid.rl.collect import Collected, HostCollector, collect_traced, stack
 from mjx_humanoid.run.setup import Setup
 from mjx_humanoid.tasks.starts import SETTLED
-from mjx_humanoid.core.types import Key
 
 BANK_SIZE = 1024  # start states in the bank
 BANK_ITERATIONS = 32  # iterations that one bank serves

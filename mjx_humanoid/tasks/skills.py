@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 
 from mjx_humanoid.core.errors import UserError, unknown
-from mjx_humanoid.physics.body import Body
 from mjx_humanoid.core.registry import load_function
 from mjx_humanoid.core.types import Array, Terms, View
+from mjx_humanoid.physics.body import Body
 from mjx_humanoid.tasks.context.context import Context
 from mjx_humanoid.tasks.functions import RewardFn
 from mjx_humanoid.tasks.rewards import TERMS

@@ -87,9 +87,7 @@ def rising(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: S
   return qpos, qvel
 
 
-def at_rest(
-  kind: np.ndarray, body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn
-) -> Starts:
+def at_rest(kind: np.ndarray, body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
   """Limp robots that have come to rest on the floor, of these kinds [n]: see `dropped`."""
   qpos, _ = settle(dropped(body, rng, kind), np.zeros((len(kind), body.nv)), SETTLE_SECONDS)
   return qpos, velocity_noise(body, rng, strength)

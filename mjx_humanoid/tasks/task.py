@@ -7,7 +7,6 @@ reward is free of JAX.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -90,5 +89,3 @@ def make_task(config: TaskConfig, body: Body) -> Task:
 def find_robot(name: str) -> Robot:
   """The datasheet that config.task.robot names. Raises UserError where there is none."""
   return robots()[name]
-
-

@@ -7,7 +7,16 @@ import math
 import pytest
 
 from mjx_humanoid.core.config import schema
-from mjx_humanoid.core.config.schema import Config, PPOConfig, TaskConfig, default_config, resolve, restore, settings, to_dict
+from mjx_humanoid.core.config.schema import (
+  Config,
+  PPOConfig,
+  TaskConfig,
+  default_config,
+  resolve,
+  restore,
+  settings,
+  to_dict,
+)
 from mjx_humanoid.core.errors import UserError
 
 NAN, INF = math.nan, math.inf

@@ -71,7 +71,10 @@ IDLE = {
   'kicks after the end': ({'pushes': 'kick'}, 'first push would come after 3.8 s'),
   'commands unseen': ({'commands': 'sampled'}, r"commands=sampled .* add 'command' to config\.task\.observations"),
   'a way back unseen': ({'hold': 1.0}, r"hold gives .* add 'command' to config\.task\.observations"),
-  'hurry without a place': ({'gait_hurry': 0.5, 'gait_frequency': 1.0}, 'gait_hurry needs config.task.station.gain and'),
+  'hurry without a place': (
+    {'gait_hurry': 0.5, 'gait_frequency': 1.0},
+    'gait_hurry needs config.task.station.gain and',
+  ),
 }
 
 

@@ -57,10 +57,19 @@ def make_context(body):
   """A context that wants the robot to stand still where it began, facing +x, but for what is said."""
 
   def make(
-    *, step=0, last_action=None, command=(0.0, 0.0, 0.0), heading=(1.0, 0.0), target_position=(0.0, 0.0), phase=0.0, duty=1.0
+    *,
+    step=0,
+    last_action=None,
+    command=(0.0, 0.0, 0.0),
+    heading=(1.0, 0.0),
+    target_position=(0.0, 0.0),
+    phase=0.0,
+    duty=1.0,
   ):
     last_action = np.zeros(body.nu) if last_action is None else last_action
-    numbers = (np.asarray(x, np.float32) for x in (last_action, command, heading, target_position, phase, duty, command))
+    numbers = (
+      np.asarray(x, np.float32) for x in (last_action, command, heading, target_position, phase, duty, command)
+    )
     return Context(np.asarray(step, np.int32), *numbers)
 
   return make

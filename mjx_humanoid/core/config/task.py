@@ -33,9 +33,7 @@ class StationConfig:
     ' keeping); while a velocity is commanded, the target position is where the robot is',
     low=0,
   )
-  radius: float = setting(
-    0.05, 'offset at which station keeping starts to correct [m]; it stops at 0.05 m', low=0.05
-  )
+  radius: float = setting(0.05, 'offset at which station keeping starts to correct [m]; it stops at 0.05 m', low=0.05)
 
 
 @dataclass(frozen=True)
