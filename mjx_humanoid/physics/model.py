@@ -39,23 +39,27 @@ def model_file(robot: Robot) -> Path:
   return path
 
 
+def read_spec(path: Path, name: str) -> mujoco.MjSpec:
+  """An MJCF file, editable. Raises UserError with MuJoCo's message, naming the robot, where it is not one."""
+  try:
+    return mujoco.MjSpec.from_file(str(path))
+  except ValueError as error:
+    raise UserError(f'robot {name!r}: MuJoCo cannot read {path}: {" ".join(str(error).split())}') from None
+
+
 def build_spec(robot: Robot) -> mujoco.MjSpec:
   """The completed, still editable model.
 
   Raises:
     UserError: the file is missing or MuJoCo cannot read it, or it has no body, geom or joint that the datasheet names.
   """
-  path = model_file(robot)
-  try:
-    spec = mujoco.MjSpec.from_file(str(path))
-  except ValueError as error:
-    raise UserError(f'robot {robot.name!r}: MuJoCo cannot read {path}: {" ".join(str(error).split())}') from None
+  spec = read_spec(model_file(robot), robot.name)
   spec.option.timestep = robot.timestep
   spec.option.iterations = robot.solver_iterations
   spec.option.ls_iterations = robot.line_search_iterations
   # An environment that diverges must show it as NaN, on every engine, rather than silently reset itself.
   spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
-  _name_all(spec)
+  name_all(spec)
   _check_names(spec, robot)
   for motor in spec.actuators:
     _complete_actuator(spec, motor, robot)
@@ -64,6 +68,19 @@ def build_spec(robot: Robot) -> mujoco.MjSpec:
   _add_cameras(spec, robot)
   _add_light(spec)
   return spec
+
+
+def name_all(spec: mujoco.MjSpec) -> None:
+  """Gives a name to every body, geom, joint and actuator that has none: contacts and sensors refer to them by name."""
+  for kind, things in {'body': spec.bodies, 'geom': spec.geoms, 'joint': spec.joints, 'motor': spec.actuators}.items():
+    taken = {thing.name for thing in things}
+    for i, thing in enumerate(things):
+      if not thing.name:
+        name = f'{kind}_{i}'
+        while name in taken:
+          name += '_'
+        thing.name = name
+        taken.add(name)
 
 
 def build_model(robot: Robot, *, converged: bool = False) -> mujoco.MjModel:
@@ -103,19 +120,6 @@ def self_contained_xml(robot: Robot, *, keyframes: bool = True) -> str:
   return text
 
 
-def _name_all(spec: mujoco.MjSpec) -> None:
-  """Gives a name to every body, geom, joint and actuator that has none: contacts and sensors refer to them by name."""
-  for kind, things in {'body': spec.bodies, 'geom': spec.geoms, 'joint': spec.joints, 'motor': spec.actuators}.items():
-    taken = {thing.name for thing in things}
-    for i, thing in enumerate(things):
-      if not thing.name:
-        name = f'{kind}_{i}'
-        while name in taken:
-          name += '_'
-        thing.name = name
-        taken.add(name)
-
-
 def _check_names(spec: mujoco.MjSpec, robot: Robot) -> None:
   """Raises UserError where the datasheet names a body or geom that the file lacks, or the file has no actuators."""
   bodies = [body.name for body in spec.bodies if body.name != 'world']
@@ -130,9 +134,8 @@ def _check_names(spec: mujoco.MjSpec, robot: Robot) -> None:
     raise UserError(f'robot {robot.name!r}: {robot.file} has no actuators, so there is nothing to control.')
   for part, _ in robot.servos:
     if not any(part in joint.name for joint in spec.joints):
-      raise unknown(
-        f'joint group of servos in the datasheet of robot {robot.name!r}:', part, [j.name for j in spec.joints]
-      )
+      joints = [joint.name for joint in spec.joints]
+      raise unknown(f'joint group of servos in the datasheet of robot {robot.name!r}:', part, joints)
 
 
 def _moving_bodies(spec: mujoco.MjSpec) -> list[mujoco.MjsBody]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from mjx_humanoid.core.network import Mirror
 from mjx_humanoid.core.robot import Robot
 from mjx_humanoid.physics import randomize
 from mjx_humanoid.physics.body import Body
+from mjx_humanoid.physics.datasheet import datasheet_of
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.context import ContextMaker, make_context
 from mjx_humanoid.tasks.functions import ObserveFn, SettleFn, StartFn, TerminateFn
@@ -87,5 +89,5 @@ def make_task(config: TaskConfig, body: Body) -> Task:
 
 
 def find_robot(name: str) -> Robot:
-  """The datasheet that config.task.robot names. Raises UserError where there is none."""
-  return robots()[name]
+  """The datasheet that config.task.robot names, or of a path/to/model.xml. Raises UserError where there is none."""
+  return datasheet_of(Path(name)) if name.endswith('.xml') else robots()[name]
