@@ -9,7 +9,7 @@ from typing import Any
 from mjx_humanoid._modules import make_callable
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import command
-from mjx_humanoid.core.files import write_json
+from mjx_humanoid.core.files import check_writable, write_json
 
 UNITS = {
   'survival_seconds': 's',
@@ -57,10 +57,11 @@ def main(argv: Sequence[str]) -> None:
   asked = {'episodes': parsed.episodes, 'seed': parsed.seed, 'push': parsed.push, 'engine': parsed.engine}
   check(**asked)
   policy = load(parsed.policy)
+  out = Path(parsed.json) if parsed.json else default_path(parsed.policy)
+  check_writable(out)
   with Console().status(f'{parsed.episodes} episodes of {policy.name}'):
     card = evaluate_policy(policy, card=parsed.card, **asked)
   show(card)
-  out = Path(parsed.json) if parsed.json else default_path(parsed.policy)
   write_json(out, card, 'the report card')
   print(f'wrote {out}')
   print(f'next: python -m mjx_humanoid.play {parsed.policy}')

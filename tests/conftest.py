@@ -32,6 +32,13 @@ def opengl():
     pytest.skip(NO_OPENGL)
 
 
+@pytest.fixture
+def no_opengl(monkeypatch):
+  """A machine without any OpenGL, whatever was chosen before."""
+  monkeypatch.setattr('mjx_humanoid.core.opengl._chosen', None)
+  monkeypatch.setattr('mjx_humanoid.core.opengl.probe', lambda name: None)
+
+
 def as_arguments(settings):
   """Settings as the command line takes them."""
   return [f'--config.{name}={value}' for name, value in settings.items()]

@@ -169,8 +169,7 @@ def test_a_gpu_that_jax_does_not_see(monkeypatch):
   assert doctor.check_gpu() == Finding('ok', 'jax uses 2 x NVIDIA H200')
 
 
-def test_no_opengl_is_a_warning_because_training_works_without(monkeypatch):
-  monkeypatch.setattr('mjx_humanoid.core.opengl.probe', lambda name: None)
+def test_no_opengl_is_a_warning_because_training_works_without(no_opengl):
   finding = doctor.check_gl()
   assert finding.state == 'warn'
   assert 'apt-get install' in finding.mend

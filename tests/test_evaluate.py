@@ -119,7 +119,7 @@ MISTAKES = {
   'too many episodes': (['RUN', '--episodes=2001'], 'out of range: 1 to 2000'),
   'a negative seed': (['RUN', '--seed=-1'], 'seed=-1 is out of range: 0 or more'),
   'an unknown card': (['RUN', '--card=stnd'], "unknown report card 'stnd'. Did you mean 'stand'?"),
-  'a card that cannot be written': (['RUN', '--episodes=1', '--json=/no/such/folder/c.json'], 'cannot be written'),
+  'a card that cannot be written': (['RUN', '--episodes=1', '--json=/dev/null/c.json'], 'cannot be written'),
   'a push that pulls': (['RUN', '--push=-1'], 'push=-1.0 is out of range: 0 to 10000 N'),
   'a push too hard': (['RUN', '--push=1e5'], 'is out of range: 0 to 10000 N'),
   'a push that is no number': (['RUN', '--push=nan'], 'push=nan is out of range'),

@@ -143,8 +143,7 @@ def test_a_policy_of_another_robot_is_refused(make_policy, user_error, tmp_path,
   assert 'it is a policy of another robot or task' in message
 
 
-def test_without_any_opengl_it_says_what_to_install(finished_run, user_error, tmp_path, monkeypatch):
-  monkeypatch.setattr('mjx_humanoid.core.opengl.probe', lambda name: None)
+def test_without_any_opengl_it_says_what_to_install(finished_run, user_error, tmp_path, no_opengl):
   assert 'apt-get install' in user_error(play.main, [finished_run, f'--out={tmp_path / "v.mp4"}'])
 
 

@@ -95,4 +95,4 @@ def drawable(model: mujoco.MjModel, width: int, height: int, *, software: bool) 
 
 
 def _is_count(value: object) -> bool:
-  return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
+  return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)

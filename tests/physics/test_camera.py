@@ -156,9 +156,7 @@ def test_an_opengl_is_chosen_before_the_first_picture_and_only_then(model, monke
   assert done == ['gl', 'renderer']
 
 
-def test_without_opengl_the_first_picture_says_what_to_install(model, monkeypatch):
-  monkeypatch.setattr('mjx_humanoid.core.opengl._chosen', None)
-  monkeypatch.setattr('mjx_humanoid.core.opengl.probe', lambda name: None)
+def test_without_opengl_the_first_picture_says_what_to_install(model, no_opengl):
   with pytest.raises(UserError, match=r'^no OpenGL can be loaded.* apt-get install libegl1'):
     Camera(model, 'above', 4, 3).picture(np.zeros(1))
 
