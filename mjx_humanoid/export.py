@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mjx_humanoid._modules import make_callable
+from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import command
 

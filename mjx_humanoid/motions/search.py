@@ -67,19 +67,24 @@ def find_motion(
   mean, spread = np.zeros((knots, len(basis))), np.full((knots, len(basis)), SPREAD)
   for _ in range(ROUNDS):
     plans = np.clip(mean + spread * rng.normal(size=(PLANS, *mean.shape)), -BEYOND, BEYOND)
-    cost = EFFORT * np.square(plans).mean(axis=(1, 2))
-    for t, view in enumerate(follow(engine, rest, weights, plans @ basis, noise, rng)):
-      cost += along(view)
-      if t >= steps - AT_THE_END:
-        cost += end(view) / AT_THE_END
-    cost = np.nan_to_num(cost, nan=np.inf, posinf=np.inf)
-    elite = np.argsort(cost)[:ELITE]
+    views = follow(engine, rest, weights, plans @ basis, noise, rng)
+    elite = np.argsort(cost_of_plans(plans, views, steps, end, along))[:ELITE]
     mean = INERTIA * mean + (1 - INERTIA) * plans[elite].mean(axis=0)
     spread = np.maximum(INERTIA * spread + (1 - INERTIA) * plans[elite].std(axis=0), LEAST_SPREAD)
-  views = list(follow(engine, rest, weights, np.tile(mean @ basis, (PLANS, 1, 1)), 0.0, rng))
-  positions, velocities = zip(rest, *((view.qpos[0], view.qvel[0]) for view in views), strict=True)
-  ctrl = np.array([view.ctrl[0] for view in views])
-  return Motion(np.array(positions, np.float64), np.array(velocities, np.float64), ctrl, float(end(views[-1])[0]))
+  played = list(follow(engine, rest, weights, np.tile(mean @ basis, (PLANS, 1, 1)), 0.0, rng))
+  positions, velocities = zip(rest, *((view.qpos[0], view.qvel[0]) for view in played), strict=True)
+  ctrl = np.array([view.ctrl[0] for view in played])
+  return Motion(np.array(positions, np.float64), np.array(velocities, np.float64), ctrl, float(end(played[-1])[0]))
+
+
+def cost_of_plans(plans: np.ndarray, views: Iterator[View], steps: int, end: CostFn, along: CostFn) -> np.ndarray:
+  """Cost [n] of plans [n, knots, A]: their effort, and that of the states that they lead to."""
+  cost = EFFORT * np.square(plans).mean(axis=(1, 2))
+  for t, view in enumerate(views):
+    cost += along(view)
+    if t >= steps - AT_THE_END:
+      cost += end(view) / AT_THE_END
+  return np.asarray(np.nan_to_num(cost, nan=np.inf, posinf=np.inf))
 
 
 def follow(

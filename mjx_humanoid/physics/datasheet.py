@@ -9,7 +9,7 @@ import numpy as np
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.robot import JointAngles, Robot
-from mjx_humanoid.physics.model import name_all, read_spec
+from mjx_humanoid.physics.model import compiled, name_all, read_spec
 from mjx_humanoid.physics.root import find_root
 
 CONTROL_STEP = 0.02  # s, at most
@@ -31,20 +31,9 @@ def datasheet_of(path: Path) -> Robot:
     raise UserError(f'robot {str(path)!r}: there is no such file.')
   spec = read_spec(path, path.stem)
   name_all(spec)
-  try:
-    model = spec.compile()
-  except ValueError as error:
-    raise UserError(f'robot {path} does not compile: {" ".join(str(error).split())}') from None
-  root, floor = find_root(model), _floor(model, path)
-  pose = _within_ranges(model)
-  data = mujoco.MjData(model)
-  for joint, angle in pose:
-    data.qpos[model.joint(joint).qposadr[0]] = angle
-  mujoco.mj_kinematics(model, data)
-  lowest = _lowest_points(model, data, floor)
-  ground = min(lowest.values())
-  feet = [body for body, height in lowest.items() if height < ground + CLEARANCE and body != root.body]
-  height = float(data.xpos[root.body, 2] - data.geom_xpos[floor, 2] - ground)
+  model = compiled(spec, path.stem)
+  root, floor, pose = find_root(model), _floor(model, path), _within_ranges(model)
+  height, feet = _stance(model, root.body, floor, pose)
   if not feet or height <= 0:
     raise UserError(f'robot {path}: no body but the root touches the floor in its own pose; write a datasheet for it.')
   timestep = float(model.opt.timestep)
@@ -53,7 +42,7 @@ def datasheet_of(path: Path) -> Robot:
     description=f'{path.name}, without a datasheet.',
     file=str(path),
     root=model.body(root.body).name,
-    feet=tuple(model.body(foot).name for foot in feet),
+    feet=feet,
     standing_height=round(height, 4),
     fallen_height=round(FALLEN * height, 4),
     floor=model.geom(floor).name,
@@ -63,6 +52,19 @@ def datasheet_of(path: Path) -> Robot:
     solver_iterations=ITERATIONS[0],
     line_search_iterations=ITERATIONS[1],
   )
+
+
+def _stance(model: mujoco.MjModel, root: int, floor: int, pose: JointAngles) -> tuple[float, tuple[str, ...]]:
+  """Height of the root in m, in a pose that is put onto the floor, and the bodies that touch it then."""
+  data = mujoco.MjData(model)
+  for joint, angle in pose:
+    data.qpos[model.joint(joint).qposadr[0]] = angle
+  mujoco.mj_kinematics(model, data)
+  lowest = _lowest_points(model, data, floor)
+  ground = min(lowest.values())
+  feet = [body for body, height in lowest.items() if height < ground + CLEARANCE and body != root]
+  height = float(data.xpos[root, 2] - data.geom_xpos[floor, 2] - ground)
+  return height, tuple(model.body(foot).name for foot in feet)
 
 
 def _floor(model: mujoco.MjModel, path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from pathlib import Path
 
 import mujoco
@@ -83,12 +84,19 @@ def name_all(spec: mujoco.MjSpec) -> None:
         taken.add(name)
 
 
+def compiled(spec: mujoco.MjSpec, name: str) -> mujoco.MjModel:
+  """The model of an MJCF file. Raises UserError with MuJoCo's message, naming the robot, where it does not compile."""
+  try:
+    with warnings.catch_warnings():
+      warnings.simplefilter('ignore', UserWarning)  # of attributes that are deprecated in somebody else's file
+      return spec.compile()
+  except ValueError as error:
+    raise UserError(f'robot {name!r} does not compile: {" ".join(str(error).split())}') from None
+
+
 def build_model(robot: Robot, *, converged: bool = False) -> mujoco.MjModel:
   """The completed model, compiled, with the training solver or a converged one. Raises UserError like build_spec."""
-  try:
-    model = build_spec(robot).compile()
-  except ValueError as error:
-    raise UserError(f'robot {robot.name!r} does not compile: {" ".join(str(error).split())}') from None
+  model = compiled(build_spec(robot), robot.name)
   if converged:
     model.opt.iterations, model.opt.ls_iterations = CONVERGED
   return model

@@ -9,11 +9,11 @@ from typing import Any
 
 
 class _CallableModule(ModuleType):
-  """A module that stands in for the function of its name in `mjx_humanoid.api`."""
+  """A module that stands in for the function of its name in the API."""
 
   def __call__(self, *args: Any, **kwargs: Any) -> Any:
     """Calls that function."""
-    api = importlib.import_module('mjx_humanoid.api')
+    api = importlib.import_module(f'{self.__name__.partition(".")[0]}.api')
     return getattr(api, self.__name__.rpartition('.')[2])(*args, **kwargs)
 
 
