@@ -28,7 +28,7 @@ def lead_over_feet(view: View, body: Body) -> Array:
 
 
 def nearness(view: View, body: Body) -> Array:
-  """How near [] the extrapolated centre of mass is to the feet: half within about NEAR, half for the last OUT_OF_REACH."""
+  """How near [] the extrapolated centre of mass is to the feet: half within NEAR, half over the last OUT_OF_REACH."""
   away, size = lead_over_feet(view, body), body.robot.standing_height
   distance = jnp.linalg.norm(away) / (OUT_OF_REACH * size)
   return 0.5 * gaussian(away, NEAR * size) + 0.5 * jnp.maximum(1.0 - distance, 0.0)

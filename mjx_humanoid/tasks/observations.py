@@ -26,7 +26,7 @@ def joint_positions(view: View, body: Body, context: Context) -> Array:
 
 @OBSERVATIONS.register()
 def posture(view: View, body: Body, context: Context) -> Array:
-  """joint_positions once more [4 + joints], for a training from a policy whose normaliser has seen little but standing."""
+  """joint_positions again [4 + joints], for training on from a policy whose normaliser has seen mostly standing."""
   return joint_positions(view, body, context)
 
 
