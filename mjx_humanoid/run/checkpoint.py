@@ -21,7 +21,14 @@ MANIFEST = 'manifest.json'
 BEST = 'best.json'
 Arrays = dict[str, np.ndarray]
 # Names of arrays that earlier versions gave, or how they began, and what they are called now.
-RENAMED: dict[str, str] = {}
+RENAMED = {
+  "['env'].context": "['env'].episode.context",
+  "['env'].context.asked": "['env'].episode.context.requested",
+  "['env'].context.place": "['env'].episode.context.target_position",
+  "['env'].push": "['env'].episode.push",
+  "['env'].sent": "['env'].episode.sent",
+  "['env'].delay": "['env'].episode.delay",
+}
 
 
 def flatten(tree: Any) -> Arrays:
