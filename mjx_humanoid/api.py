@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
   from mjx_humanoid.playback.policy import Policy
   from mjx_humanoid.playback.trajectories import Trajectory
+  from mjx_humanoid.run.listeners import Listener
 
-OnMetrics = Callable[[int, Mapping[str, float]], None]  # the environment step, and what was measured there
+# Called with the environment step and what was measured there. True asks the training to stop.
+OnMetrics = Callable[[int, Mapping[str, float]], bool | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +58,7 @@ def train(
   *,
   name: str | None = None,
   on_metrics: OnMetrics | None = None,
+  listeners: Sequence[Listener] = (),
   **settings: Any,
 ) -> Run:
   """Trains a policy, as `python -m mjx_humanoid.train` does, without videos.
@@ -63,7 +66,8 @@ def train(
   Args:
     config: the name of a ready config ('stand', 'walk', ...), a config file, or a ConfigDict.
     name: of the run; by default the config's own, with a number where that folder exists.
-    on_metrics: called after every update, for example to draw curves while training.
+    on_metrics: called after every update, for example to draw curves during training; True stops the training there.
+    listeners: are told of everything that happens, see run/listeners.py.
     settings: any setting of the config, sections as dicts:
       `total_timesteps=500_000, seed=1, ppo={'learning_rate': 1e-3}, task={'weights': {'energy': -0.2}}`.
 
@@ -74,6 +78,7 @@ def train(
     UserError: an unknown setting, a value out of range, a run folder that exists already.
   """
   from mjx_humanoid.run.cache import use_compilation_cache
+  from mjx_humanoid.run.listeners import Callback
   from mjx_humanoid.run.loop import Loop
   from mjx_humanoid.run.policies import from_policy
   from mjx_humanoid.run.setup import prepare
@@ -86,10 +91,11 @@ def train(
   use_compilation_cache()
   if resolved.init_from:
     from_policy(load(resolved.init_from), resolved)  # refused before any search for starts, which takes its time
-  loop = Loop(prepare(resolved), folder, None, started, on_metrics)
+  callbacks = [Callback(on_metrics)] if on_metrics else []
+  loop = Loop(prepare(resolved), folder, [*callbacks, *listeners], started)
   state = loop.begin()
   make_folder(folder, 'the run folder')
-  config_file.save_json(resolved, folder / config_file.CONFIG_FILE)
+  config_file.save_json(loop.config, folder / config_file.CONFIG_FILE)
   return Run(folder, loop.run(state))
 
 

@@ -89,8 +89,10 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   from mjx_humanoid.media.recorder import Recorder
   from mjx_humanoid.playback.find import find_policy, load
   from mjx_humanoid.run.cache import use_compilation_cache
-  from mjx_humanoid.run.loop import Loop, headline
+  from mjx_humanoid.run.listeners import Videos
+  from mjx_humanoid.run.loop import Loop
   from mjx_humanoid.run.policies import from_policy
+  from mjx_humanoid.run.report_cards import headline
   from mjx_humanoid.run.setup import prepare
 
   use_compilation_cache()
@@ -101,11 +103,11 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   if config.init_from and not resume:
     print(f'starts from the policy {find_policy(config.init_from)}')
   recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)
-  loop = Loop(setup, folder, recorder if config.render_interval else None, started)
+  loop = Loop(setup, folder, [Videos(recorder, config.render_interval)], started)
   state = loop.begin(resume)  # before anything is written: what does not fit leaves the run as it was
   if not resume:
     make_folder(folder, 'the run folder')
-  config_file.save_json(config, folder / config_file.CONFIG_FILE)
+  config_file.save_json(setup.config, folder / config_file.CONFIG_FILE)
   report = loop.run(state)
   print(headline(report) if 'card' in report else 'stopped and saved; no report card was made')
   if report['stopped_early']:

@@ -75,7 +75,7 @@ class Outcome(Protocol):
 class BatchedEnv(Protocol):
   """B environments to train on: all that collecting and the trainer need of them; see envs/env.py.
 
-  A state has the attribute `obs` [B, O], which the next action is chosen by. A bank holds start states. Both are pytrees.
+  States and banks (of start states) are pytrees; a state has the attribute `obs` [B, O], which actions are chosen by.
   """
 
   @property

@@ -6,20 +6,20 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from mjx_humanoid.core.config.schema import Config, NetworkConfig, resolve, to_dict
+from mjx_humanoid.core.config.network import NetworkConfig
+from mjx_humanoid.core.config.schema import Config, resolve, to_dict
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.network import Actor, Mirror, mean_action
 from mjx_humanoid.core.types import Array, Key
-from mjx_humanoid.envs.env import Env
 from mjx_humanoid.envs.from_brax import FromBrax, seen
 from mjx_humanoid.rl import networks
-from mjx_humanoid.rl.algorithm import Actor, Algorithm, Mirror, Spec, make_algorithm
-from mjx_humanoid.rl.normalize import CLIP
+from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
 from mjx_humanoid.run.setup import Setup
 from mjx_humanoid.run.trainer import Trainer
 
@@ -38,13 +38,10 @@ class BraxPolicy:
 
   def __call__(self, obs: Any, key: Key | None = None) -> tuple[Array, dict[str, Array]]:
     """Actions [..., A] in [-1, 1] for observations [..., O]: the mean, or by `key` a sample where not deterministic."""
-    actor = self.actor
-    x = jnp.clip((seen(obs) - actor.mean) / actor.std, -CLIP, CLIP)
-    for kernel, bias in zip(actor.kernels[:-1], actor.biases[:-1], strict=True):
-      x = networks.FUNCTIONS[self.activation](x @ kernel + bias)
-    action = x @ actor.kernels[-1] + actor.biases[-1]
+    with jax.default_matmul_precision('highest'):  # that of the training; GPUs would round more
+      action = mean_action(self.actor, seen(obs), self.activation)
     if not self.deterministic:
-      action = networks.sample(key, action, actor.log_std)
+      action = networks.sample(key, action, self.actor.log_std)
     return jnp.clip(action, -1.0, 1.0), {}
 
 
@@ -64,15 +61,18 @@ def train_on_brax(
   total_timesteps: int | None = None,
   episode_length: int = EPISODE_STEPS,
   on_update: OnUpdate | None = None,
+  device: jax.Device | None = None,
 ) -> Trained:
   """Trains on an environment of Brax, unwrapped.
 
   Args:
     env: of one world, as brax.envs.get_environment or mujoco_playground.registry.load make it.
-    config: seed, num_envs, total_timesteps, restart_interval, algorithm, and the sections network and ppo
+    config: seed, num_envs, total_timesteps, restart_interval, algorithm and its settings, and the section network
       count; by default the defaults, without symmetry.
     total_timesteps: environment steps, instead of the config's.
     episode_length: time limit in control steps, as in Brax.
+    on_update: called after every update.
+    device: that computes; by default the first.
 
   Raises:
     UserError: a setting that does not fit, or an environment that cannot be learned from.
@@ -80,9 +80,10 @@ def train_on_brax(
   settled = settings(config, total_timesteps)
   if episode_length < 1:
     raise UserError(f'episode_length={episode_length} is out of range: it must be at least 1.')
-  worlds = FromBrax(env, settled.num_envs, episode_length)
-  algorithm = make_algorithm(settled, Spec(worlds.observation_size, worlds.action_size, no_mirror))
-  trainer = Trainer(Setup(settled, cast(Env, worlds), algorithm, 'the environment brings its own'))
+  chosen = choose_algorithm(settled)
+  batched = FromBrax(env, settled.num_envs, episode_length)
+  algorithm = chosen.make(Spec(batched.observation_size, batched.action_size, no_mirror))
+  trainer = Trainer(Setup(settled, batched, algorithm, 'the environment brings its own', device=device))
   state, history = trainer.start(), []
   for iteration in range(math.ceil(settled.total_timesteps / trainer.steps_per_iteration)):
     state, metrics = trainer.step(state)
@@ -104,7 +105,7 @@ def settings(config: Config | ConfigDict | None, total_timesteps: int | None) ->
 
 
 def no_mirror() -> Mirror:
-  """For networks that ask how the environment looks in a mirror. Raises UserError: nobody knows."""
+  """For symmetric networks. Raises UserError: the mirror image of such an environment is unknown."""
   raise UserError(
     'environments of Brax have no mirror image that this package knows: set config.network.symmetric to False.'
   )

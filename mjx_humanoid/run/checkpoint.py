@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,30 @@ from mjx_humanoid.core.process import quiet_logs
 MANIFEST = 'manifest.json'
 BEST = 'best.json'
 Arrays = dict[str, np.ndarray]
+# Names of arrays that earlier versions gave, or how they began, and what they are called now.
+RENAMED = {
+  "['env'].context": "['env'].episode.context",
+  "['env'].context.asked": "['env'].episode.context.requested",
+  "['env'].context.place": "['env'].episode.context.target_position",
+  "['env'].push": "['env'].episode.push",
+  "['env'].sent": "['env'].episode.sent",
+  "['env'].delay": "['env'].episode.delay",
+}
 
 
 def flatten(tree: Any) -> Arrays:
   """Every array of a tree by its path, but those without elements, which Orbax does not store."""
   leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
   return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves if np.size(leaf)}
+
+
+def renamed(arrays: Arrays, table: Mapping[str, str] = RENAMED) -> Arrays:
+  """Arrays by today's names: the longest beginning of a name that the table has is replaced."""
+  result = {}
+  for name, array in arrays.items():
+    old = max((old for old in table if name.startswith(old)), key=len, default='')
+    result[table.get(old, '') + name.removeprefix(old)] = array
+  return result
 
 
 def unflatten(template: Any, arrays: Arrays, source: Path) -> Any:
@@ -146,4 +165,4 @@ def read(folder: Path) -> Arrays:
     )
   checkpointer = ocp.PyTreeCheckpointer()
   restored = checkpointer.restore(folder.resolve())
-  return {name: np.asarray(array) for name, array in restored.items()}
+  return renamed({name: np.asarray(array) for name, array in restored.items()})

@@ -64,6 +64,10 @@ class MetricsLogger:
     return self
 
   def __exit__(self, *error: object) -> None:
+    self.close()
+
+  def close(self) -> None:
+    """Closes both files."""
     self._lines.close()
     self._events.close()
 

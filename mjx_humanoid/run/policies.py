@@ -12,9 +12,8 @@ import numpy as np
 from mjx_humanoid import __version__
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.playback.policy import Mirror, Policy
-from mjx_humanoid.rl import algorithm as rl
-from mjx_humanoid.rl.algorithm import Actor
+from mjx_humanoid.core.network import Actor, Mirror
+from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.run.setup import Setup
 
 PACKAGES = ('mujoco', 'mujoco-mjx', 'jax', 'flax', 'optax', 'brax')
@@ -42,8 +41,7 @@ def from_policy(policy: Policy, config: Config) -> Actor:
     )
   if policy.activation != config.network.activation:
     raise UserError(f'config.init_from: set config.network.activation={policy.activation}, as {policy.name} has it.')
-  mirror = None if policy.mirror is None else rl.Mirror(*policy.mirror)
-  return Actor(list(policy.kernels), list(policy.biases), policy.log_std, policy.mean, policy.std, mirror)
+  return policy.actor
 
 
 def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
@@ -62,18 +60,31 @@ def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
     mirror=None if actor.mirror is None else Mirror(*map(np.asarray, actor.mirror)),
     activation=setup.config.network.activation,
     task=setup.config.task,
-    info={
-      'name': setup.config.name,
-      **({'init_from': setup.config.init_from} if setup.config.init_from else {}),
-      'algorithm': setup.config.algorithm,
-      'engine': setup.env.engine.name,
-      'seed': setup.config.seed,
-      'timesteps': timesteps,
-      'num_envs': setup.config.num_envs,
-      'joints': list(setup.env.task.body.joint_names),
-      'actuators': list(setup.env.task.body.actuator_names),
-      'control_step': setup.env.task.body.control_step,
-      'date': datetime.date.today().isoformat(),
-      'versions': versions(),
-    },
+    info=describe(setup, timesteps),
   )
+
+
+def describe(setup: Setup, timesteps: int) -> dict[str, Any]:
+  """How a policy was made, as JSON's own types; with a task, also what its actions mean."""
+  config, body = setup.config, setup.task.body if setup.task else None
+  robot = (
+    {
+      'joints': list(body.joint_names),
+      'actuators': list(body.actuator_names),
+      'control_step': body.control_step,
+    }
+    if body
+    else {}
+  )
+  return {
+    'name': config.name,
+    **({'init_from': config.init_from} if config.init_from else {}),
+    'algorithm': config.algorithm,
+    'engine': setup.env.engine.name,
+    'seed': config.seed,
+    'timesteps': timesteps,
+    'num_envs': setup.env.num_envs,
+    **robot,
+    'date': datetime.date.today().isoformat(),
+    'versions': versions(),
+  }

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 
 from mjx_humanoid.core.config.schema import Config
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import Demonstrations
 from mjx_humanoid.envs.demonstrations import demonstrate
@@ -17,14 +22,17 @@ from mjx_humanoid.physics.choice import choose, make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
 from mjx_humanoid.playback.cards import CARDS
-from mjx_humanoid.rl.algorithm import Algorithm, Spec, make_algorithm
+from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
+from mjx_humanoid.rl.collect import BatchedEnv
 from mjx_humanoid.tasks.checks import check_task
 from mjx_humanoid.tasks.curricula import CURRICULA
-from mjx_humanoid.tasks.starts import SEARCHED
+from mjx_humanoid.tasks.starts import SEARCHED, SETTLED
 from mjx_humanoid.tasks.task import Task, find_robot, make_task
 
-SHOWN = 1_000_033  # tells the generator of demonstrations from that of start states
+DEMONSTRATIONS = 1_000_033  # tells the generator of demonstrations from that of start states
 CHECKED_STARTS = 64  # start states that a reward is tried on before training
+BANK_ITERATIONS = 32  # iterations that one bank of start states serves
+SETTLED_ITERATIONS = 64  # the same, where start states come from physics and take a second to make
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,41 +40,67 @@ class Setup:
   """What a training is made of."""
 
   config: Config
-  env: Env
+  env: BatchedEnv
   algorithm: Algorithm[Any]
-  engine_reason: str
+  engine_reason: str  # why this engine, in words
+  task: Task | None = None  # None for environments that do not come from a task of this package
+  bank_iterations: int = BANK_ITERATIONS
+  device: jax.Device | None = None  # that computes; None: the default one of JAX
 
 
-def prepare(config: Config) -> Setup:
+def prepare(config: Config, device: jax.Device | None = None) -> Setup:
   """Builds everything a config names, and checks it.
 
   Raises:
     UserError: a name that does not exist, an engine this machine lacks, a reward that does not work.
   """
-  robot = find_robot(config.task.robot)
-  _ = CARDS[config.task.card]  # refused now rather than at the end of the training
   engine_name, reason = choose(config.engine)
+  config = dataclasses.replace(config, num_envs=settle_num_envs(config, engine_name))
+  chosen = choose_algorithm(config)
+  _ = CARDS[config.task.card]  # refused now rather than at the end of the training
+  robot = find_robot(config.task.robot)
   model = build_model(robot)
   body = describe(robot, model, config.task.frame_skip)
   task = make_task(config.task, body)
   refuse_idle(config, task)
+  with on_device(device):
+    env = make_env(config, task, model, engine_name)
+    spec = Spec(env.observation_size, env.action_size, task.mirror, lambda: demonstrations_of(config, task))
+    algorithm = chosen.make(spec)
+    check_task(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view)
+  bank_iterations = SETTLED_ITERATIONS if config.task.start in SETTLED else BANK_ITERATIONS
+  return Setup(config, env, algorithm, reason, task, bank_iterations, device)
+
+
+def settle_num_envs(config: Config, engine_name: str) -> int:
+  """The number of environments, once the engine is known."""
+  return config.num_envs
+
+
+def on_device(device: jax.Device | None) -> AbstractContextManager[Any]:
+  """For computations on a device; None: wherever they would be without this."""
+  return jax.default_device(device) if device else contextlib.nullcontext()
+
+
+def make_env(config: Config, task: Task, model: Any, engine_name: str) -> Env:
+  """The environments of a task on an engine. Raises UserError for a curriculum that does not exist."""
   rng = np.random.default_rng([config.seed, FIELDS])
   fields = randomized_fields(model, config.task.randomization, rng, config.num_envs)
-  engine = make_engine(engine_name, model, config.num_envs, body.substeps, config.num_threads, fields)
-  lifetime = config.schedule_timesteps / config.num_envs
+  engine = make_engine(engine_name, model, config.num_envs, task.body.substeps, config.num_threads, fields)
   curriculum = CURRICULA[config.curriculum]
-  # Without a curriculum all starts are the hardest, for which no search is needed.
-  if config.task.start in SEARCHED and (config.curriculum != 'none' or config.ppo.imitation_coef):
-    print(f'searching for starts {config.task.start!r}; less than a minute ...', flush=True)
-  env = Env(task, engine, model, config.num_envs, curriculum, lifetime)
-  spec = Spec(env.observation_size, env.action_size, task.mirror, lambda: shown_by(config, task))
-  algorithm = make_algorithm(config, spec)
-  check_task(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view)
-  return Setup(config, env, algorithm, reason)
+  if config.curriculum != 'none':  # without one all starts are the hardest, for which no search is needed
+    announce_search(config.task)
+  return Env(task, engine, model, config.num_envs, curriculum, config.schedule_timesteps / config.num_envs)
+
+
+def announce_search(task: TaskConfig) -> None:
+  """Says that start states are searched for, where they are."""
+  if task.start in SEARCHED:
+    print(f'searching for starts {task.start!r}; less than a minute ...', flush=True)
 
 
 def refuse_idle(config: Config, task: Task) -> None:
-  """Raises UserError for settings that would do nothing in this training, or that its policy could not see."""
+  """Raises UserError for settings that would do nothing in this training, or that its policy could not observe."""
   asked, pusher = config.task, task.pusher
   if asked.push.kind == 'lift':
     if config.curriculum == 'none':
@@ -77,24 +111,26 @@ def refuse_idle(config: Config, task: Task) -> None:
       f'config.task.push.kind={asked.push.kind}: the first push would come after {first:g} s, when episodes of'
       f' {asked.episode_length:g} s are over; set config.task.push.interval to less.'
     )
-  commanding = {'command.kind=sampled': asked.command.kind == 'sampled', 'station.gain': asked.station.gain > 0}
-  for name in (name for name, on in commanding.items() if on and 'command' not in asked.observations):
-    raise UserError(
-      f"config.task.{name} gives commands that the policy would not see: add 'command' to config.task.observations."
-    )
+  unseen = {'command.kind=sampled': asked.command.kind == 'sampled', 'station.gain': asked.station.gain > 0}
+  for name in (name for name, used in unseen.items() if used):
+    if 'command' not in asked.observations:
+      raise UserError(
+        f"config.task.{name} gives commands that the policy would not observe: add 'command' to"
+        ' config.task.observations.'
+      )
   if asked.gait.speedup and not (asked.station.gain and asked.gait.frequency):
-    raise UserError(
-      'config.task.gait.speedup needs config.task.station.gain and config.task.gait.frequency to be above 0.'
-    )
+    raise UserError('config.task.gait.speedup needs config.task.station.gain and config.task.gait.frequency above 0.')
   if config.stop_when_passed and not config.evaluation_interval:
-    raise UserError('config.stop_when_passed needs report cards while training: set config.evaluation_interval.')
+    raise UserError('config.stop_when_passed needs report cards during training: set config.evaluation_interval.')
 
 
-def shown_by(config: Config, task: Task) -> Demonstrations:
-  """What the start of a config's task shows to a policy. Raises UserError where it shows nothing."""
+def demonstrations_of(config: Config, task: Task) -> Demonstrations:
+  """The demonstrations that belong to the start of a config's task. Raises UserError where there are none."""
   if config.task.start not in SEARCHED:
     raise UserError(
-      f'config.ppo.imitation_coef needs a start that shows how ({", ".join(sorted(SEARCHED))}); set it to 0 for'
-      f' {config.task.start!r}.'
+      f'config.task.start={config.task.start!r} has no demonstrations to imitate; those that have:'
+      f' {", ".join(sorted(SEARCHED))}.'
     )
-  return demonstrate(task, np.random.default_rng([config.seed, SHOWN]))
+  if config.curriculum == 'none':  # else it was announced, and made, before
+    announce_search(config.task)
+  return demonstrate(task, np.random.default_rng([config.seed, DEMONSTRATIONS]))

@@ -26,8 +26,8 @@ def scan_trial(num_envs: int = 128, steps: int = 4) -> np.ndarray:
   def run(qpos: jax.Array) -> jax.Array:
     state = engine.init(qpos, np.zeros((num_envs, model.nv), np.float32))
     ctrl = jax.numpy.zeros((num_envs, model.nu))
-    state, _ = jax.lax.scan(lambda s, _: (engine.step(s, ctrl)[0], None), state, None, length=steps)
-    return state.qpos
+    _, views = jax.lax.scan(lambda s, _: engine.step(s, ctrl), state, None, length=steps)
+    return views.qpos[-1]
 
   result = np.asarray(jax.jit(run, compiler_options=COMPILER_OPTIONS)(qpos))
   if not np.isfinite(result).all():
