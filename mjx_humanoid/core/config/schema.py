@@ -35,9 +35,11 @@ class Config:
   num_envs: int = setting(512, 'environments stepped in parallel', low=1)
   num_threads: int = setting(0, 'threads of the native engine in training (0 = one per core)', low=0)
   total_timesteps: int = setting(1_000_000, 'environment steps of the whole run', low=1)
-  algorithm: str = setting('ppo', 'learning algorithm: a name, or path/to/file.py')
+  algorithm: str = setting('ppo', 'learning algorithm: a name, or path/to/file.py', own='algorithm')
   init_from: str = setting('', 'run, policy file or pretrained policy that training starts from (empty = from scratch)')
-  curriculum: str = setting('none', 'name of how difficulty rises during training')
+  curriculum: str = setting(
+    'none', 'name of how difficulty rises during training, or path/to/file.py:function', own='curriculum'
+  )
   restart_interval: int = setting(
     0,
     'environment steps after which training restarts from its own policy, with a fresh critic, optimiser, learning'
