@@ -5,6 +5,7 @@ A run folder or a policy file of somebody else may name code. It is data until t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -33,7 +34,7 @@ def remembered() -> dict[str, str]:
   """Digests that were allowed for good, each with the file it was then; none where the list is missing or damaged."""
   try:
     listed = json.loads(trust_file().read_text(encoding='utf-8'))
-  except (OSError, ValueError, RuntimeError):  # RuntimeError: no home folder
+  except (OSError, ValueError, RuntimeError):
     return {}
   return {str(k): str(v) for k, v in listed.items()} if isinstance(listed, dict) else {}
 
@@ -55,14 +56,12 @@ def allow(files: Iterable[Path], *, remember: bool = False) -> None:
     return
   entries = {**{k: v for k, v in known.items() if k not in digests}, **digests}
   listed = dict(list(entries.items())[-MOST:])
-  path = trust_file()
-  partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
-  try:
+  with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home folder
+    path = trust_file()
     path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
     partial.write_text(json.dumps(listed, indent=1) + '\n', encoding='utf-8')
     partial.replace(path)
-  except OSError:
-    partial.unlink(missing_ok=True)
 
 
 def is_allowed(content: bytes) -> bool:

@@ -51,9 +51,8 @@ def find(reference: str, kind: str, accepts: Callable[[Any], bool] = callable) -
   defined = [n for n in user_files.defined_names(path.expanduser()) if accepts(getattr(module, n, None))]
   if name not in defined:
     if not name:
-      raise UserError(
-        f'{kind} {reference!r} names a file alone; choose one of {", ".join(defined) or "none"}: {path}:...'
-      )
+      choices = ', '.join(f'{path}:{n}' for n in defined if not n.startswith('_')) or 'it defines none'
+      raise UserError(f'{kind} {reference!r} is a file alone; say what of it is meant: {choices}.')
     raise unknown(f'{kind} in {path}', name, [n for n in defined if not n.startswith('_')])
   return getattr(module, name)
 
@@ -74,7 +73,7 @@ def load(path: Path, what: str) -> types.ModuleType:
   package, name = _package(bundle), _module_name(bundle.main)
   if f'{package}.{name}' in sys.modules:
     return sys.modules[f'{package}.{name}']
-  for file in bundle.code:
+  for file in sorted(bundle.code, key=lambda file: file != bundle.main):
     trust.refuse_unknown(file, file.read_bytes())
     linecache.checkcache(str(file))  # for tracebacks and inspect, where it was edited
   _loading.append(bundle.main)
@@ -106,6 +105,11 @@ def place(error: BaseException, files: Sequence[Path]) -> tuple[Path, int] | Non
       found = file, traceback.tb_lineno
     traceback = traceback.tb_next
   return found
+
+
+def loaded_files() -> tuple[Path, ...]:
+  """All files of users that were loaded in this process."""
+  return tuple({file for bundle in _bundles.values() for file in bundle.code})
 
 
 def _at(error: BaseException, bundle: Bundle) -> str:

@@ -132,6 +132,19 @@ def note(reference: str, kind: str) -> str | None:
   )
 
 
+def place(error: BaseException, function: Any = None) -> str:
+  """Where in code of the user's own an error was raised, or what led there last: ' (file.py, line 3)', or nothing.
+
+  Args:
+    function: code that is the user's own as well, wherever it was defined.
+  """
+  things = [*(entry.thing for entry in _given.values()), function]
+  files = {Path(code.co_filename) for thing in things if (code := _code_of(thing)) is not None}
+  own = [file for file in files if not file.is_relative_to(Path(user_files.__file__).parent.parent)]
+  found = user_code.place(error, [*user_code.loaded_files(), *own])
+  return f' ({found[0].name}, line {found[1]})' if found else ''
+
+
 def shortest(path: Path) -> str:
   """A path from the current folder where it lies below it, else the whole of it."""
   path, here = path.resolve(), Path.cwd().resolve()
@@ -161,8 +174,13 @@ def _home(thing: Any) -> tuple[types.ModuleType | None, str]:
   return None, ''
 
 
-def _where(thing: Any) -> str:
+def _code_of(thing: Any) -> types.CodeType | None:
   code = getattr(inspect.unwrap(thing) if callable(thing) else thing, '__code__', None)
+  return code if isinstance(code, types.CodeType) else None
+
+
+def _where(thing: Any) -> str:
+  code = _code_of(thing)
   file = code.co_filename if code is not None else ''
   if 'ipykernel' in file or file.startswith('<ipython'):
     return 'a notebook'
@@ -189,7 +207,7 @@ def _same(a: Given, b: Given) -> bool:
 def _check_same(function: types.FunctionType, loaded: Any, path: Path) -> None:
   """Raises UserError where a function is not what its file defines: edited since, or its globals changed."""
   name = function.__name__
-  if not inspect.isfunction(loaded) or _code(loaded.__code__) != _code(function.__code__):
+  if not inspect.isfunction(loaded) or _behaviour(loaded.__code__) != _behaviour(function.__code__):
     raise UserError(
       f'{name} is not what {path.name} says now: import it again, or pass {f"{shortest(path)}:{name}"!r} itself.'
     )
@@ -202,7 +220,7 @@ def _check_same(function: types.FunctionType, loaded: Any, path: Path) -> None:
       )
 
 
-def _code(code: types.CodeType) -> tuple[Any, ...]:
+def _behaviour(code: types.CodeType) -> tuple[Any, ...]:
   """What a function does, whatever line it is on."""
-  constants = tuple(_code(c) if isinstance(c, types.CodeType) else (type(c), c) for c in code.co_consts)
+  constants = tuple(_behaviour(c) if isinstance(c, types.CodeType) else (type(c), c) for c in code.co_consts)
   return code.co_code, code.co_names, code.co_varnames, constants
