@@ -7,8 +7,6 @@ of the run's copy. Copied are Python files with what they import beside them, po
 from __future__ import annotations
 
 import dataclasses
-import json
-import shutil
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any, TypeVar
 
 from mjx_humanoid.core import trust, user_files, user_objects
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import read_json, to_json, write_files
 from mjx_humanoid.core.user_code import split
 from mjx_humanoid.core.user_files import Bundle
 
@@ -108,21 +107,22 @@ def save(section: Any, folder: Path) -> None:
   before = _read(target) if (target / MANIFEST).is_file() else {}
   copies: dict[str, str] = dict(before.get('references', {}))
   sources: dict[str, str] = dict(before.get('objects', {}))
-  try:
-    target.mkdir(exist_ok=True)
-    for kind, reference in own:
-      if (given := user_objects.given(reference)) is not None:
-        sources[reference] = given.source
-      elif is_file(reference) and _copied(reference) != target:
-        name = split(reference)[1]
-        copies[portable(reference)] = _copy(_needed(kind, reference), target) + (f':{name}' if name else '')
-    hashes = {p.relative_to(target).as_posix(): user_files.sha256(p) for p in _files(target)}
-    manifest = {'references': copies, 'sha256': hashes, 'objects': sources}
-    partial = target / f'{MANIFEST}.partial'
-    partial.write_text(json.dumps(manifest, indent=1) + '\n', encoding='utf-8')
-    partial.replace(target / MANIFEST)
-  except OSError as error:
-    raise UserError(f'your own code cannot be copied to {target}: {error.strerror or error}.') from None
+  hashes: dict[str, str] = dict(before.get('sha256', {}))
+  contents: dict[Path, bytes] = {}
+  for kind, reference in own:
+    if (given := user_objects.given(reference)) is not None:
+      sources[reference] = given.source
+    elif is_file(reference) and _copied(reference) != target:
+      bundle, name = _needed(kind, reference), split(reference)[1]
+      place = f'{bundle.main.stem}-{bundle.digest[:8]}'
+      files = {f'{place}/{path.relative_to(bundle.root).as_posix()}': path.read_bytes() for path in bundle.files}
+      contents |= {target / copy: content for copy, content in files.items()}
+      hashes |= {copy: trust.digest(content) for copy, content in files.items()}
+      main = bundle.main.relative_to(bundle.root).as_posix()
+      copies[portable(reference)] = f'{place}/{main}' + (f':{name}' if name else '')
+  manifest = {'references': copies, 'sha256': hashes, 'objects': sources}
+  contents[target / MANIFEST] = (to_json(manifest, 1) + '\n').encode()
+  write_files(contents, 'your own code')
 
 
 def localized(section: S, folder: Path, *, allow_code: bool = False) -> S:
@@ -181,20 +181,6 @@ def _copied(reference: str) -> Path | None:
   return next(folders, None)
 
 
-def _copy(bundle: Bundle, target: Path) -> str:
-  """Copies a bundle below `target`; returns where its main file is then, from there."""
-  place = f'{bundle.main.stem}-{bundle.digest[:8]}'
-  for path in bundle.files:
-    copy = target / place / path.relative_to(bundle.root)
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, copy)
-  return f'{place}/{bundle.main.relative_to(bundle.root).as_posix()}'
-
-
-def _files(target: Path) -> list[Path]:
-  return sorted(p for p in target.rglob('*') if p.is_file() and p.name not in (MANIFEST, f'{MANIFEST}.partial'))
-
-
 def _matches(path: Path, digest: str) -> bool:
   return path.is_file() and user_files.sha256(path) == digest
 
@@ -202,14 +188,14 @@ def _matches(path: Path, digest: str) -> bool:
 def _read(target: Path) -> dict[str, Any]:
   """The manifest of a folder of copies. Raises UserError where it is damaged, or points out of its folder."""
   path = target / MANIFEST
+  manifest = read_json(path, 'manifest')
   try:
-    manifest = json.loads(path.read_text(encoding='utf-8'))
     tables = [manifest[name] for name in ('references', 'sha256', 'objects')]
     if not all(isinstance(key, str) and isinstance(v, str) for table in tables for key, v in table.items()):
       raise ValueError('it does not map names to names')
     inside = [*manifest['references'].values(), *manifest['sha256']]
     if not all((target / name).resolve().is_relative_to(target.resolve()) for name in inside):
       raise ValueError('it names files elsewhere')
-  except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+  except (ValueError, KeyError, TypeError, AttributeError) as error:
     raise UserError(f'{path} is not a readable manifest: {error}.') from None
   return typing.cast(dict[str, Any], manifest)

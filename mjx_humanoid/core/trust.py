@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import read_json, write_json
 
 FILE = Path('mjx_humanoid', 'trusted.json')
 MOST = 1000  # digests that are remembered, the latest
@@ -33,8 +33,8 @@ def trust_file() -> Path:
 def remembered() -> dict[str, str]:
   """Digests that were allowed for good, each with the file it was then; none where the list is missing or damaged."""
   try:
-    listed = json.loads(trust_file().read_text(encoding='utf-8'))
-  except (OSError, ValueError, RuntimeError):
+    listed = read_json(trust_file(), 'list of code that may run')
+  except (UserError, RuntimeError):
     return {}
   return {str(k): str(v) for k, v in listed.items()} if isinstance(listed, dict) else {}
 
@@ -56,12 +56,8 @@ def allow(files: Iterable[Path], *, remember: bool = False) -> None:
     return
   entries = {**{k: v for k, v in known.items() if k not in digests}, **digests}
   listed = dict(list(entries.items())[-MOST:])
-  with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home folder
-    path = trust_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
-    partial.write_text(json.dumps(listed, indent=1) + '\n', encoding='utf-8')
-    partial.replace(path)
+  with contextlib.suppress(UserError, RuntimeError):  # RuntimeError: no home folder
+    write_json(trust_file(), listed, 'the list of code that may run')
 
 
 def is_allowed(content: bytes) -> bool:

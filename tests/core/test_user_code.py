@@ -155,7 +155,7 @@ def test_code_that_nobody_allowed_is_not_run(tmp_path):
 
 def test_a_helper_that_nobody_allowed_keeps_the_whole_from_running(write, tmp_path):
   write({'mine.py': f'open({str(tmp_path / "ran")!r}, "w")\nimport near\ndef f(): pass\n'})
-  (tmp_path / 'near.py').write_text('')
+  (tmp_path / 'near.py').write_text('NOBODY_ALLOWED_THIS = 1\n')
   assert f'{tmp_path}/near.py is code' in refusal(user_code.find, f'{tmp_path}/mine.py:f', 'reward')
   assert not (tmp_path / 'ran').exists()
 

@@ -230,9 +230,9 @@ def test_objects_become_names_wherever_a_setting_takes_them(module):
   config = default_config()
   config.task.reward = mine.f
   config.task.observations = ('joint_positions', mine.f)
-  config.task.weights = {mine.f: 0.5, 'height': 0.1}
-  config.task.command.kind = 'fixed'
-  resolved = resolve(config)
+  values = config.to_dict()
+  values['task']['weights'] = {mine.f: 0.5, 'height': 0.1}
+  resolved = resolve(values)
   assert resolved.task.reward == 'my_terms.py:f'
   assert resolved.task.observations == ('joint_positions', 'my_terms.py:f')
   assert resolved.task.weights == {'my_terms.py:f': 0.5, 'height': 0.1}

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,11 +68,16 @@ class Config:
 
 def default_config() -> ConfigDict:
   """A fresh ConfigDict with every default; adding keys to it is refused."""
-  config = ConfigDict(to_dict(Config()), type_safe=False).lock()
+  config = as_config_dict(to_dict(Config())).lock()
   config.task.weights.unlock()  # its keys are the names of reward terms
   config.task.randomization.unlock()  # its keys are the names of properties
   config.custom.unlock()
   return config
+
+
+def as_config_dict(values: Mapping[str, Any]) -> ConfigDict:
+  """Nested dicts as a ConfigDict whose sections take any key: a user's own reward term is 'path/to/file.py:name'."""
+  return ConfigDict(values, type_safe=False, allow_dotted_keys=True)
 
 
 def to_dict(config: Config) -> dict[str, Any]:
