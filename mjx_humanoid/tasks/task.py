@@ -6,6 +6,7 @@ reward is free of JAX.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import numpy as np
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.network import Mirror
 from mjx_humanoid.core.robot import Robot
+from mjx_humanoid.core.user_code import split
+from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.physics import randomize
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.robots import robots
@@ -88,7 +91,12 @@ def make_task(config: TaskConfig, body: Body) -> Task:
 
 
 def find_robot(name: str) -> Robot:
-  """The datasheet that config.task.robot names. Raises UserError where there is none."""
-  return robots()[name]
+  """The datasheet that config.task.robot names. Raises UserError where there is none.
+
+  The MJCF file of a datasheet in a user's file is looked for beside that file.
+  """
+  robot = robots()[name]
+  beside = split(name)[0].expanduser().resolve().parent / robot.file
+  return dataclasses.replace(robot, file=str(beside)) if is_own(name) and beside.is_file() else robot
 
 
