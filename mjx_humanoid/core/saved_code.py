@@ -73,9 +73,19 @@ def collect(section: Any) -> list[Path]:
   return sorted({path for bundle in bundles for path in bundle.files})
 
 
-def allow(section: Any, *, remember: bool = False) -> None:
-  """Lets the code that a config names run, which the user typed. Raises UserError where a file is missing."""
-  bundles = [_needed(kind, reference) for kind, reference in references(section) if is_file(reference)]
+def allow(section: Any, *, remember: bool = False, but: Any = None) -> None:
+  """Lets the code that a config names run, which the user typed.
+
+  Args:
+    remember: in later processes too.
+    but: a config whose code the user did not type.
+
+  Raises:
+    UserError: a file is missing.
+  """
+  others = set(references(but)) if but is not None else set()
+  named = [(kind, reference) for kind, reference in references(section) if (kind, reference) not in others]
+  bundles = [_needed(kind, reference) for kind, reference in named if is_file(reference)]
   trust.allow((path for bundle in bundles for path in bundle.code), remember=remember)
 
 

@@ -37,7 +37,8 @@ def attempt(what: str, own: Any, call: Callable[..., Any], *arguments: Any) -> A
     own: the user's function that `call` calls.
   """
   try:
-    return call(*arguments)
+    with np.errstate(all='ignore'):  # what is not finite is an error of its own
+      return call(*arguments)
   except KeyboardInterrupt:
     raise
   except UserError as error:
@@ -62,7 +63,8 @@ def one_and_many(what: str, own: Any, call: Callable[..., Any], *batches: Any) -
   count = len(jax.tree.leaves(batches)[0])
   alone = [np.asarray(attempt(what, own, call, *row(batches, i))) for i in range(min(ONE_BY_ONE, count))]
   try:
-    many = np.asarray(call(*batches))
+    with np.errstate(all='ignore'):
+      many = np.asarray(call(*batches))
   except Exception as error:
     if cure(error):
       raise _failure(what, own, error) from error
@@ -106,11 +108,11 @@ def check_values(value: np.ndarray, shape: tuple[int, ...], what: str, wanted: s
 
 def cure(error: BaseException) -> str:
   """What to write in place of what failed; empty where that is not known."""
-  name, where, namespace = type(error).__name__, 'jnp.where', 'jax.numpy (jnp)'
+  name = type(error).__name__
   if name == 'ValueError' and 'truth value of an array' in str(error):  # NumPy's, of a batch
-    name, where = 'TracerBoolConversionError', 'xp.where, with xp = view.qpos.__array_namespace__(),'
+    return f'{name}: {TRUTH.format(where="xp.where")}; xp is view.qpos.__array_namespace__(), of NumPy and JAX alike'
   text = CURES.get(name, '')
-  return f'{type(error).__name__}: {text.format(where=where, namespace=namespace)}' if text else ''
+  return f'{name}: {text.format(where="jnp.where", namespace="jax.numpy (jnp)")}' if text else ''
 
 
 def _failure(what: str, own: Any, error: BaseException) -> UserError:
