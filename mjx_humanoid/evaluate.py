@@ -8,6 +8,7 @@ from typing import Any
 
 from mjx_humanoid._modules import make_callable
 from mjx_humanoid.core.config.files import parser
+from mjx_humanoid.core.saved_code import ALLOW_HELP
 from mjx_humanoid.core.errors import command
 from mjx_humanoid.core.files import write_json
 
@@ -48,6 +49,7 @@ def main(argv: Sequence[str]) -> None:
   arguments.add_argument(
     '--json', help="where the card goes; by default card.json in the run's folder, else <policy>_card.json here"
   )
+  arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   parsed = arguments.parse_args(argv)
   from rich.console import Console
 
@@ -56,7 +58,7 @@ def main(argv: Sequence[str]) -> None:
 
   asked = {'episodes': parsed.episodes, 'seed': parsed.seed, 'push': parsed.push, 'engine': parsed.engine}
   check(**asked)
-  policy = load(parsed.policy)
+  policy = load(parsed.policy, allow_code=parsed.allow_code)
   with Console().status(f'{parsed.episodes} episodes of {policy.name}'):
     card = evaluate_policy(policy, card=parsed.card, **asked)
   show(card)
@@ -93,6 +95,8 @@ def show(card: dict[str, Any]) -> None:
     table.add_row(f'return: {name}', f'{value:.1f}', '', '')
   console = Console()
   console.print(table)
+  if note := card.get('return_note'):
+    console.print(f'without returns: {note}', highlight=False, markup=False)
   verdict = 'PASSED' if card['passed'] else 'NOT PASSED'
   console.print(f'{verdict}: {card["success_rate"]:.0%} of {card["episodes"]} episodes', highlight=False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ FOLDER = 'own_code'  # in the folder of a run
 MANIFEST = 'manifest.json'
 DATA = ('.npz', '.xml')  # endings of files that a setting may name and that are no code
 NEAR = 2  # folders above a policy file in which its run may be: <run>/policy, <run>/recordings/policy
+ALLOW_HELP = 'run code that a run or a policy of somebody else names: read it first'  # of --allow-code
 OWN = 'own'  # in the metadata of a setting: the kind of thing of a user's own that it may name
 
 
@@ -167,6 +168,19 @@ def portable(reference: str) -> str:
     return reference
   typed = {str(target / copy): name for name, copy in _read(target)['references'].items()}
   return typed.get(reference, reference)
+
+
+def identity(name: str, digests: Mapping[str, str] = {}) -> str:
+  """What a name in a config means: itself, or of a user's own file its content and the name in it.
+
+  Args:
+    digests: of files that may not be at hand, by what the user typed; see `digests`.
+  """
+  if not is_file(name):
+    return name
+  typed, file = portable(name), split(name)[0].expanduser()
+  digest = digests.get(typed) or (user_files.bundle(file).digest if file.is_file() else typed)
+  return f'{digest}:{split(name)[1]}'
 
 
 def unavailable(kind: str, reference: str) -> str | None:

@@ -14,14 +14,16 @@ from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.choice import choose, make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
-from mjx_humanoid.playback.cards import CARDS
+from mjx_humanoid.playback.cards import find_card
+from mjx_humanoid.playback.judge import check_card
 from mjx_humanoid.rl.algorithm import Algorithm, Spec, make_algorithm
 from mjx_humanoid.tasks.curricula import CURRICULA
 from mjx_humanoid.envs.demonstrations import demonstrate
 from mjx_humanoid.tasks.starts import SEARCHED
-from mjx_humanoid.tasks.checks import check_task
+from mjx_humanoid.tasks.checks import check_curriculum, check_task
 from mjx_humanoid.tasks.task import Task, find_robot, make_task
 from mjx_humanoid.core.types import Demonstrations
+from mjx_humanoid.core.user_objects import is_own
 
 SHOWN = 1_000_033  # tells the generator of demonstrations from that of start states
 CHECKED_STARTS = 64  # start states that a reward is tried on before training
@@ -44,7 +46,7 @@ def prepare(config: Config) -> Setup:
     UserError: a name that does not exist, an engine this machine lacks, a reward that does not work.
   """
   robot = find_robot(config.task.robot)
-  _ = CARDS[config.task.card]  # refused now rather than at the end of the training
+  _ = find_card(config.task.card)  # refused now rather than at the end of the training
   engine_name, reason = choose(config.engine)
   model = build_model(robot)
   body = describe(robot, model, config.task.frame_skip)
@@ -59,10 +61,19 @@ def prepare(config: Config) -> Setup:
   if config.task.start in SEARCHED and (config.curriculum != 'none' or config.ppo.imitation_coef):
     print(f'searching for starts {config.task.start!r}; less than a minute ...', flush=True)
   env = Env(task, engine, model, config.num_envs, curriculum, lifetime)
+  check_own(task, env, config)  # before anything else calls what may be the user's own
   spec = Spec(env.observation_size, env.action_size, task.mirror, lambda: shown_by(config, task))
   algorithm = make_algorithm(config, spec)
-  check_task(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view)
   return Setup(config, env, algorithm, reason)
+
+
+def check_own(task: Task, env: Env, config: Config) -> None:
+  """Tries the reward, and all else that is the user's own, on start states. Raises UserError that names it."""
+  check_task(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view)
+  if is_own(config.curriculum):
+    check_curriculum(CURRICULA[config.curriculum], config.curriculum)
+  if is_own(config.task.card):
+    check_card(config.task)
 
 
 def refuse_idle(config: Config, task: Task) -> None:

@@ -151,6 +151,27 @@ def check_command(function: CommandFn, section: CommandConfig, name: str) -> Non
   check_values(values, (COUNT, 3), what, 'forward, sideways and yaw velocity, shape (3,)')
 
 
+def check_curriculum(function: Callable[..., Array], name: str) -> None:
+  """Tries a curriculum on environments, in JAX.
+
+  Args:
+    function: (level [B], terminated [B], truncated [B], control steps of the whole training) -> level [B] in (0, 1].
+
+  Raises:
+    UserError: it fails, returns something else, or leaves the range.
+  """
+  import jax
+
+  what = f'curriculum {name!r}'
+  rng = np.random.default_rng(0)
+  level, ended = rng.uniform(0.1, 1.0, COUNT).astype(np.float32), rng.random(COUNT) < 0.5
+  values = attempt(what, function, jax.jit(lambda *x: function(*x, 1000.0)), level, ended, ~ended)
+  values = numbers(values, what)
+  check_values(values, (COUNT,), what, 'one level for each environment, shape ()')
+  if not ((values > 0) & (values <= 1)).all():
+    raise UserError(f'{what} returns levels from {values.min():g} to {values.max():g}; they must be in (0, 1].')
+
+
 def check_push(function: PushFn, mass: float, name: str) -> None:
   """Tries a kind of push on environments, alone and as a batch, in NumPy and in JAX.
 
