@@ -23,8 +23,8 @@ from typing import Any
 
 from common import save
 
-from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.export_formats import export
+from mjx_humanoid.playback.find import load
 
 EXAMPLES = Path(__file__).resolve().parent.parent / 'examples'
 ACTIONS = 20_000  # in one measurement of the rate

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from common import save
 
-from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import schema
 
 SB3_ENVS = 8
 SB3_ROLLOUTS = 3  # of n_steps each

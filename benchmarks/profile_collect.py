@@ -15,8 +15,8 @@ import jax
 import numpy as np
 from common import save
 
-from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import schema
 from mjx_humanoid.physics.native import NativeEngine
 from mjx_humanoid.run.setup import prepare
 from mjx_humanoid.run.trainer import Trainer

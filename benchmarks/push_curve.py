@@ -22,8 +22,8 @@ def main() -> None:
   parser.add_argument('policies', nargs='+', help='runs, policy files or ready policies')
   parser.add_argument('--episodes', type=int, default=100)
   arguments = parser.parse_args()
-  from mjx_humanoid.playback.judge import judge, pushed
   from mjx_humanoid.playback.find import load
+  from mjx_humanoid.playback.judge import judge, pushed
   from mjx_humanoid.playback.rollout import make_scene
 
   curves = {}

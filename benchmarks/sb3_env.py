@@ -10,15 +10,15 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model, quiet
+from mjx_humanoid.physics.rotations import heading_of
 from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.context import Context
+from mjx_humanoid.tasks.observations import observe_all
 from mjx_humanoid.tasks.starts import STARTS
 from mjx_humanoid.tasks.terminations import TERMINATIONS
-from mjx_humanoid.physics.rotations import heading_of
-from mjx_humanoid.tasks.observations import observe_all
-from mjx_humanoid.tasks.context import Context
-from mjx_humanoid.core.types import View
 
 
 def gaussian(error: Any, scale: float) -> float:

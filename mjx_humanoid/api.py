@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ml_collections import ConfigDict
 
+from mjx_humanoid.core import saved_code, user_code, user_objects
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.errors import UserError
@@ -70,6 +71,7 @@ def train(
     listeners: are told of everything that happens, see run/listeners.py.
     settings: any setting of the config, sections as dicts:
       `total_timesteps=500_000, seed=1, ppo={'learning_rate': 1e-3}, task={'weights': {'energy': -0.2}}`.
+      Where a setting names something, a function of your own will do: `task={'reward': f}`.
 
   Returns:
     The run. A run that is interrupted returns what was reached, with 'stopped_early' in its report.
@@ -83,11 +85,16 @@ def train(
   from mjx_humanoid.run.policies import from_policy
   from mjx_humanoid.run.setup import prepare
 
+  if (script := user_code.loading()) is not None:
+    raise UserError(f'{script} trains when it is loaded: put that under `if __name__ == "__main__":`.')
   started = time.time()
   base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
   values = _merged(schema.to_dict(schema.resolve(base)), settings)
   folder = _free_folder(Path(values['run_dir']), name or values['name'], exactly=name is not None)
   resolved = schema.resolve({**values, 'name': folder.name})
+  saved_code.allow(resolved, remember=True)  # the user typed it
+  for note in saved_code.notes(resolved):
+    print(f'note: {note}')
   use_compilation_cache()
   if resolved.init_from:
     from_policy(load(resolved.init_from), resolved)  # refused before any search for starts, which takes its time
@@ -95,22 +102,29 @@ def train(
   loop = Loop(prepare(resolved), folder, [*callbacks, *listeners], started)
   state = loop.begin()
   make_folder(folder, 'the run folder')
+  saved_code.save(resolved, folder)
   config_file.save_json(loop.config, folder / config_file.CONFIG_FILE)
   return Run(folder, loop.run(state))
 
 
-def load(reference: str | Path) -> Policy:
+def load(reference: str | Path, *, own: Sequence[Any] = (), allow_code: bool = False) -> Policy:
   """A policy: of a run folder, of a policy file, or a ready one by its name. Nothing in it is run.
 
   The policy is a function of observations [..., O] that returns controls [..., A] in [-1, 1], and says how it was
   made: `policy.name`, `policy.task`, `policy.info`.
 
+  Args:
+    own: functions and robots that its training was given as Python objects, to be found again by their names.
+    allow_code: lets code of its trainer's own run when it is needed. Code that you trained with needs no permission.
+
   Raises:
-    UserError: there is none of that name, or it is damaged.
+    UserError: there is none of that name, it is damaged, or code that it needs is not at hand.
   """
   from mjx_humanoid.playback import find
 
-  return find.load(str(reference))
+  for thing in own:
+    user_objects.register(thing)
+  return find.load(str(reference), allow_code=allow_code)
 
 
 def evaluate(
@@ -118,14 +132,16 @@ def evaluate(
   *,
   episodes: int = 100,
   seed: int = 0,
-  card: str | None = None,
+  card: Any = None,
   push: float | None = None,
   engine: str = 'native',
+  allow_code: bool = False,
 ) -> dict[str, Any]:
   """The report card of a policy: what `python -m mjx_humanoid.evaluate` prints, as a dict.
 
   Args:
-    card: another one than the policy's own task names.
+    card: another one than the policy's own task names; a function of your own will do, see playback/cards.py.
+    allow_code: see load.
     push: force in N of a push of 0.2 s every 4 s, in place of the pushes that the card asks for.
     engine: that judges, 'native' (C MuJoCo) or 'mjx'.
 
@@ -134,7 +150,8 @@ def evaluate(
   """
   from mjx_humanoid.run.evaluation import evaluate_policy
 
-  return evaluate_policy(_policy(policy), episodes=episodes, seed=seed, card=card, push=push, engine=engine)
+  chosen = _policy(policy, allow_code)
+  return evaluate_policy(chosen, episodes=episodes, seed=seed, card=user_objects.named(card), push=push, engine=engine)
 
 
 def render(
@@ -149,6 +166,7 @@ def render(
   framerate: int = 30,
   seed: int = 0,
   path: str | Path | None = None,
+  allow_code: bool = False,
 ) -> np.ndarray:
   """A video of a policy, of several one after the other, or side by side; like `python -m mjx_humanoid.play`.
 
@@ -159,6 +177,7 @@ def render(
     command: wanted forward and sideways [m/s] and turning [rad/s] velocity.
     push: force in N of a push of 0.2 s every 4 s.
     path: also write an .mp4 there.
+    allow_code: see load.
 
   Returns:
     Frames uint8 [T, height, width, 3], for `mh.show(frames)`.
@@ -168,7 +187,7 @@ def render(
   from mjx_humanoid.core.opengl import choose_gl
   from mjx_humanoid.playback.find import RANDOM
 
-  chosen = [None if compare and policy == RANDOM else _policy(policy) for policy in policies]
+  chosen = [None if compare and policy == RANDOM else _policy(policy, allow_code) for policy in policies]
   if not any(chosen):
     raise UserError('render needs a policy: mh.render(mh.load("stand")).')
   gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
@@ -201,8 +220,11 @@ def show(frames: np.ndarray, framerate: int = 30) -> None:
   mediapy.show_video(frames, fps=framerate)
 
 
-def export(policy: PolicyLike, path: str | Path, *, force: bool = False) -> list[Path]:
+def export(policy: PolicyLike, path: str | Path, *, force: bool = False, allow_code: bool = False) -> list[Path]:
   """Writes a policy for use elsewhere, in the format that the path ends with: .onnx, .safetensors or .npz.
+
+  Args:
+    allow_code: see load.
 
   Returns:
     The files written: beside an .onnx also the robot's model, .xml.
@@ -213,7 +235,7 @@ def export(policy: PolicyLike, path: str | Path, *, force: bool = False) -> list
   from mjx_humanoid.playback import export_formats as formats
 
   out = Path(path)
-  return list(formats.export(_policy(policy), out.suffix.removeprefix('.'), out, force=force).files)
+  return list(formats.export(_policy(policy, allow_code), out.suffix.removeprefix('.'), out, force=force).files)
 
 
 def trajectory(
@@ -223,19 +245,21 @@ def trajectory(
   command: tuple[float, float, float] | None = None,
   seed: int = 0,
   path: str | Path | None = None,
+  allow_code: bool = False,
 ) -> Trajectory:
   """One deterministic episode as arrays: time, qpos, qvel, ctrl, torque, power, contact.
 
   Args:
     command: wanted forward and sideways [m/s] and turning [rad/s] velocity.
     path: also write it there, as .xml (a model with a keyframe a control step), .npz, .csv or .png (a plot).
+    allow_code: see load.
   """
   import numpy as np
 
   from mjx_humanoid.playback import keyframes, trajectories
   from mjx_humanoid.playback.judge import commanded
 
-  chosen = _policy(policy)
+  chosen = _policy(policy, allow_code)
   task, model, text = keyframes.own_task(chosen, {} if command is None else commanded(command))
   traced = trajectories.trace(task, model, chosen, seconds, np.random.default_rng(seed))
   if path is not None:
@@ -260,10 +284,10 @@ def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> 
   write_files({path: makers[path.suffix]()}, 'the trajectory')
 
 
-def _policy(policy: PolicyLike) -> Policy:
+def _policy(policy: PolicyLike, allow_code: bool) -> Policy:
   if isinstance(policy, Run):
     return policy.policy
-  return load(policy) if isinstance(policy, str | Path) else policy
+  return load(policy, allow_code=allow_code) if isinstance(policy, str | Path) else policy
 
 
 def _as_they_are(images: Iterable[np.ndarray], count: int) -> Iterable[np.ndarray]:

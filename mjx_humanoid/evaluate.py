@@ -10,6 +10,7 @@ from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import command
 from mjx_humanoid.core.files import check_writable, write_json
+from mjx_humanoid.core.saved_code import ALLOW_HELP
 
 UNITS = {
   'survival_seconds': 's',
@@ -48,6 +49,7 @@ def main(argv: Sequence[str]) -> None:
   arguments.add_argument(
     '--json', help="where the card goes; by default card.json in the run's folder, else <policy>_card.json here"
   )
+  arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   parsed = arguments.parse_args(argv)
   from rich.console import Console
 
@@ -56,7 +58,7 @@ def main(argv: Sequence[str]) -> None:
 
   asked = {'episodes': parsed.episodes, 'seed': parsed.seed, 'push': parsed.push, 'engine': parsed.engine}
   check(**asked)
-  policy = load(parsed.policy)
+  policy = load(parsed.policy, allow_code=parsed.allow_code)
   out = Path(parsed.json) if parsed.json else default_path(parsed.policy)
   check_writable(out)
   with Console().status(f'{parsed.episodes} episodes of {policy.name}'):
@@ -94,6 +96,8 @@ def show(card: dict[str, Any]) -> None:
     table.add_row(f'return: {name}', f'{value:.1f}', '', '')
   console = Console()
   console.print(table)
+  if note := card.get('return_note'):
+    console.print(f'without returns: {note}', highlight=False, markup=False)
   verdict = 'PASSED' if card['passed'] else 'NOT PASSED'
   console.print(f'{verdict}: {card["success_rate"]:.0%} of {card["episodes"]} episodes', highlight=False)
 

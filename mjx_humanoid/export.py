@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import command
+from mjx_humanoid.core.saved_code import ALLOW_HELP
 
 if TYPE_CHECKING:
   import argparse
@@ -35,7 +36,7 @@ def main(argv: Sequence[str]) -> None:
   from mjx_humanoid.playback.export_formats import export
   from mjx_humanoid.playback.find import load
 
-  policy = load(arguments.policy)
+  policy = load(arguments.policy, allow_code=arguments.allow_code)
   out = Path(arguments.out) if arguments.out else default_path(arguments.policy, arguments.format)
   files, tried = export(policy, arguments.format, out, force=arguments.force)
   print(f'wrote {" and ".join(map(str, files))}')
@@ -51,6 +52,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('--format', choices=FORMATS, default='onnx', help='of the file (%(default)s)')
   arguments.add_argument('--out', help='the file; by default named after the policy, in the current folder')
   arguments.add_argument('--force', action='store_true', help='replace files that exist')
+  arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   return arguments.parse_args(argv)
 
 

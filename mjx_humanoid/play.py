@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import UserError, command
 from mjx_humanoid.core.files import check_writable
+from mjx_humanoid.core.saved_code import ALLOW_HELP
 
 if TYPE_CHECKING:
   import argparse
@@ -73,6 +74,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('--width', type=int, default=640, help='pixels (%(default)s)')
   arguments.add_argument('--height', type=int, default=480, help='pixels (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='of start states and random actions (%(default)s)')
+  arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   parsed = arguments.parse_args(argv)
   if parsed.seed < 0:
     raise UserError(f'--seed={parsed.seed} is out of range: 0 or more.')
@@ -107,7 +109,10 @@ def load_all(arguments: argparse.Namespace) -> list[Policy | None]:
   """The policies, None for random actions. Raises UserError where one cannot be loaded."""
   from mjx_humanoid.playback.find import RANDOM, load
 
-  policies = [None if arguments.compare and name == RANDOM else load(name) for name in arguments.policy]
+  policies = [
+    None if arguments.compare and name == RANDOM else load(name, allow_code=arguments.allow_code)
+    for name in arguments.policy
+  ]
   if not any(policies):
     raise UserError(f'--compare needs a policy beside {RANDOM!r}, whose task the random actions are played in.')
   return policies

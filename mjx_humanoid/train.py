@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
@@ -43,15 +44,17 @@ def main(argv: Sequence[str]) -> None:
   parser.epilog = config_file.settings_help()
   parser.add_argument('--config', help='config file, or the name of a ready one (configs/stand.py)')
   parser.add_argument('--resume', metavar='RUN', help='folder of a run to go on with, exactly where it was')
+  parser.add_argument('--allow-code', action='store_true', help=saved_code.ALLOW_HELP)
   arguments, rest = parser.parse_known_args(argv)
   overrides = config_file.split_overrides(rest)
   if arguments.resume and arguments.config:
     raise UserError('--resume goes on with the config of its run: leave out --config.')
   if arguments.resume:
-    config, folder = resumed(Path(arguments.resume), overrides)
+    config, folder = resumed(Path(arguments.resume), overrides, allow_code=arguments.allow_code)
   else:
     loaded = config_file.load_config(arguments.config or DEFAULT_CONFIG)
     config = schema.resolve(config_file.apply_overrides(loaded, overrides))
+    saved_code.allow(config, remember=True)  # the user typed it
     folder = Path(config.run_dir) / config.name
     if folder.exists():
       raise UserError(
@@ -60,13 +63,15 @@ def main(argv: Sequence[str]) -> None:
   train(config, folder, resume=bool(arguments.resume), started=started)
 
 
-def resumed(folder: Path, overrides: dict[str, str]) -> tuple[schema.Config, Path]:
+def resumed(folder: Path, overrides: dict[str, str], *, allow_code: bool) -> tuple[schema.Config, Path]:
   """The config of a run, with overrides. Raises UserError where the folder holds no run."""
   if not (folder / config_file.CONFIG_FILE).is_file():
     missing = config_file.CONFIG_FILE
     raise UserError(f'{folder} is not a run: it has no {missing}. Runs are in the folder runs/ by default.')
-  stored = schema.ConfigDict(schema.to_dict(config_file.load_json(folder / config_file.CONFIG_FILE)))
-  before, config = schema.resolve(stored), schema.resolve(config_file.apply_overrides(stored, overrides))
+  before = config_file.load_json(folder / config_file.CONFIG_FILE)
+  stored = schema.as_config_dict(schema.to_dict(before))
+  config = schema.resolve(config_file.apply_overrides(stored, overrides))
+  saved_code.allow(config, remember=True, but=None if allow_code else before)  # what the user types, and no more
   for name in OF_THE_RUN:
     if operator.attrgetter(name)(config) != operator.attrgetter(name)(before):
       raise UserError(
@@ -100,6 +105,8 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
     from_policy(load(config.init_from), config)  # refused before any search for starts, which takes its time
   setup = prepare(config)
   announce(setup, folder)
+  for note in saved_code.notes(config):
+    print(f'note: {note}')
   if config.init_from and not resume:
     print(f'starts from the policy {find_policy(config.init_from)}')
   recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)
@@ -107,6 +114,7 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   state = loop.begin(resume)  # before anything is written: what does not fit leaves the run as it was
   if not resume:
     make_folder(folder, 'the run folder')
+  saved_code.save(setup.config, folder)
   config_file.save_json(setup.config, folder / config_file.CONFIG_FILE)
   report = loop.run(state)
   print(headline(report) if 'card' in report else 'stopped and saved; no report card was made')

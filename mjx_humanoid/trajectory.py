@@ -12,6 +12,7 @@ from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import UserError, command
 from mjx_humanoid.core.files import check_free, check_writable, write_files
+from mjx_humanoid.core.saved_code import ALLOW_HELP
 
 if TYPE_CHECKING:
   import argparse
@@ -48,7 +49,7 @@ def main(argv: Sequence[str]) -> None:
     from mjx_humanoid.media.plots import check_matplotlib
 
     check_matplotlib()
-  trajectory, contents = make(load(arguments.policy), arguments)
+  trajectory, contents = make(load(arguments.policy, allow_code=arguments.allow_code), arguments)
   write_files({files[kind]: content for kind, content in contents.items()}, 'the trajectory')
   print(summary(trajectory, arguments))
   print(f'wrote {", ".join(map(str, files.values()))}')
@@ -71,6 +72,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   )
   arguments.add_argument('--plot', action='store_true', help='a picture too, .png')
   arguments.add_argument('--force', action='store_true', help='overwrite files that exist')
+  arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   parsed = arguments.parse_args(argv)
   if parsed.seed < 0:
     raise UserError(f'--seed={parsed.seed} is out of range: 0 or more.')

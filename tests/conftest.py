@@ -51,9 +51,10 @@ def dotted(overrides):
 
 @pytest.fixture(scope='session', autouse=True)
 def isolated_environment(tmp_path_factory):
-  """A compilation cache of this session's own, and the package importable from subprocesses."""
+  """A compilation cache and a data folder of this session's own, and the package importable from subprocesses."""
   with pytest.MonkeyPatch.context() as patch:
     patch.setenv('JAX_COMPILATION_CACHE_DIR', str(tmp_path_factory.mktemp('jax_cache')))
+    patch.setenv('XDG_DATA_HOME', str(tmp_path_factory.mktemp('data')))  # the list of code that may run
     known = os.environ.get('PYTHONPATH')
     patch.setenv('PYTHONPATH', os.pathsep.join([str(REPOSITORY), *([known] if known else [])]))
     yield

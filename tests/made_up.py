@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from mjx_humanoid.core.types import View
 from mjx_humanoid.playback.rollout import Trajectories
 from mjx_humanoid.tasks.context import Context
-from mjx_humanoid.core.types import View
 
 
 def at_rest(body, episodes=2, steps=4):

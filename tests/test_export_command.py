@@ -14,16 +14,16 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
+from mjx_humanoid.tasks.context.guide import DRAWS
 
-from mjx_humanoid.core.config.schema import TaskConfig, resolve
 from mjx_humanoid.core.config.files import config_names, load_config
+from mjx_humanoid.core.config.schema import TaskConfig, resolve
 from mjx_humanoid.export import FORMATS, NEXT, main
 from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.playback import export_formats as formats
 from mjx_humanoid.playback.find import READY
 from mjx_humanoid.playback.policy import Policy, load_policy
 from mjx_humanoid.playback.rollout import make_scene
-from mjx_humanoid.tasks.context.guide import DRAWS
 
 EXAMPLE = Path(__file__).resolve().parent.parent / 'examples' / 'play_onnx.py'
 BLOCKED = ('jax', 'jaxlib', 'flax', 'brax', 'optax', 'mjx_humanoid')

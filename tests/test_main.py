@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from mjx_humanoid import __main__ as listing
-from mjx_humanoid.core.config.schema import settings
 from mjx_humanoid.core.config.files import config_names
+from mjx_humanoid.core.config.schema import settings
 
 HELP = """
 import importlib, sys
@@ -51,12 +51,12 @@ def test_the_listing_names_everything_that_can_be_chosen(capsys):
   from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards, skills
-  from mjx_humanoid.tasks.curricula import CURRICULA
-  from mjx_humanoid.tasks.starts import STARTS
-  from mjx_humanoid.tasks.terminations import TERMINATIONS
   from mjx_humanoid.tasks.context import COMMANDS
+  from mjx_humanoid.tasks.curricula import CURRICULA
   from mjx_humanoid.tasks.observations import OBSERVATIONS
   from mjx_humanoid.tasks.pushes import PUSHES
+  from mjx_humanoid.tasks.starts import STARTS
+  from mjx_humanoid.tasks.terminations import TERMINATIONS
 
   listing.main([])
   listed = sections(capsys.readouterr().out)

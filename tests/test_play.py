@@ -13,9 +13,9 @@ import pytest
 
 from mjx_humanoid import play
 from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.opengl import Gl
 from mjx_humanoid.media import render
 from mjx_humanoid.media.film import Look
-from mjx_humanoid.core.opengl import Gl
 from mjx_humanoid.playback.chain import play_chain
 from mjx_humanoid.playback.policy import save_policy
 from mjx_humanoid.robots import robots

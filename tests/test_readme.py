@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from mjx_humanoid.core.config import schema
-from mjx_humanoid.core.config import files as config_file
-from mjx_humanoid.__main__ import commands
-from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.states import view_states
-from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.context.guide import DRAWS
+
+from mjx_humanoid.__main__ import commands
+from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import schema
+from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.physics.states import view_states
+from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.task import check_reward, make_task
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,12 +15,12 @@ class UserError(Exception):
   """A mistake that its reader can mend: one line that says what is wrong and what the choices are."""
 
 
-def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:
-  """An error for a name that is not among `choices`, with the closest of them first."""
+def unknown(kind: str, name: str, choices: Iterable[str], hint: str = '') -> UserError:
+  """An error for a name that is not among `choices`, with the closest of them first, and a hint at the end."""
   choices = sorted(choices)
   close = difflib.get_close_matches(name, choices, n=1)
-  hint = f' Did you mean {close[0]!r}?' if close else ''
-  return UserError(f'unknown {kind} {name!r}.{hint} Choices: {", ".join(choices)}.')
+  guess = f' Did you mean {close[0]!r}?' if close else ''
+  return UserError(f'unknown {kind} {name!r}.{guess} Choices: {", ".join(choices)}.{hint and f" {hint}"}')
 
 
 class Command(Protocol):

@@ -1,14 +1,13 @@
-"""Things chosen by name: a registry lists its names, refuses others helpfully, and can load a user's own."""
+"""Things chosen by name: a registry lists its names, refuses others helpfully, and finds a user's own."""
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
-from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core import user_objects
+from mjx_humanoid.core.errors import unknown
 
 T = TypeVar('T')
 
@@ -19,11 +18,20 @@ def first_line(thing: object) -> str:
 
 
 class Registry(Generic[T]):
-  """Named things of one kind. `REWARDS.register('stand')` decorates, `REWARDS['stand']` finds."""
+  """Named things of one kind. `REWARDS.register('stand')` decorates, `REWARDS['stand']` finds.
 
-  def __init__(self, kind: str) -> None:
-    """Args: kind: the word for errors, e.g. 'reward'."""
+  A name may also be 'path/to/file.py:name', which is the user's own and is loaded.
+  """
+
+  def __init__(self, kind: str, accepts: Callable[[Any], bool] = callable) -> None:
+    """What the registry holds.
+
+    Args:
+      kind: the word for errors, e.g. 'reward'.
+      accepts: whether a thing of a user's own is of that kind.
+    """
     self.kind = kind
+    self._accepts = accepts
     self._things: dict[str, T] = {}
     self._lines: dict[str, str] = {}
 
@@ -44,10 +52,16 @@ class Registry(Generic[T]):
     self._lines[name] = description
 
   def __getitem__(self, name: str) -> T:
-    """Raises UserError, naming the choices, where there is no such thing."""
-    if name not in self._things:
-      raise unknown(self.kind, name, self._things)
-    return self._things[name]
+    """A registered thing, or what 'path/to/file.py:name' defines.
+
+    Raises:
+      UserError: there is no such thing, or its file is not allowed or does not run; names the choices.
+    """
+    if name in self._things:
+      return self._things[name]
+    if user_objects.is_own(name):
+      return cast(T, user_objects.find(name, self.kind, self._accepts))
+    raise unknown(self.kind, name, self._things, 'Your own: path/to/file.py:name.')
 
   def __contains__(self, name: object) -> bool:
     return name in self._things
@@ -58,26 +72,3 @@ class Registry(Generic[T]):
   def describe(self) -> dict[str, str]:
     """One line for each name."""
     return dict(self._lines)
-
-
-def load_function(reference: str, kind: str) -> Any:
-  """The function named by 'path/to/file.py:name'. It runs that file: only for what a user typed.
-
-  Raises:
-    UserError: the file is missing, does not run, or has no such function.
-  """
-  path, _, name = reference.rpartition(':')
-  if not Path(path).is_file():
-    raise UserError(f'{kind} {reference!r}: there is no file {path!r}.')
-  spec = importlib.util.spec_from_file_location(f'user_{Path(path).stem}', path)
-  assert spec is not None and spec.loader is not None  # a .py suffix always has a loader
-  module = importlib.util.module_from_spec(spec)
-  try:
-    spec.loader.exec_module(module)
-  except Exception as error:
-    raise UserError(f'{kind} {reference!r}: {path} does not run: {type(error).__name__}: {error}') from error
-  function = getattr(module, name, None)
-  if not callable(function):
-    names = [n for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__]
-    raise unknown(f'{kind} in {path}', name, names)
-  return function

@@ -17,6 +17,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config import schema, settings
 from mjx_humanoid.core.config.files import load_config
 from mjx_humanoid.core.config.task import TaskConfig
@@ -76,7 +77,9 @@ def task_config(config: ConfigLike, changes: Mapping[str, Any], others: tuple[st
   for name in changes:
     if name not in known:
       raise unknown('keyword', name, [*known, *others])
-  return settings.replaced(config.task, changes, 'config.task')
+  task = settings.replaced(config.task, changes, 'config.task')
+  saved_code.allow(task)  # the user typed it
+  return task
 
 
 class HostEnv:
@@ -163,7 +166,7 @@ class HostEnv:
 
 
 @functools.lru_cache(maxsize=16)
-def _programs(task: str, num_envs: int, episode_steps: int, stamps: tuple[int, ...]) -> Programs:
+def _programs(task: str, num_envs: int, episode_steps: int, stamps: tuple[str, ...]) -> Programs:
   """Compiled once for many environments: a list of single ones would else compile as often as it is long.
 
   Args:
@@ -198,10 +201,9 @@ def _advance(env: Env, state: EnvState, bank: Bank, view: View, key: Key) -> tup
   return key, state, out._replace(metrics={})
 
 
-def _stamps(task: TaskConfig) -> tuple[int, ...]:
-  """When the user's own files in a task were changed."""
-  paths = [Path(reference.rpartition(':')[0]) for reference in own_code(task)] + [Path(task.start)]
-  return tuple(path.stat().st_mtime_ns for path in paths if path.is_file())
+def _stamps(task: TaskConfig) -> tuple[str, ...]:
+  """What the user's own files in a task hold."""
+  return tuple(saved_code.digests(task).values())
 
 
 def _cpu() -> jax.Device | None:

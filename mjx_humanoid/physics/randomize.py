@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import mujoco
 import numpy as np
 
+from mjx_humanoid.core import user_objects
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.registry import Registry
 from mjx_humanoid.physics.root import root_body
@@ -90,10 +91,7 @@ def randomized_fields(
   if not functions:
     return {}
   for name, function in functions.items():
-    trial = copy.copy(model)
-    function(trial, np.random.default_rng(0), strengths[name])
-    if all(np.array_equal(getattr(trial, field), getattr(model, field)) for field in CHANGED):
-      raise UserError(f'config.task.randomization.{name}: this robot has nothing of that kind that could vary.')
+    _try(name, function, model, strengths[name])
   rows = []
   for _ in range(count):
     varied = copy.copy(model)
@@ -103,6 +101,24 @@ def randomized_fields(
     rows.append({name: getattr(varied, name).copy() for name in (*CHANGED, *DERIVED)})
   stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
   return {name: values for name, values in stacked.items() if (values != getattr(model, name)).any()}
+
+
+def _try(name: str, function: RandomizeFn, model: mujoco.MjModel, strength: float) -> None:
+  """Raises UserError for a function that fails, changes nothing, or changes what cannot differ between environments."""
+  trial, what = copy.copy(model), f'config.task.randomization.{name}'
+  try:
+    function(trial, np.random.default_rng(0), strength)
+  except UserError:
+    raise
+  except Exception as error:
+    place = user_objects.place(error, function)
+    raise UserError(f'{what} fails{place}: {type(error).__name__}: {str(error).split(chr(10))[0]}.') from error
+  arrays = [field for field in dir(model) if isinstance(getattr(model, field, None), np.ndarray)]
+  changed = [f for f in arrays if not np.array_equal(getattr(trial, f), getattr(model, f), equal_nan=True)]
+  if lost := [field for field in changed if field not in CHANGED + DERIVED]:
+    raise UserError(f'{what} changes {", ".join(lost)}; environments can differ in {", ".join(CHANGED)} alone.')
+  if not any(field in CHANGED for field in changed):
+    raise UserError(f'{what}: this robot has nothing of that kind that could vary.')
 
 
 def varied_models(model: mujoco.MjModel, fields: Mapping[str, np.ndarray], count: int) -> list[mujoco.MjModel]:
@@ -116,13 +132,13 @@ def varied_models(model: mujoco.MjModel, fields: Mapping[str, np.ndarray], count
 
 def of_the_model(strengths: Mapping[str, float]) -> dict[str, float]:
   """Those that vary the model, and do so at all; the others are OF_THE_ENV."""
-  return {name: strength for name, strength in strengths.items() if name in RANDOMIZATIONS and strength}
+  return {name: strength for name, strength in strengths.items() if name not in OF_THE_ENV and strength}
 
 
 def check(strengths: Mapping[str, float]) -> None:
   """Raises UserError for an unknown name, or a strength out of range: one that would turn a factor around, say."""
   for name, strength in strengths.items():
-    if name not in RANDOMIZATIONS and name not in OF_THE_ENV:
+    if name not in RANDOMIZATIONS and name not in OF_THE_ENV and not user_objects.is_own(name):
       raise unknown('randomization', name, [*RANDOMIZATIONS, *OF_THE_ENV])
     if name == 'action_delay' and not (0 <= strength <= MAX_DELAY and float(strength).is_integer()):
       raise UserError(f'config.task.randomization.{name}={strength} must be a whole number, 0 to {MAX_DELAY}.')

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from mjx_humanoid.core.registry import Registry
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.registry import Registry, first_line
+from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.playback.figures import Figures, after, mean, tilt, touching
 from mjx_humanoid.playback.rollout import Trajectories
+from mjx_humanoid.tasks.trials import attempt
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Card:
   )
 
 
-CARDS: Registry[Card] = Registry('report card')
+CARDS: Registry[Card] = Registry('report card', lambda thing: isinstance(thing, Card) or callable(thing))
+OWN_SECONDS = 20.0  # of the episodes that a user's own function judges
 STANDING = {
   'start': 'standing',
   'start_strength': 1.0,
@@ -41,6 +46,27 @@ STAYING = {**STANDING, **FIXED, 'command.value': (0.0, 0.0, 0.0)}  # also for po
 LEVEL, DRIFT = 0.05 / 1.282, 0.5 / 1.282  # of standing: error of the mean height, and distance from the start
 ASIDE = 1.5 / 1.282  # of walking, from the line ahead
 UPRIGHT = 0.1 / 1.282  # error of the height while upright
+
+
+def find_card(name: str) -> Card:
+  """The report card of a name. A user's own is a Card, or a function like Card.judge, which judges 20 s.
+
+  Raises:
+    UserError: there is no such card; when it judges: it fails, or does not say which episodes pass.
+  """
+  thing: Any = CARDS[name]
+  if not is_own(name):
+    return thing
+  card = thing if isinstance(thing, Card) else Card(first_line(thing) or name, OWN_SECONDS, thing)
+  what = f'report card {name!r}'
+
+  def judge(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
+    passed = np.asarray(attempt(what, card.judge, card.judge, figures, paths, body))
+    if passed.dtype != bool or passed.shape != (len(paths.terminated),):
+      raise UserError(f'{what} returns {passed.dtype} {passed.shape}; it must be bool [N], one for each episode.')
+    return passed
+
+  return dataclasses.replace(card, judge=judge)
 
 
 def _card(name: str, card: Card) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.playback.cards import CARDS
+from mjx_humanoid.playback.cards import find_card
 from mjx_humanoid.playback.find import RANDOM
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Controller, Trajectories, check_fit, rollout, start_states, task_and_model
@@ -106,7 +106,7 @@ def play_chain(stages: Sequence[Stage], rng: np.random.Generator, seconds: float
 
 def done_after(task: Task, paths: Trajectories) -> int | None:
   """After how many steps the goal of the task's card had been held for HELD seconds; None if never, or without end."""
-  goal = CARDS[task.config.card].goal
+  goal = find_card(task.config.card).goal
   if goal is None:
     return None
   reached, wanted = goal(paths, task.body)[0], steps_of(HELD, task.body)

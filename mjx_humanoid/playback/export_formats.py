@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import mujoco
 import numpy as np
 
+from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config.settings import to_dict
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.files import check_free, write_files
@@ -66,11 +67,13 @@ def describe(policy: Policy, task: Task, model: mujoco.MjModel) -> dict[str, Any
   places = slices(task.config.observations, *standing(task, model), body=body)
   return {
     'format': FORMAT,
-    'robot': task.config.robot,
+    'robot': saved_code.portable(task.config.robot),
     'root': body.root.kind,  # how it is joined to the world: free, planar or fixed
     'fallen_height': body.robot.fallen_height,  # m, of the root, below which the robot counts as fallen
     'off_balance_height': body.robot.off_balance_height,  # m, of the root, below which it steps
-    'observations': {name: list(place) for name, place in places.items()},  # first element, one past the last
+    'observations': {
+      saved_code.portable(name): list(place) for name, place in places.items()
+    },  # first element, one past the last
     'control_step': body.control_step,  # s
     'timestep': float(model.opt.timestep),  # s, of physics
     'substeps': body.substeps,  # physics steps per control step
@@ -78,7 +81,7 @@ def describe(policy: Policy, task: Task, model: mujoco.MjModel) -> dict[str, Any
     'actuators': list(body.actuator_names),
     'activation': policy.activation,
     'clip': CLIP,  # standard deviations, of the normalised observation
-    'task': to_dict(policy.task),
+    'task': to_dict(saved_code.renamed(policy.task, saved_code.portable)),
     'info': policy.info,
   }
 

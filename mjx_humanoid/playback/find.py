@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.files import read_json
-from mjx_humanoid.playback.policy import Policy, load_policy
+from mjx_humanoid.playback.policy import Policy, check_code, load_policy
 
 POLICY_FILE = 'policy.safetensors'
 RANDOM = 'random'  # stands for random actions in place of a policy, where policies are compared
@@ -44,6 +44,15 @@ def find_policy(reference: str) -> Path:
   raise unknown('run, policy file or ready policy', reference, ready_policies())
 
 
-def load(reference: str) -> Policy:
-  """Loads the policy that a user means. Raises UserError where there is none, or it is damaged."""
-  return load_policy(find_policy(reference))
+def load(reference: str, *, allow_code: bool = False) -> Policy:
+  """Loads the policy that a user means, to be played.
+
+  Args:
+    allow_code: lets code of its trainer's own, which it needs, run in this process; see core/trust.py.
+
+  Raises:
+    UserError: there is none, it is damaged, or the code that it needs is not at hand.
+  """
+  policy = load_policy(find_policy(reference), allow_code=allow_code)
+  check_code(policy)
+  return policy

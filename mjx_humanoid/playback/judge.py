@@ -9,13 +9,15 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid.core.config.settings import replaced
-from mjx_humanoid.playback.cards import CARDS
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.playback.cards import find_card
 from mjx_humanoid.playback.figures import measure
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Controller, Trajectories, rollout, start_states, task_and_model
 from mjx_humanoid.tasks.task import Task, make_task
 
 PASS_RATE = 0.95  # of the episodes
+TRIED = 2  # episodes that a card is tried on before training
 Player = Callable[..., Trajectories]  # like playback.rollout.rollout
 
 
@@ -37,7 +39,7 @@ def judge(
   Returns:
     The card, as JSON's own types, and the trajectories it was read from.
   """
-  card = CARDS[task.config.card]
+  card = find_card(task.config.card)
   task = make_task(replaced(task.config, {**card.task, **changes}, 'config.task'), task.body)
   rng = np.random.default_rng(seed)
   qpos, qvel = start_states(task, model, rng, episodes)
@@ -69,6 +71,12 @@ def pushed(force: float) -> dict[str, Any]:
 def commanded(command: tuple[float, ...]) -> dict[str, Any]:
   """Settings of a task with one fixed command: forward, sideways [m/s] and yaw [rad/s] velocity."""
   return {'command.kind': 'fixed', 'command.value': tuple(map(float, command))}
+
+
+def check_card(config: TaskConfig) -> None:
+  """Tries a report card on episodes without control. Raises UserError where a user's own does not work."""
+  task, model = task_and_model(config)
+  judge(task, model, lambda obs: np.zeros((len(obs), task.body.nu), np.float32), TRIED, 0)
 
 
 def judge_policy(policy: Policy, episodes: int, seed: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -13,15 +14,19 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config.migration import migrate_task
 from mjx_humanoid.core.config.settings import restore, to_dict
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import write_files
 from mjx_humanoid.core.network import ACTIVATIONS, Actor, Mirror, mean_action
+from mjx_humanoid.core.user_code import split
 
 FORMAT = 2  # raised when a file of this version can no longer be read by older code
 READABLE = ('1', '2')  # format 1 had no sections inside its task, and a digest of the weights alone
+OWN_CODE = 'own_code'  # in the info: SHA-256 of the user's own files, by the names in its task
+NEEDED = {'robot': 'is of the robot', 'observation': 'observes', 'context part': 'needs the part of the context'}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +78,10 @@ class Policy:
 
 
 def save_policy(policy: Policy, path: Path) -> None:
-  """Writes the policy, whole or not at all. Raises UserError where the disk is full or read-only."""
+  """Writes the policy, whole or not at all. Raises UserError where the disk is full or read-only.
+
+  Of code of the user's own it says the names that the user typed, and which content it was trained with.
+  """
   arrays = {'log_std': policy.log_std, 'normalizer.mean': policy.mean, 'normalizer.std': policy.std}
   for i, (kernel, bias) in enumerate(zip(policy.kernels, policy.biases, strict=True)):
     arrays |= {f'layer_{i}.kernel': kernel, f'layer_{i}.bias': bias}
@@ -82,16 +90,24 @@ def save_policy(policy: Policy, path: Path) -> None:
   metadata = {
     'format': str(FORMAT),
     'activation': policy.activation,
-    'task': json.dumps(to_dict(policy.task)),
-    'info': json.dumps(policy.info),
+    'task': json.dumps(to_dict(saved_code.renamed(policy.task, saved_code.portable))),
+    'info': json.dumps({**policy.info, **_own_code(policy)}),
   }
   metadata['sha256'] = digest(arrays, metadata)
   content = save({k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items()}, metadata)
   write_files({path: content}, 'the policy')
 
 
-def load_policy(path: Path) -> Policy:
-  """Reads a policy file. Nothing in it is run.
+def _own_code(policy: Policy) -> dict[str, Any]:
+  digests = {**policy.info.get(OWN_CODE, {}), **saved_code.digests(policy.task)}
+  return {OWN_CODE: digests} if digests else {}
+
+
+def load_policy(path: Path, *, allow_code: bool = False) -> Policy:
+  """Reads a policy file. Nothing in it is run. Names of the user's own code mean the copies in the policy's run folder.
+
+  Args:
+    allow_code: lets that code run in this process when it is needed, whoever wrote it.
 
   Raises:
     UserError: the file is missing, damaged, of another format, or not a policy.
@@ -113,7 +129,26 @@ def load_policy(path: Path) -> Policy:
   except (KeyError, ValueError, AttributeError, TypeError) as error:
     raise UserError(f'{path} is damaged: {error}') from None
   _check_shapes(policy, path)
-  return policy
+  return dataclasses.replace(policy, task=saved_code.localized(policy.task, path.parent, allow_code=allow_code))
+
+
+def check_code(policy: Policy) -> None:
+  """Raises UserError where a robot, an observation or a part of the context of the user's own is not at hand."""
+  trained_with = policy.info.get(OWN_CODE, {})
+  for kind, reference in saved_code.references(policy.task):
+    file, typed = split(reference)[0].expanduser(), saved_code.portable(reference)
+    if kind not in NEEDED or not saved_code.is_file(reference):
+      continue
+    does = f'policy {policy.name} {NEEDED[kind]} {typed}'
+    if not file.is_file():
+      raise UserError(
+        f'{does}, which is not at hand: play it from its run folder, or put the file at {file.absolute()}.'
+      )
+    if trained_with.get(typed, digest := saved_code.bundle_of(reference).digest) != digest:
+      raise UserError(
+        f'{does}, and {file.absolute()}, or what it imports, is not as it was when the policy was trained: play it from'
+        ' its run folder, or put the file back.'
+      )
 
 
 def _check_digest(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:

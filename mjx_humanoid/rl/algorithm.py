@@ -9,11 +9,12 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from mjx_humanoid.core import user_objects
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.config.settings import restore
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.network import Actor, Mirror
-from mjx_humanoid.core.registry import first_line, load_function
+from mjx_humanoid.core.registry import first_line
 from mjx_humanoid.core.types import Array, Demonstrations, Key, Transition
 
 L = TypeVar('L')
@@ -120,7 +121,7 @@ def choose_algorithm(config: Config) -> Chosen:
   Raises:
     UserError: there is no such algorithm, or a setting of it is unknown, out of range or does not fit.
   """
-  if '.py' in config.algorithm:
+  if user_objects.is_own(config.algorithm):
     maker, module, settings = _from_file(config)
   else:
     maker, module, settings = _from_package(config)
@@ -149,8 +150,8 @@ def _from_package(config: Config) -> tuple[Callable[..., Any], dict[str, Any], A
 
 def _from_file(config: Config) -> tuple[Callable[..., Any], dict[str, Any], Any]:
   """The same of a user's own."""
-  reference = config.algorithm if config.algorithm.rpartition(':')[0].endswith('.py') else f'{config.algorithm}:make'
-  maker = load_function(reference, 'algorithm')
+  reference = f'{config.algorithm}:make' if config.algorithm.endswith('.py') else config.algorithm
+  maker = user_objects.find(reference, 'algorithm')
   module = getattr(inspect.unwrap(maker), '__globals__', {})
   section = module.get('Settings')
   if section is None:

@@ -13,7 +13,7 @@ from mjx_humanoid.core.robot import Robot
 @functools.cache
 def robots() -> Registry[Robot]:
   """All robots by name."""
-  registry: Registry[Robot] = Registry('robot')
+  registry: Registry[Robot] = Registry('robot', lambda thing: isinstance(thing, Robot))
   for module in pkgutil.iter_modules(__path__):
     robot: Robot = importlib.import_module(f'{__name__}.{module.name}').ROBOT
     registry.add(robot.name, robot, robot.description)

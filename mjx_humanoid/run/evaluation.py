@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config.schema import MOST_EPISODES
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.playback.judge import judge, pushed
 from mjx_humanoid.playback.policy import Policy
@@ -13,6 +15,7 @@ from mjx_humanoid.playback.rollout import Trajectories, check_fit, rollout, task
 from mjx_humanoid.tasks.task import Task
 
 ENGINES = ('native', 'mjx')
+REWARDS = ('reward', 'reward term')  # kinds of code of the user's own that returns need, and nothing else does
 LIMITS = {  # least, most, and the same in words
   'episodes': (1, MOST_EPISODES, f'1 to {MOST_EPISODES}'),
   'seed': (0, float('inf'), '0 or more'),
@@ -43,7 +46,7 @@ def evaluate_policy(
 
   Args:
     seed: of the start states, commands and pushes.
-    card: another one than the policy's own task names.
+    card: another one than the policy's own task names; of the user's own, it is code that the user typed.
     push: force in N of a push of 0.2 s every 4 s, in place of the pushes that the card asks for.
     engine: the physics that judges, 'native' (C MuJoCo with a converged solver) or 'mjx' (with the training solver).
 
@@ -51,6 +54,8 @@ def evaluate_policy(
     UserError: a number out of range, an unknown card or engine, a policy that does not fit its robot.
   """
   check(engine, episodes=episodes, seed=seed, push=push)
+  if card:
+    saved_code.allow(TaskConfig(card=card))
   task, model = task_and_model(dataclasses.replace(policy.task, card=card or policy.task.card))
   check_fit(policy, task, model)
   player = rollout
@@ -66,10 +71,12 @@ def evaluate_policy(
 def returns(task: Task, paths: Trajectories) -> dict[str, Any]:
   """The mean return of an episode, in all and by term, undiscounted.
 
-  A reward that is a file of the user's is left out: what a policy file names is never run.
+  Where the reward is code of the trainer's own that is not at hand, or that this user has not allowed, they are left
+  out, and 'return_note' says why.
   """
-  if '.py:' in task.config.reward:
-    return {'return': None, 'return_by_term': {}}
+  rewards = [(kind, name) for kind, name in saved_code.references(task.config) if kind in REWARDS]
+  if why := next(filter(None, (saved_code.unavailable(*reward) for reward in rewards)), None):
+    return {'return': None, 'return_by_term': {}, 'return_note': why}
   from mjx_humanoid.tasks.scoring import score
 
   totals, terms = score(task, paths.views, paths.contexts, paths.terminated)

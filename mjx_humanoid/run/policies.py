@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from mjx_humanoid import __version__
+from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.network import Actor, Mirror
-from mjx_humanoid.playback.policy import Policy
+from mjx_humanoid.playback.policy import OWN_CODE, Policy
 from mjx_humanoid.run.setup import Setup
 
 PACKAGES = ('mujoco', 'mujoco-mjx', 'jax', 'flax', 'optax', 'brax')
@@ -33,11 +34,16 @@ def from_policy(policy: Policy, config: Config) -> Actor:
   Raises:
     UserError: it sees other things than the task of this config shows, or has another activation.
   """
-  shown = config.task.observations[: len(policy.task.observations)]
-  if policy.task.robot != config.task.robot or policy.task.observations != shown:
+  digests = policy.info.get(OWN_CODE, {})
+  has = [saved_code.identity(name, digests) for name in (policy.task.robot, *policy.task.observations)]
+  wanted = [saved_code.identity(name) for name in (config.task.robot, *config.task.observations)]
+  if has != wanted[: len(has)]:
+    robot, *observations = map(saved_code.portable, (policy.task.robot, *policy.task.observations))
+    changed = ', '.join(name for name in digests if name in (config.task.robot, *config.task.observations))
     raise UserError(
-      f'config.init_from: {policy.name} is of {policy.task.robot} and sees {", ".join(policy.task.observations)};'
+      f'config.init_from: {policy.name} is of {robot} and sees {", ".join(observations)};'
       f' this training is of {config.task.robot} with {", ".join(config.task.observations)}.'
+      + (f' {changed} must be as it was then: name the copy that its run keeps.' if changed else '')
     )
   if policy.activation != config.network.activation:
     raise UserError(f'config.init_from: set config.network.activation={policy.activation}, as {policy.name} has it.')

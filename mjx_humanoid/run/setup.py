@@ -15,16 +15,18 @@ from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import Demonstrations
+from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.envs.demonstrations import demonstrate
 from mjx_humanoid.envs.env import Env
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.choice import choose, make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
-from mjx_humanoid.playback.cards import CARDS
+from mjx_humanoid.playback.cards import find_card
+from mjx_humanoid.playback.judge import check_card
 from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
 from mjx_humanoid.rl.collect import BatchedEnv
-from mjx_humanoid.tasks.checks import check_task
+from mjx_humanoid.tasks.checks import check_curriculum, check_task
 from mjx_humanoid.tasks.curricula import CURRICULA
 from mjx_humanoid.tasks.starts import SEARCHED, SETTLED
 from mjx_humanoid.tasks.task import Task, find_robot, make_task
@@ -57,7 +59,7 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
   engine_name, reason = choose(config.engine)
   config = dataclasses.replace(config, num_envs=settle_num_envs(config, engine_name))
   chosen = choose_algorithm(config)
-  _ = CARDS[config.task.card]  # refused now rather than at the end of the training
+  _ = find_card(config.task.card)  # refused now rather than at the end of the training
   robot = find_robot(config.task.robot)
   model = build_model(robot)
   body = describe(robot, model, config.task.frame_skip)
@@ -65,9 +67,9 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
   refuse_idle(config, task)
   with on_device(device):
     env = make_env(config, task, model, engine_name)
+    check_own(task, env, config)  # before anything else calls what may be the user's own
     spec = Spec(env.observation_size, env.action_size, task.mirror, lambda: demonstrations_of(config, task))
     algorithm = chosen.make(spec)
-    check_task(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view)
   bank_iterations = SETTLED_ITERATIONS if config.task.start in SETTLED else BANK_ITERATIONS
   return Setup(config, env, algorithm, reason, task, bank_iterations, device)
 
@@ -97,6 +99,15 @@ def announce_search(task: TaskConfig) -> None:
   """Says that start states are searched for, where they are."""
   if task.start in SEARCHED:
     print(f'searching for starts {task.start!r}; less than a minute ...', flush=True)
+
+
+def check_own(task: Task, env: Env, config: Config) -> None:
+  """Tries the reward, and all else that is the user's own, on start states. Raises UserError that names it."""
+  check_task(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view)
+  if is_own(config.curriculum):
+    check_curriculum(CURRICULA[config.curriculum], config.curriculum)
+  if is_own(config.task.card):
+    check_card(config.task)
 
 
 def refuse_idle(config: Config, task: Task) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import jax.numpy as jnp
 
+from mjx_humanoid.core import user_objects
 from mjx_humanoid.core.errors import UserError, unknown
-from mjx_humanoid.core.registry import load_function
 from mjx_humanoid.core.types import Array, Terms, View
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.tasks.context.context import Context
@@ -136,13 +136,13 @@ def make_reward(name: str, weights: Mapping[str, float]) -> RewardFn:
   Raises:
     UserError: an unknown skill or term, or weights for a user's function.
   """
-  if '.py:' not in name:
+  if not user_objects.is_own(name):
     if name not in SKILLS:
-      raise unknown('reward', name, SKILLS)
+      raise unknown('reward', name, SKILLS, 'Your own: path/to/file.py:name.')
     return weighted({**SKILLS[name][1], **weights})
   if weights:
     raise UserError(f'config.task.weights belongs to rewards made of terms; {name} is a function of your own.')
-  function = load_function(name, 'reward')
+  function = user_objects.find(name, 'reward')
 
   def reward(view: View, body: Body, context: Context) -> tuple[Array, Terms]:
     result = function(view, body, context)

@@ -12,10 +12,12 @@ import numpy as np
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.registry import Registry
+from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.motions.rising import LIE_HEIGHT, PRONE, SETTLE_SECONDS, SQUATS, rise_path
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.physics.rotations import quaternion_about_z, quaternion_product
 from mjx_humanoid.tasks.functions import SettleFn, StartFn
+from mjx_humanoid.tasks.trials import attempt, numbers
 
 STARTS: Registry[StartFn] = Registry('start')
 
@@ -117,7 +119,29 @@ def make_start(name: str) -> StartFn:
   Raises:
     UserError: a name that does not exist, or a file that cannot be read.
   """
-  return from_poses(name) if name.endswith('.npz') else STARTS[name]
+  if name.endswith('.npz'):
+    return from_poses(name)
+  return checked(STARTS[name], name) if is_own(name) else STARTS[name]
+
+
+def checked(function: StartFn, name: str) -> StartFn:
+  """A start of the user's own, each of whose draws is checked. It raises UserError that names the start."""
+  what = f'start {name!r}'
+
+  def start(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+    drawn = attempt(what, function, function, body, rng, strength, settle)
+    if not isinstance(drawn, tuple | list) or len(drawn) != 2:
+      raise UserError(f'{what} must return two arrays: qpos [n, {body.nq}] and qvel [n, {body.nv}].')
+    qpos, qvel = (numbers(array, what).astype(np.float64) for array in drawn)
+    for label, array, width in (('qpos', qpos, body.nq), ('qvel', qvel, body.nv)):
+      if array.shape != (len(strength), width):
+        raise UserError(f'{what}: {label} has shape {array.shape} for n = {len(strength)}; it must be (n, {width}).')
+      if not np.isfinite(array).all():
+        bad = (~np.isfinite(array).all(axis=1)).sum()
+        raise UserError(f'{what}: {label} is not finite in {bad} of {len(strength)} start states.')
+    return qpos, qvel
+
+  return start
 
 
 def from_poses(name: str) -> StartFn:

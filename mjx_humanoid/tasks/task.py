@@ -6,6 +6,7 @@ reward is free of JAX.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ import numpy as np
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.network import Mirror
 from mjx_humanoid.core.robot import Robot
+from mjx_humanoid.core.user_code import split
+from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.physics import randomize
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.physics.datasheet import datasheet_of
@@ -89,5 +92,14 @@ def make_task(config: TaskConfig, body: Body) -> Task:
 
 
 def find_robot(name: str) -> Robot:
-  """The datasheet that config.task.robot names, or of a path/to/model.xml. Raises UserError where there is none."""
-  return datasheet_of(Path(name)) if name.endswith('.xml') else robots()[name]
+  """The datasheet that config.task.robot names, or of a path/to/model.xml. Raises UserError where there is none.
+
+  The MJCF file of a datasheet in a user's file is looked for beside that file.
+  """
+  if name.endswith('.xml'):
+    return datasheet_of(Path(name))
+  robot = robots()[name]
+  if not is_own(name):
+    return robot
+  beside = split(name)[0].expanduser().resolve().parent / robot.file
+  return dataclasses.replace(robot, file=str(beside)) if beside.is_file() else robot

@@ -5,8 +5,8 @@ import json
 import pytest
 from ml_collections import ConfigDict
 
-from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.config.schema import Config, default_config, resolve
 from mjx_humanoid.core.errors import UserError
 
@@ -109,8 +109,10 @@ def test_a_missing_file_is_refused_with_the_ready_ones(name, tmp_path, monkeypat
   [
     ('def get_config(:\n', 'SyntaxError'),
     ('1 / 0\n', 'ZeroDivisionError'),
-    ('x = 1\n', 'AttributeError'),
-    ('def get_config():\n  raise ValueError("one\\ntwo")\n', 'raises ValueError: one$'),
+    ('x = 1\n', r'defines no function get_config\(\)'),
+    ('import sys\nsys.exit(0)\n', r'does not run: SystemExit: 0 \(\w+\.py, line 2\)'),
+    ('import sys\ndef get_config():\n  sys.exit(0)\n', r'raises SystemExit: 0 \(\w+\.py, line 3\)'),
+    ('def get_config():\n  raise ValueError("one\\ntwo")\n', r'raises ValueError: one \(\w+\.py, line 2\)$'),
     ('def get_config(a):\n  pass\n', 'TypeError'),
     (HEAD + 'def get_config():\n  c = default_config()\n  return c.no_such\n', 'AttributeError'),
   ],
@@ -119,6 +121,30 @@ def test_a_file_that_fails_says_how_in_one_line(write, text, reason):
   with pytest.raises(UserError, match=reason) as error:
     config_file.load_config(write(text))
   assert '\n' not in str(error.value)
+
+
+def test_a_file_may_import_what_lies_beside_it(write, tmp_path, monkeypatch):
+  path = write(
+    HEAD + 'from settings import SEED\ndef get_config():\n  c = default_config()\n  c.seed = SEED\n  return c\n'
+  )
+  write('SEED = 7\n', 'settings.py')
+  (tmp_path / 'elsewhere').mkdir()
+  monkeypatch.chdir(tmp_path / 'elsewhere')
+  assert config_file.load_config(path).seed == 7
+
+
+def test_a_file_that_was_edited_is_read_again(write):
+  text = HEAD + 'def get_config():\n  c = default_config()\n  c.seed = {}\n  return c\n'
+  assert [config_file.load_config(write(text.format(seed))).seed for seed in (1, 2)] == [1, 2]
+
+
+def test_functions_of_a_config_file_are_named_by_it(write):
+  body = 'def f(view, body, context): return 1.0\ndef get_config():\n  c = default_config()\n'
+  body += "  c.task.reward = f\n  c.task.weights['near.py:g'] = 0.5\n  return c\n"
+  path = write(HEAD + body)
+  config = resolve(config_file.load_config(path))
+  assert config.task.reward == f'{path}:f'
+  assert config.task.weights == {'near.py:g': 0.5}
 
 
 @pytest.mark.parametrize('text', ['None', '{"seed": 1}', '3'])
@@ -285,6 +311,10 @@ def test_overrides_join_the_randomization_of_the_file():
   changes = ['--config.task.randomization.mass=0.3', '--config.task.randomization.motor_strength=0.1']
   assert override(*changes, config=config).task.randomization == expected
   assert resolve(config).task.randomization == {'mass': 0.1, 'friction': 0.2}
+
+
+def test_an_entry_may_be_a_file_of_the_users_own():
+  assert override('--config.task.weights.my/terms.py:near=0.5').task.weights == {'my/terms.py:near': 0.5}
 
 
 @pytest.mark.parametrize('name', ['weights.a.b', 'weight.a', 'randomisation.mass', 'command.x', 'push_force.low'])

@@ -1,9 +1,10 @@
-"""Things chosen by name: found, listed, refused with the choices, or loaded from a user's file."""
+"""Things chosen by name: found, listed, refused with the choices, or of a user's own."""
 
 import pytest
 
+from mjx_humanoid.core import trust, user_objects
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.core.registry import Registry, first_line, load_function
+from mjx_humanoid.core.registry import Registry, first_line
 
 
 @pytest.fixture
@@ -12,16 +13,6 @@ def animals():
   registry.add('cat', 9, 'Has nine lives.')
   registry.add('ant', 6, 'Has six legs.')
   return registry
-
-
-@pytest.fixture
-def user_file(tmp_path):
-  def write(text):
-    path = tmp_path / 'mine.py'
-    path.write_text(text)
-    return str(path)
-
-  return write
 
 
 def test_finds_what_was_added(animals):
@@ -43,9 +34,9 @@ def test_the_listing_is_a_copy(animals):
   assert animals.describe()['cat'] == 'Has nine lives.'
 
 
-@pytest.mark.parametrize('name', ['cats', '', 'Cat', 'mine.py:cat'])
+@pytest.mark.parametrize('name', ['cats', '', 'Cat', 'mine:cat'])
 def test_unknown_name_is_refused_with_the_choices(animals, name):
-  with pytest.raises(UserError, match=r'unknown animal .*Choices: ant, cat\.'):
+  with pytest.raises(UserError, match=r'unknown animal .*Choices: ant, cat\. Your own: path/to/file.py:name\.$'):
     animals[name]
 
 
@@ -88,50 +79,32 @@ def test_first_line_of_nothing_is_empty():
   assert first_line(silent) == ''
 
 
-def test_a_registry_never_loads_a_file(user_file):
-  reference = user_file('raise SystemExit("it was run")\n') + ':double'
-  with pytest.raises(UserError, match='unknown function'):
-    Registry('function')[reference]
+def test_a_file_of_the_users_own_is_found_like_a_name(animals, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'zoo.py').write_text('def dog():\n  return 4\n')
+  trust.allow([tmp_path / 'zoo.py'])
+  assert animals['zoo.py:dog']() == 4
+  assert 'zoo.py:dog' not in animals  # which lists what is registered
 
 
-def test_load_function_runs_the_named_one(user_file):
-  path = user_file('def one():\n  return 1\ndef two():\n  return 2\n')
-  assert load_function(f'{path}:two', 'function')() == 2
+def test_a_file_is_data_until_it_is_allowed(animals, tmp_path):
+  path = tmp_path / 'zoo.py'
+  path.write_text('raise SystemExit("it was run")\n')
+  with pytest.raises(UserError, match='is code that you have not run before'):
+    animals[f'{path}:dog']
 
 
-def test_missing_file_is_named():
-  with pytest.raises(UserError, match=r"reward 'no/such.py:f': there is no file 'no/such.py'"):
-    load_function('no/such.py:f', 'reward')
+def test_what_is_no_thing_of_that_kind_is_refused(tmp_path):
+  path = tmp_path / 'numbers.py'
+  path.write_text('ONE = 1\ndef two():\n  pass\n')
+  trust.allow([path])
+  assert Registry('number', lambda x: isinstance(x, int))[f'{path}:ONE'] == 1
+  with pytest.raises(UserError, match=r"unknown number in .*numbers.py 'two'\. Choices: ONE\."):
+    Registry('number', lambda x: isinstance(x, int))[f'{path}:two']
 
 
-def test_a_folder_is_no_file(tmp_path):
-  folder = tmp_path / 'folder.py'
-  folder.mkdir()
-  with pytest.raises(UserError, match='there is no file'):
-    load_function(f'{folder}:f', 'reward')
+def test_an_object_of_this_process_is_found_by_its_name(animals):
+  def horse():
+    return 4
 
-
-@pytest.mark.parametrize(
-  ('text', 'reason'),
-  [
-    ('def f(:\n', 'SyntaxError'),
-    ('1 / 0\n', 'ZeroDivisionError'),
-    ('import no_such_module_x\n', 'ModuleNotFoundError'),
-  ],
-)
-def test_a_file_that_does_not_run_says_why(user_file, text, reason):
-  with pytest.raises(UserError, match=f'does not run: {reason}'):
-    load_function(f'{user_file(text)}:f', 'reward')
-
-
-def test_missing_function_offers_those_of_the_file_and_no_imported_ones(user_file):
-  path = user_file('from os.path import join\ndef stand_tall():\n  pass\n')
-  with pytest.raises(UserError, match=r"'stand_tal'. Did you mean 'stand_tall'\? Choices: stand_tall\."):
-    load_function(f'{path}:stand_tal', 'reward')
-
-
-@pytest.mark.parametrize('name', ['', 'number'])
-def test_what_is_not_a_function_is_refused(user_file, name):
-  path = user_file('number = 3\ndef f():\n  pass\n')
-  with pytest.raises(UserError, match=r'Choices: f\.'):
-    load_function(f'{path}:{name}', 'reward')
+  assert animals[user_objects.register(horse)] is horse

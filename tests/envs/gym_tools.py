@@ -8,8 +8,8 @@ from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.envs.env import Bank, Env
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.choice import make_engine
-from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.task import make_task
 

@@ -13,9 +13,9 @@ from brax.training import acting
 from brax.training.agents.ppo import networks
 from brax.training.agents.ppo import train as brax_ppo
 
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.envs.brax_env import FIELDS, BraxEnv, make_brax_env, register
 from mjx_humanoid.envs.env import Env
-from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.randomize import randomized_fields
 

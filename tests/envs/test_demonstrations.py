@@ -9,8 +9,8 @@ from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.envs import demonstrations as room
 from mjx_humanoid.envs.demonstrations import demonstrate
-from mjx_humanoid.tasks.task import make_task
 from mjx_humanoid.motions.rising import spring_up
+from mjx_humanoid.tasks.task import make_task
 
 SEEN = ('joint_positions', 'joint_velocities', 'gait_phase')
 

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.types import View
 from mjx_humanoid.envs.env import EPISODE_METRICS, Bank, Env
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.native import NativeEngine
+from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.curricula import CURRICULA
-from mjx_humanoid.tasks.starts import STARTS
 from mjx_humanoid.tasks.observations import observe_all
+from mjx_humanoid.tasks.starts import STARTS
 from mjx_humanoid.tasks.task import make_task
-from mjx_humanoid.core.types import View
 
 WORLDS, LIMIT, COMMAND = 4, 10, (0.5, -1.0, 2.0)
 KEY = jax.random.PRNGKey(0)

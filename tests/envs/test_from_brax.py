@@ -8,9 +8,9 @@ from brax.envs.base import Env as BraxBase
 from brax.envs.base import State
 from brax.envs.wrappers import training
 
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.envs.env import EPISODE_METRICS
 from mjx_humanoid.envs.from_brax import FromBrax
-from mjx_humanoid.core.errors import UserError
 
 WORLDS, LIMIT, EDGE = 4, 10, 5.0
 KEY = jax.random.PRNGKey(0)

@@ -14,12 +14,12 @@ gymnasium = pytest.importorskip('gymnasium')
 import mujoco
 from gym_tools import LIMIT, QUICK, STAND, Direct, actions
 
-from mjx_humanoid.envs import registration as _gymnasium
-from mjx_humanoid.core.config.schema import default_config, resolve
 from mjx_humanoid.core.config.files import load_config
+from mjx_humanoid.core.config.schema import default_config, resolve
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.envs import registration as _gymnasium
 from mjx_humanoid.envs import worlds
 from mjx_humanoid.envs.gym_env import GymEnv
-from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
 

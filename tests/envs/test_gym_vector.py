@@ -12,11 +12,11 @@ gymnasium = pytest.importorskip('gymnasium')
 from gym_tools import CONTROLS, LIMIT, QUICK, STAND
 from gymnasium.vector import AutoresetMode
 
-from mjx_humanoid.envs import registration as _gymnasium
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.envs import gym_vector
+from mjx_humanoid.envs import registration as _gymnasium
 from mjx_humanoid.envs.gym_env import GymEnv
 from mjx_humanoid.envs.gym_vector import GymVectorEnv
-from mjx_humanoid.core.errors import UserError
 
 WORLDS = 4
 ENDLESS = {**QUICK, 'termination': 'never'}

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from mjx_humanoid.envs.registration import environment_id
 from mjx_humanoid.core.config.files import config_names
+from mjx_humanoid.envs.registration import environment_id
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.media import plots
+from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.keyframes import own_scene
 from mjx_humanoid.playback.trajectories import trace
-from mjx_humanoid.playback.find import load
 
 
 @pytest.fixture(scope='module')

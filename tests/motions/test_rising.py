@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.physics.states import view_states
-from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.motions.search import Motion
 from mjx_humanoid.motions import rising as room
-from mjx_humanoid.physics.symmetry import MirrorMap, action_map
 from mjx_humanoid.motions.rising import both_sides_alike, cost_of_ending, jerks, spring_up, way_up
+from mjx_humanoid.motions.search import Motion
+from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.physics.states import view_states
+from mjx_humanoid.physics.symmetry import MirrorMap, action_map
 
 POSES = slice(0, 17)  # rows of the datasheet's: two poses after standing, eight steps each
 

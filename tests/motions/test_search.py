@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.motions import search
-from mjx_humanoid.physics.native import NativeEngine
 from mjx_humanoid.motions.search import between_knots, find_motion, follow
+from mjx_humanoid.physics.native import NativeEngine
 
 RAIL = """
 <mujoco>

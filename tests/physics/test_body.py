@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
-from mjx_humanoid.core.types import View
 
 
 @pytest.fixture

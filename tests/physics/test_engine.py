@@ -10,9 +10,9 @@ import pytest
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics import engine as room
 from mjx_humanoid.physics.choice import ENGINES, choose, make_engine
-from mjx_humanoid.physics.states import settle, view_states
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.native import NativeEngine
+from mjx_humanoid.physics.states import settle, view_states
 from mjx_humanoid.robots import robots
 
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine
 from mjx_humanoid.core.types import View
+from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine
 
 WORLDS = 16
 MASK = np.arange(WORLDS) % 3 == 0

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.physics.model import build_model, build_spec, model_file
 from mjx_humanoid.core.robot import Servos
+from mjx_humanoid.physics.model import build_model, build_spec, model_file
 
 XBODY = mujoco.mjtObj.mjOBJ_XBODY
 

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.core.process import COMPILER_OPTIONS
+from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.native import NativeEngine
 from mjx_humanoid.physics.randomize import randomized_fields, varied_models
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.terminations import TERMINATIONS
+from mjx_humanoid.tasks.context import Context
 from mjx_humanoid.tasks.observations import OBSERVATIONS
 from mjx_humanoid.tasks.rewards import TERMS
-from mjx_humanoid.tasks.context import Context
-from mjx_humanoid.core.types import View
+from mjx_humanoid.tasks.terminations import TERMINATIONS
 
 WORLDS, SUBSTEPS, STEPS = 16, 5, 20
 AIR = np.broadcast_to(np.arange(WORLDS) < 8, (STEPS, WORLDS))

@@ -10,12 +10,12 @@ from made_up import at_rest
 
 from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.physics.rotations import heading_of
 from mjx_humanoid.playback import chain
 from mjx_humanoid.playback.cards import Card
 from mjx_humanoid.playback.chain import HELD, Stage, cut, done_after, make_stages, play_chain, random_stage, steps_of
 from mjx_humanoid.playback.rollout import change_task, make_scene, rollout
 from mjx_humanoid.robots import robots
-from mjx_humanoid.physics.rotations import heading_of
 
 DT = 0.025  # s, a control step of the humanoid
 SECOND = 40  # steps

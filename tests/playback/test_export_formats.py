@@ -12,8 +12,8 @@ import pytest
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics import model as physics_model
 from mjx_humanoid.physics.model import build_model, self_contained_xml
-from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.export_formats import describe, export
+from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.policy import load_policy
 from mjx_humanoid.playback.rollout import make_scene
 from mjx_humanoid.robots import robots

@@ -10,8 +10,8 @@ import pytest
 from made_up import at_rest, ended
 
 from mjx_humanoid.playback import judge as card
-from mjx_humanoid.playback.judge import PASS_RATE, judge, judge_policy, pushed
 from mjx_humanoid.playback.cards import CARDS, STANDING, Card
+from mjx_humanoid.playback.judge import PASS_RATE, judge, judge_policy, pushed
 from mjx_humanoid.playback.rollout import rollout
 
 DT = 0.025  # s, a control step of the humanoid

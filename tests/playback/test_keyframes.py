@@ -11,10 +11,10 @@ import pytest
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback import keyframes, trajectories
-from mjx_humanoid.playback.keyframes import own_scene, with_keyframes
-from mjx_humanoid.playback.trajectories import trace
 from mjx_humanoid.playback.find import load
+from mjx_humanoid.playback.keyframes import own_scene, with_keyframes
 from mjx_humanoid.playback.rollout import make_scene, rollout
+from mjx_humanoid.playback.trajectories import trace
 
 
 def with_more_to_see(policy, names, elements, **task):

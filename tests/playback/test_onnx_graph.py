@@ -14,9 +14,10 @@ from tiny import TINY
 from mjx_humanoid.core.config.schema import ACTIVATIONS, default_config, resolve
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.playback import export_formats as formats, onnx_graph
-from mjx_humanoid.playback.find import load, ready_policies
+from mjx_humanoid.playback import export_formats as formats
+from mjx_humanoid.playback import onnx_graph
 from mjx_humanoid.playback.export_formats import export
+from mjx_humanoid.playback.find import load, ready_policies
 from mjx_humanoid.rl import normalize
 from mjx_humanoid.rl.algorithm import Spec, make_algorithm
 from mjx_humanoid.robots import robots

@@ -7,13 +7,13 @@ import dataclasses
 import mujoco
 import numpy as np
 import pytest
+from mjx_humanoid.tasks.context.guide import DRAWS
 
 from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics import randomize
-from mjx_humanoid.playback.rollout import change_task, check_fit, make_scene, rollout
-from mjx_humanoid.tasks.context.guide import DRAWS
 from mjx_humanoid.physics.rotations import heading_of
+from mjx_humanoid.playback.rollout import change_task, check_fit, make_scene, rollout
 from mjx_humanoid.tasks.pushes import Pusher
 
 WITHOUT_JAX = """

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.playback import trajectories
+from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.keyframes import own_scene
 from mjx_humanoid.playback.trajectories import to_csv, to_npz, trace
-from mjx_humanoid.playback.find import load
 
 GEAR = {'abdomen': 40, 'hip_x': 40, 'hip_z': 40, 'hip_y': 120, 'knee': 80, 'ankle': 20, 'shoulder': 20, 'elbow': 40}
 

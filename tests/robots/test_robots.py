@@ -8,9 +8,9 @@ import pytest
 
 from mjx_humanoid import robots as package
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.robot import Robot
 from mjx_humanoid.physics.model import model_file
 from mjx_humanoid.robots import robots
-from mjx_humanoid.core.robot import Robot
 
 
 @pytest.fixture(scope='module', params=list(robots()))

@@ -19,8 +19,8 @@ from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.policy import load_policy, save_policy
 from mjx_humanoid.run import loop as module
 from mjx_humanoid.run.checkpoint import CheckpointStore, flatten
-from mjx_humanoid.run.policies import to_policy
 from mjx_humanoid.run.loop import Loop, StopRequest, due, headline
+from mjx_humanoid.run.policies import to_policy
 from mjx_humanoid.run.setup import prepare
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.playback.rollout import change_task, make_scene, rollout
 from mjx_humanoid.run import mjx_rollout as module
 from mjx_humanoid.run.mjx_rollout import mjx_rollout
-from mjx_humanoid.core.types import View
 
 EVENTFUL = {
   'pushes': 'force',

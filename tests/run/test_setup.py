@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mjx_humanoid.core.config.schema import resolve
 from mjx_humanoid.core.config.files import load_config
+from mjx_humanoid.core.config.schema import resolve
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.envs import demonstrations
+from mjx_humanoid.motions.rising import Way
 from mjx_humanoid.motions.search import Motion
 from mjx_humanoid.run.setup import prepare
-from mjx_humanoid.envs import demonstrations
 from mjx_humanoid.tasks import starts as episodes
-from mjx_humanoid.motions.rising import Way
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import mujoco
 import numpy as np
 import pytest
 
+from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.states import settle as settle_limp
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.context import Context
-from mjx_humanoid.core.types import View
 
 
 @pytest.fixture(scope='session')

@@ -3,19 +3,19 @@
 import mujoco
 import numpy as np
 import pytest
+from mjx_humanoid.tasks.context.guide import make_guide, swing
 
 from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.context.guide import make_guide, swing
 from mjx_humanoid.physics.symmetry import action_map, joint_map, mirror_view, other_side
+from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.context import Context
 from mjx_humanoid.tasks.mirror import mirror_context, observation_map
 from mjx_humanoid.tasks.observations import OBSERVATIONS, observe_all
 from mjx_humanoid.tasks.rewards import TERMS
-from mjx_humanoid.tasks.context import Context
-from mjx_humanoid.core.types import View
 
 
 @pytest.fixture(scope='module')

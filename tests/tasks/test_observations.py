@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.tasks.observations import OBSERVATIONS, in_torso_frame, observe_all, slices, vertical
 from mjx_humanoid.core.types import View
+from mjx_humanoid.tasks.observations import OBSERVATIONS, in_torso_frame, observe_all, slices, vertical
 
 EVERYTHING = tuple(OBSERVATIONS)
 GUIDED = {'command': (1, 2, 3), 'heading': (-0.6, 0.8), 'place': (4.3, -2.5), 'phase': 0.3, 'duty': 0.6}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.motions.rising import way_up
 from mjx_humanoid.tasks import starts as episodes
 from mjx_humanoid.tasks.starts import (
   SEARCHED,
@@ -20,7 +21,6 @@ from mjx_humanoid.tasks.starts import (
   quaternion_product,
   tilted_heading,
 )
-from mjx_humanoid.motions.rising import way_up
 
 N = 4000
 FEW = 24  # of those that physics must settle

@@ -5,16 +5,16 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from mjx_humanoid.tasks.context.guide import DRAWS
 
 from mjx_humanoid.core.config.schema import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.states import view_states
-from mjx_humanoid.tasks.starts import STARTS
-from mjx_humanoid.tasks.terminations import TERMINATIONS
-from mjx_humanoid.tasks.context.guide import DRAWS
 from mjx_humanoid.tasks.observations import observe_all
 from mjx_humanoid.tasks.skills import SKILLS
+from mjx_humanoid.tasks.starts import STARTS
 from mjx_humanoid.tasks.task import Task, check_reward, make_task
+from mjx_humanoid.tasks.terminations import TERMINATIONS
 
 
 @pytest.fixture(scope='module')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import importlib.util
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from mjx_humanoid.core import saved_code, trust, user_code, user_files, user_objects
 from mjx_humanoid.core.config import migration, schema
 from mjx_humanoid.core.config.settings import convert, restore, type_name
 from mjx_humanoid.core.errors import UserError, unknown
@@ -44,22 +44,26 @@ def find_config(name: str) -> Path:
 
 
 def load_config(name: str) -> ConfigDict:
-  """Runs `get_config()` of a config file, given by path or name.
+  """Runs `get_config()` of a config file, given by path or name. It may import files beside it.
 
   Raises:
     UserError: the file is missing, raises, or returns something else.
   """
   path = find_config(name)
-  spec = importlib.util.spec_from_file_location(f'config_{path.stem}', path)
-  if spec is None or spec.loader is None:
+  if path.suffix != '.py':
     raise UserError(f'the config file {path} is not Python: its name must end in .py.')
-  module = importlib.util.module_from_spec(spec)
+  trust.allow(user_files.bundle(path).code)  # the user typed it
+  module = user_code.load(path, 'config')
+  if not callable(getattr(module, 'get_config', None)):
+    raise UserError(f'the config file {path} defines no function get_config().')
   try:
-    spec.loader.exec_module(module)
     config = module.get_config()
-  except Exception as error:
+  except KeyboardInterrupt:
+    raise
+  except BaseException as error:  # sys.exit too
     detail = str(error).split('\n')[0]
-    raise UserError(f'the config file {path} raises {type(error).__name__}: {detail}') from error
+    where = user_objects.place(error)
+    raise UserError(f'the config file {path} raises {type(error).__name__}: {detail}{where}') from error
   if not isinstance(config, ConfigDict):
     raise UserError(
       f'get_config() in {path} must return default_config(), edited; it returned {type(config).__name__}.'
@@ -94,16 +98,29 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
   # Restored and not just copied: then every section is there, and the loop below finds its way.
   values = schema.to_dict(restore(schema.Config, config.to_dict(), 'config'))
   for name, text in overrides.items():
-    parent, _, leaf = name.rpartition('.')
+    parent, leaf = _split(name, [n for n, (hint, _) in known.items() if typing.get_origin(hint) is dict])
     is_entry = parent in known and typing.get_origin(known[parent][0]) is dict  # config.task.weights.height
     if name not in known and not is_entry:
       raise unknown('setting', name, known)
     hint = typing.get_args(known[parent][0])[1] if is_entry else known[name][0]
     target: Any = values
-    for part in name.split('.')[1:-1]:
+    for part in parent.split('.')[1:]:
       target = target[part]
     target[leaf] = parse(hint, text, name)
-  return ConfigDict(values)
+  return schema.as_config_dict(values)
+
+
+def _split(name: str, tables: Sequence[str]) -> tuple[str, str]:
+  """The section of a setting, or the table of an entry, and its name there.
+
+  An entry of a table may be a user's own: config.task.weights.path/to/file.py:term
+  """
+  for table in tables:
+    key = name.removeprefix(f'{table}.')
+    if key != name and ('.' not in key or user_objects.is_own(key)):
+      return table, key
+  parent, _, leaf = name.rpartition('.')
+  return parent, leaf
 
 
 def parse(hint: Any, text: str, name: str) -> Any:
@@ -127,12 +144,16 @@ def parse(hint: Any, text: str, name: str) -> Any:
 
 
 def save_json(config: schema.Config, path: Path) -> None:
-  """Writes the resolved config. Raises UserError where that is impossible."""
-  write_json(path, {'format': schema.FORMAT, **schema.to_dict(config)}, 'the config')
+  """Writes the resolved config, with the references that the user typed. Raises UserError where that is impossible."""
+  typed = saved_code.renamed(config, saved_code.portable)
+  write_json(path, {'format': schema.FORMAT, **schema.to_dict(typed)}, 'the config')
 
 
-def load_json(path: Path) -> schema.Config:
-  """Reads a resolved config back, of this format or an earlier one.
+def load_json(path: Path, *, allow_code: bool = False) -> schema.Config:
+  """Reads a resolved config back, of this format or an earlier one; it means the copies of code beside it.
+
+  Args:
+    allow_code: lets the user's own code that it names run in this process, whoever wrote it.
 
   Raises:
     UserError: the file is missing, damaged or of a later version of this package.
@@ -148,7 +169,7 @@ def load_json(path: Path) -> schema.Config:
       values = migration.migrate_config(values)
     except (AttributeError, TypeError):  # a section that is none
       raise UserError(f'{path} is not a readable config: its task is damaged') from None
-  return schema.resolve(values)
+  return saved_code.localized(schema.resolve(values), path.parent, allow_code=allow_code)
 
 
 def settings_help() -> str:

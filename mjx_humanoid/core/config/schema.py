@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,9 +36,11 @@ class Config:
   num_envs: int = setting(512, 'environments stepped in parallel', low=1)
   num_threads: int = setting(0, 'threads of the native engine in training (0 = one per core)', low=0)
   total_timesteps: int = setting(1_000_000, 'environment steps of the whole run', low=1)
-  algorithm: str = setting('ppo', 'learning algorithm: a name, or path/to/file.py')
+  algorithm: str = setting('ppo', 'learning algorithm: a name, or path/to/file.py', own='algorithm')
   init_from: str = setting('', 'run, policy file or pretrained policy that training starts from (empty = from scratch)')
-  curriculum: str = setting('none', 'name of how difficulty rises during training')
+  curriculum: str = setting(
+    'none', 'name of how difficulty rises during training, or path/to/file.py:function', own='curriculum'
+  )
   restart_interval: int = setting(
     0,
     'environment steps after which training restarts from its own policy, with a fresh critic, optimiser, learning'
@@ -65,11 +68,16 @@ class Config:
 
 def default_config() -> ConfigDict:
   """A fresh ConfigDict with every default; adding keys to it is refused."""
-  config = ConfigDict(to_dict(Config()), type_safe=False).lock()
+  config = as_config_dict(to_dict(Config())).lock()
   config.task.weights.unlock()  # its keys are the names of reward terms
   config.task.randomization.unlock()  # its keys are the names of properties
   config.custom.unlock()
   return config
+
+
+def as_config_dict(values: Mapping[str, Any]) -> ConfigDict:
+  """Nested dicts as a ConfigDict whose sections take any key: a user's own reward term is 'path/to/file.py:name'."""
+  return ConfigDict(values, type_safe=False, allow_dotted_keys=True)
 
 
 def to_dict(config: Config) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import field
 from typing import Any
 
 from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.user_objects import named
 
 S = typing.TypeVar('S')
 LONGEST = 1e6  # s, in which control steps can still be counted in 32 bits
@@ -24,9 +25,14 @@ def setting(
   high: float = math.inf,
   above: float = -math.inf,
   choices: tuple[str, ...] = (),
+  own: str = '',
 ) -> Any:
-  """A dataclass field with a description and a range: low <= value <= high, value > above."""
-  metadata = {'help': help, 'low': low, 'high': high, 'above': above, 'choices': choices}
+  """A dataclass field with a description and a range: low <= value <= high, value > above.
+
+  Args:
+    own: the kind of thing that it names, such as 'reward', where that may be of the user's own: a file or an object.
+  """
+  metadata = {'help': help, 'low': low, 'high': high, 'above': above, 'choices': choices, 'own': own}
   if isinstance(default, dict):
     return field(default_factory=lambda: dict(default), metadata=metadata)
   return field(default=default, metadata=metadata)
@@ -116,8 +122,8 @@ def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 
 def check(f: dataclasses.Field[Any], hint: Any, value: Any, name: str) -> Any:
   """`value` converted to the type of a setting, and checked against its range. Raises UserError."""
-  value = convert(hint, value, name)
   limits = f.metadata
+  value = convert(hint, named(value) if limits['own'] else value, name)
   if limits['choices'] and value not in limits['choices']:
     raise unknown(f'value for {name}:', value, limits['choices'])
   numbers = list(value.values()) if isinstance(value, dict) else list(value) if isinstance(value, tuple) else [value]

@@ -11,7 +11,7 @@ from mjx_humanoid.core.config.settings import LONGEST, setting
 class CommandConfig:
   """The velocity that the robot is commanded to move at."""
 
-  kind: str = setting('fixed', 'how commands are given: a name, or path/to/file.py:function')
+  kind: str = setting('fixed', 'how commands are given: a name, or path/to/file.py:function', own='kind of command')
   value: tuple[float, float, float] = setting(
     (0.0, 0.0, 0.0),
     'forward, sideways [m/s] and yaw [rad/s] velocity; with sampled commands under a curriculum, the command at level'
@@ -51,7 +51,7 @@ class GaitConfig:
 class PushConfig:
   """Disturbances on the root body."""
 
-  kind: str = setting('none', 'kind of push: a name, or path/to/file.py:function')
+  kind: str = setting('none', 'kind of push: a name, or path/to/file.py:function', own='kind of push')
   force: tuple[float, float] = setting((0.0, 150.0), 'range of the force of a push [N]', low=0)
   duration: float = setting(0.2, 'of a push [s]', above=0, high=LONGEST)
   interval: float = setting(4.0, 'time from one push to the next [s]', above=0, high=LONGEST)
@@ -61,26 +61,37 @@ class PushConfig:
 class TaskConfig:
   """A robot, what it is rewarded for, what it observes, how its episodes start and end, and how it is judged."""
 
-  robot: str = setting('humanoid', 'name of the robot, path/to/model.xml or path/to/file.py:ROBOT')
-  reward: str = setting('stand', 'name of the reward, or path/to/file.py:function')
-  weights: dict[str, float] = setting({}, "weights of reward terms that differ from the reward's own, by term")
-  observations: tuple[str, ...] = setting(
-    ('joint_positions', 'joint_velocities'), 'names of observations, or path/to/file.py:function each, in order'
+  robot: str = setting('humanoid', 'name of the robot, path/to/model.xml or path/to/file.py:ROBOT', own='robot')
+  reward: str = setting('stand', 'name of the reward, or path/to/file.py:function', own='reward')
+  weights: dict[str, float] = setting(
+    {}, "weights of reward terms that differ from the reward's own, by term", own='reward term'
   )
-  termination: str = setting('fallen', 'name of what ends an episode early, or path/to/file.py:function')
+  observations: tuple[str, ...] = setting(
+    ('joint_positions', 'joint_velocities'),
+    'names of observations, or path/to/file.py:function each, in order',
+    own='observation',
+  )
+  termination: str = setting(
+    'fallen', 'name of what ends an episode early, or path/to/file.py:function', own='termination'
+  )
   start: str = setting(
-    'standing', 'name of the distribution of start states, path/to/file.py:function or path/to/poses.npz'
+    'standing', 'name of the distribution of start states, path/to/file.py:function or path/to/poses.npz', own='start'
   )
   start_strength: float = setting(1.0, 'how strongly start states are perturbed', low=0)
   context: tuple[str, ...] = setting(
     ('velocity_command', 'station_keeping', 'gait_clock'),
     'parts of the context, in order, each a name or path/to/file.py:function',
+    own='context part',
   )
   command: CommandConfig = field(default_factory=CommandConfig)
   station: StationConfig = field(default_factory=StationConfig)
   gait: GaitConfig = field(default_factory=GaitConfig)
   push: PushConfig = field(default_factory=PushConfig)
-  randomization: dict[str, float] = setting({}, 'how strongly each property of the worlds varies, by name', low=0)
+  randomization: dict[str, float] = setting(
+    {}, 'how strongly each property of the worlds varies, by name', low=0, own='randomization'
+  )
   episode_length: float = setting(10.0, 'time limit of a training episode [s]', above=0, high=LONGEST)
   frame_skip: int = setting(0, "physics steps per control step (0 = the robot's own)", low=0, high=100)
-  card: str = setting('stand', 'name of the report card that judges the policy, or path/to/file.py:function')
+  card: str = setting(
+    'stand', 'name of the report card that judges the policy, or path/to/file.py:function', own='report card'
+  )

@@ -8,23 +8,22 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 import pytest
-
-from mjx_humanoid.core.config.schema import TaskConfig
-from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.context.guide import (
   COMMANDS,
   DRAWS,
   MOVING,
   heading_of,
   make_guide,
-  resolve_along,
   rotate,
   swing,
   turn,
 )
-from mjx_humanoid.tasks.context import Context
+
+from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import View
+from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.context import Context
 
 DT = 0.025
 NU = 3

@@ -1,0 +1,226 @@
+"""Python objects in place of names: functions and robots that a user passes to the API get names for the config.
+
+A function at the top level of a file is 'path/to/file.py:name'. Anything else is 'python:name', which holds in this
+process only: of a notebook cell there is no file that a run could keep.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import re
+import sys
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mjx_humanoid.core import trust, user_code, user_files
+from mjx_humanoid.core.errors import UserError
+
+OBJECT = 'python:'  # of names that stand for objects of this process
+PLAIN = (bool, int, float, complex, str, bytes, type(None), tuple)  # types of globals that are compared
+TRAINS = 'train'  # a call of this name at the top level of a script: it would train again where it is loaded
+
+
+@dataclass(frozen=True)
+class Given:
+  """An object of this process."""
+
+  thing: Any
+  where: str  # it was defined, in words
+  source: str  # its text, where there is any
+
+
+_given: dict[str, Given] = {}  # by name, with OBJECT
+
+
+def is_own(name: str) -> bool:
+  """Whether a name in a config means something of the user's own."""
+  return name.startswith(OBJECT) or '.py:' in name or name.endswith('.py')
+
+
+def find(reference: str, kind: str, accepts: Callable[[Any], bool] = callable) -> Any:
+  """What 'path/to/file.py:name' or 'python:name' stands for.
+
+  Args:
+    kind: the word for errors, e.g. 'reward'.
+    accepts: whether a thing is of that kind.
+
+  Raises:
+    UserError: there is no such thing, or its file is not allowed or does not run.
+  """
+  if not reference.startswith(OBJECT):
+    return user_code.find(reference, kind, accepts)
+  name = reference.removeprefix(OBJECT)
+  if reference not in _given:
+    raise UserError(
+      f'{kind} {reference!r} was given as a Python object, which is not saved with a run: pass it again, as in'
+      f' mh.load(run, own=[{name}]), or train with it in a file.'
+    )
+  if not accepts(thing := _given[reference].thing):
+    raise UserError(f'{kind} {name}: a {type(thing).__name__} cannot be one.')
+  return thing
+
+
+def given(reference: str) -> Given | None:
+  """What is known of an object of this process; None for other names."""
+  return _given.get(reference)
+
+
+def reference(thing: Any) -> str:
+  """The name of an object for a config: 'path/to/file.py:name' for what a file defines, else 'python:name'.
+
+  Raises:
+    UserError: it belongs to this package, or is not what its file says now.
+  """
+  if isinstance(thing, types.ModuleType):
+    if not (file := getattr(thing, '__file__', None)):
+      raise UserError(f'the module {thing.__name__} has no file.')
+    return shortest(Path(file))
+  module, name = _home(thing)
+  if module is None:
+    return register(thing, _where(thing))
+  if module.__name__.partition('.')[0] == user_files.PACKAGE:
+    raise UserError(f'{name} of {module.__name__} is part of this package: give the name that it is registered under.')
+  path = Path(str(module.__file__)).resolve()
+  if module.__name__ == '__main__' and trains(path):
+    return register(thing, f'{path.name}, which trains when it is loaded (no `if __name__ == "__main__":`)')
+  trust.allow(user_files.bundle(path).code)  # it was imported from there, by the user
+  try:
+    loaded = user_code.find(f'{path}:{name}', 'object', lambda x: True)
+  except UserError:
+    return register(thing, f'{path.name}, which does not load by itself')
+  if inspect.isfunction(thing):
+    _check_same(thing, loaded, path)
+  return f'{shortest(path)}:{name}'
+
+
+def named(value: Any) -> Any:
+  """A setting's value with names in place of objects: of the value itself, of its elements, or of its keys."""
+  if isinstance(value, list | tuple):
+    return tuple(named(v) for v in value)
+  if isinstance(value, Mapping):
+    return {named(k): v for k, v in value.items()}
+  nameable = callable(value) or dataclasses.is_dataclass(value) or isinstance(value, types.ModuleType)
+  return reference(value) if nameable else value
+
+
+def register(thing: Any, where: str = 'Python') -> str:
+  """Files an object under 'python:name' in this process. The same definition twice keeps its name."""
+  base = getattr(thing, '__name__', None) or getattr(thing, 'name', None) or type(thing).__name__
+  stem = OBJECT + (re.sub(r'\W', '_', str(base)).strip('_') or 'object')
+  entry = Given(thing, where, _source(thing))
+  name, number = stem, 1
+  while (other := _given.get(name)) is not None and not _same(entry, other):
+    number += 1
+    name = f'{stem}_{number}'
+  _given[name] = entry
+  return name
+
+
+def note(reference: str, kind: str) -> str | None:
+  """A line that says what will not work later, for an object that no run can keep."""
+  if (entry := given(reference)) is None:
+    return None
+  name = reference.removeprefix(OBJECT)
+  return (
+    f'{kind} {name} is defined in {entry.where}: play, evaluate, export and --resume of this run need it passed again,'
+    f' as in mh.load(run, own=[{name}]); put it in a file to have it saved with the run.'
+  )
+
+
+def place(error: BaseException, function: Any = None) -> str:
+  """Where in code of the user's own an error was raised, or what led there last: ' (file.py, line 3)', or nothing.
+
+  Args:
+    function: code that is the user's own as well, wherever it was defined.
+  """
+  things = [*(entry.thing for entry in _given.values()), function]
+  files = {Path(code.co_filename) for thing in things if (code := _code_of(thing)) is not None}
+  own = [file for file in files if not file.is_relative_to(Path(user_files.__file__).parent.parent)]
+  found = user_code.place(error, [*user_code.loaded_files(), *own])
+  return f' ({found[0].name}, line {found[1]})' if found else ''
+
+
+def shortest(path: Path) -> str:
+  """A path from the current folder where it lies below it, else the whole of it."""
+  path, here = path.resolve(), Path.cwd().resolve()
+  return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def trains(path: Path) -> bool:
+  """Whether a script would train whenever it is loaded: a call of `train` outside `if __name__ == ...` and `def`."""
+  top = [node for node in user_files.parse(path).body if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.If)]
+  calls = (node.func for statement in top for node in ast.walk(statement) if isinstance(node, ast.Call))
+  return any(TRAINS in (getattr(f, 'id', ''), getattr(f, 'attr', '')) for f in calls)
+
+
+def _home(thing: Any) -> tuple[types.ModuleType | None, str]:
+  """The module of a file whose top level holds an object, and its name there; None where there is none."""
+  named = sys.modules.get(getattr(thing, '__module__', None) or '')
+  name = getattr(thing, '__qualname__', None)
+  if name is not None:
+    found = [(named, name)] if named is not None and vars(named).get(name) is thing else []
+  else:  # an instance, such as a robot, does not know where it was defined
+    modules = list(sys.modules.values())
+    found = [(m, n) for m in modules for n, v in list(getattr(m, '__dict__', {}).items()) if v is thing]
+  for module, key in found:
+    file = getattr(module, '__file__', None)
+    if file and file.endswith('.py') and Path(file).is_file() and key in user_files.defined_names(Path(file)):
+      return module, key
+  return None, ''
+
+
+def _code_of(thing: Any) -> types.CodeType | None:
+  code = getattr(inspect.unwrap(thing) if callable(thing) else thing, '__code__', None)
+  return code if isinstance(code, types.CodeType) else None
+
+
+def _where(thing: Any) -> str:
+  code = _code_of(thing)
+  file = code.co_filename if code is not None else ''
+  if 'ipykernel' in file or file.startswith('<ipython'):
+    return 'a notebook'
+  if getattr(thing, '__name__', '') == '<lambda>':
+    return 'a lambda'
+  return 'another function' if '<locals>' in getattr(thing, '__qualname__', '') else 'this Python process'
+
+
+def _source(thing: Any) -> str:
+  try:
+    return inspect.getsource(thing if callable(thing) else type(thing))
+  except (OSError, TypeError):
+    return ''
+
+
+def _same(a: Given, b: Given) -> bool:
+  """Whether two objects are one, or the same text defined twice, as by a notebook cell that ran again."""
+  if a.thing is b.thing:
+    return True
+  closed = any(getattr(x.thing, '__closure__', None) for x in (a, b))
+  return bool(inspect.isfunction(a.thing) and a.source and a.source == b.source and not closed)
+
+
+def _check_same(function: types.FunctionType, loaded: Any, path: Path) -> None:
+  """Raises UserError where a function is not what its file defines: edited since, or its globals changed."""
+  name = function.__name__
+  if not inspect.isfunction(loaded) or _behaviour(loaded.__code__) != _behaviour(function.__code__):
+    raise UserError(
+      f'{name} is not what {path.name} says now: import it again, or pass {f"{shortest(path)}:{name}"!r} itself.'
+    )
+  for key in function.__code__.co_names:
+    mine, theirs = function.__globals__.get(key), loaded.__globals__.get(key)
+    if isinstance(mine, PLAIN) and repr(mine) != repr(theirs):
+      raise UserError(
+        f'{name} depends on {key}, which is {mine!r} here and {theirs!r} in {path.name}: a run keeps the file, so set'
+        ' it there.'
+      )
+
+
+def _behaviour(code: types.CodeType) -> tuple[Any, ...]:
+  """What a function does, whatever line it is on."""
+  constants = tuple(_behaviour(c) if isinstance(c, types.CodeType) else (type(c), c) for c in code.co_consts)
+  return code.co_code, code.co_names, code.co_varnames, constants
