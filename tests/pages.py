@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = {
-  path.relative_to(ROOT).as_posix(): path.read_text() for path in [ROOT / 'README.md', *(ROOT / 'docs').glob('*.md')]
-}
+FILES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in FILES}
 ALL = '\n'.join(PAGES.values())
 PACKAGE = 'python -m mjx_humanoid'
 PROGRAMS = ('python ', 'pip ', 'tensorboard ', 'apt-get ', 'pytest ', 'mjx-humanoid')
@@ -63,7 +62,7 @@ def words() -> set[str]:
 def dotted() -> set[str]:
   """Settings in backticks, such as `task.reward`, `config.ppo.gamma` or --config.seed=3, by their full names."""
   short = re.findall(r'`((?:task|ppo|network)\.[a-z_.]+)`', ALL)
-  full = re.findall(r'\b(config\.[a-z_]+(?:\.[a-z_]+)*)', ALL)
+  full = re.findall(r'(?<![\w.])(config\.[a-z_]+(?:\.[a-z_]+)*)', ALL)
   return {f'config.{name}' for name in short} | {name for name in full if name not in ('config.json', 'config.py')}
 
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pages
 import pytest
