@@ -72,14 +72,15 @@ def configs() -> dict[str, str]:
   from mjx_humanoid.core.config.files import config_names, find_config
   from mjx_humanoid.core.files import read_text
 
-  return {n: (ast.get_docstring(ast.parse(read_text(find_config(n), 'config'))) or '').split('\n')[0] for n in config_names()}
+  texts = {name: read_text(find_config(name), 'config') for name in config_names()}
+  return {name: (ast.get_docstring(ast.parse(text)) or '').split('\n')[0] for name, text in texts.items()}
 
 
 def pages() -> dict[str, str]:
   """The pages of the documentation by path, with their titles."""
   folders = [folder for folder in (PACKAGE / 'docs', PACKAGE.parent / 'docs') if folder.is_dir()]
   files = [path for folder in folders[:1] for path in sorted(folder.glob('*.md'))]
-  return {str(path): path.read_text().partition('\n')[0].lstrip('# ') for path in files}
+  return {str(path): path.read_text(encoding='utf-8').partition('\n')[0].lstrip('# ') for path in files}
 
 
 def list_commands() -> None:
@@ -91,18 +92,19 @@ def list_commands() -> None:
 
 def list_choices() -> None:
   """Prints the ready policies and, for each setting that is a name, its choices."""
-  from mjx_humanoid.physics.engine import ENGINES
+  from mjx_humanoid.physics.choice import ENGINES
   from mjx_humanoid.physics.randomize import OF_THE_ENV, RANDOMIZATIONS
   from mjx_humanoid.playback.cards import CARDS
   from mjx_humanoid.playback.find import describe_ready
   from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards, skills
-  from mjx_humanoid.tasks.context.guide import COMMANDS
+  from mjx_humanoid.tasks.context import COMMANDS, PARTS
   from mjx_humanoid.tasks.curricula import CURRICULA
   from mjx_humanoid.tasks.observations import OBSERVATIONS
   from mjx_humanoid.tasks.pushes import PUSHES
-  from mjx_humanoid.tasks.starts import STARTS, TERMINATIONS
+  from mjx_humanoid.tasks.starts import STARTS
+  from mjx_humanoid.tasks.terminations import TERMINATIONS
 
   section('ready policies, for play, evaluate, export and trajectory', describe_ready())
   section('robots, config.task.robot', robots().describe())
@@ -111,6 +113,7 @@ def list_choices() -> None:
   section('observations, config.task.observations', OBSERVATIONS.describe())
   section('terminations, config.task.termination', TERMINATIONS.describe())
   section('starts, config.task.start', STARTS.describe())
+  section('parts of the context, config.task.context', PARTS.describe())
   section('kinds of commands, config.task.command.kind', COMMANDS.describe())
   section('kinds of pushes, config.task.push.kind', PUSHES.describe())
   section('randomizations, config.task.randomization', RANDOMIZATIONS.describe() | OF_THE_ENV)
@@ -125,10 +128,11 @@ def list_sensors(robot: str) -> None:
   from mjx_humanoid.physics.model import build_model
   from mjx_humanoid.physics.sensors import describe_sensors
   from mjx_humanoid.robots import robots
+  from mjx_humanoid.tasks.task import find_robot
 
   if not robot:
     raise UserError(f'--sensors needs a robot: --sensors=NAME, one of {", ".join(robots())}.')
-  sensors = describe_sensors(build_model(robots()[robot]))
+  sensors = describe_sensors(build_model(find_robot(robot)))
   width = max(len(sensor.unit) for sensor in sensors.values())
   lines = {name: f'{s.width}  {s.unit:<{width}}  {s.meaning}' for name, s in sensors.items()}
   section(f'sensors of {robot}: name, width, unit, meaning', lines)

@@ -17,7 +17,7 @@ PROGRAMS = ('python ', 'pip ', 'tensorboard ', 'apt-get ', 'pytest ', 'mjx-human
 
 
 class Code(NamedTuple):
-  """A Python block between markers."""
+  """A block of code between markers."""
 
   page: str
   name: str  # of the file that an example is, or of what a run shows
@@ -25,8 +25,8 @@ class Code(NamedTuple):
 
 
 def blocks(marker: str) -> list[Code]:
-  """Python between <!-- marker: name --> and <!-- end -->."""
-  pattern = rf'<!-- {marker}: (\S+) -->\n```python\n(.*?)```\n<!-- end -->'
+  """Python, or MJCF, between <!-- marker: name --> and <!-- end -->."""
+  pattern = rf'<!-- {marker}: (\S+) -->\n```(?:python|xml)\n(.*?)```\n<!-- end -->'
   return [Code(page, *found) for page, text in PAGES.items() for found in re.findall(pattern, text, re.DOTALL)]
 
 
@@ -66,12 +66,16 @@ def dotted() -> set[str]:
   return {f'config.{name}' for name in short} | {name for name in full if name not in ('config.json', 'config.py')}
 
 
-def table(page: str, heading: str) -> dict[str, list[str]]:
-  """The table below a heading: the other cells of each row, by each name in backticks in its first cell."""
-  section = PAGES[page].partition(f'{heading}\n')[2]
-  assert section, f'{page} has no heading {heading!r}'
-  lines = re.search(r'(?:^\|.*\n?)+', section, re.MULTILINE)
-  rows = [[cell.strip() for cell in row.strip('|').split(' | ')] for row in lines.group().splitlines()[2:]]
+def table(page: str, start: str, *, header: bool = False) -> dict[str, list[str]]:
+  """The other cells of each row of a table, by each name in backticks in its first cell.
+
+  Args:
+    start: the line before the table's section, or with `header` how its first line ends.
+  """
+  section = PAGES[page].partition(f'{start}\n')[2]
+  assert section, f'{page} lacks {start!r}'
+  lines = re.search(r'(?:^\|.*\n?)+', section, re.MULTILINE).group().splitlines()[1 if header else 2 :]
+  rows = [[cell.strip() for cell in line.removeprefix('|').removesuffix('|').split('|')] for line in lines]
   return {name: cells[1:] for cells in rows for name in re.findall(r'`([^`]+)`', cells[0])}
 
 

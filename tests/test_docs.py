@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import re
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import tomllib
 
+import numpy as np
 import pages
 import pytest
 from pages import ALL, PAGES, ROOT
@@ -18,9 +20,10 @@ from mjx_humanoid.core.config import schema
 
 EXAMPLES = pages.blocks('example')
 MOST_LINES = 160  # of README.md
+PARTS_OF_BODY = ('the state by name', 'facts')
 # Names in backticks that belong to Python, MuJoCo, other packages or the shell.
 FOREIGN = {'mediapy', 'null', 'None', 'True', 'False', 'egl', 'osmesa', 'n_envs', 'n_steps', 'n_epochs', 'clip_range'}
-FOREIGN |= {'ent_coef', 'vf_coef', 'render_fps', 'qpos0', 'def'}
+FOREIGN |= {'ent_coef', 'vf_coef', 'VecVideoRecorder'}
 
 
 class Reached(Exception):  # noqa: N818 (it is no error)
@@ -28,16 +31,20 @@ class Reached(Exception):  # noqa: N818 (it is no error)
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, finished_run):
-  """A folder as the reader's own: the files of all examples, and a finished run runs/stand."""
+def examples(tmp_path, monkeypatch):
+  """A folder as the reader's own, with the files of all examples."""
   for code in EXAMPLES:
-    path = tmp_path / code.name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(code.text)
-  shutil.copytree(finished_run, tmp_path / 'runs' / 'stand')
-  shutil.copytree(ROOT / 'configs', tmp_path / 'configs', dirs_exist_ok=True)
+    (tmp_path / code.name).write_text(code.text)
   monkeypatch.chdir(tmp_path)
   return tmp_path
+
+
+@pytest.fixture
+def workplace(examples, finished_run):
+  """The same, with the ready configs and a finished run runs/stand."""
+  shutil.copytree(finished_run, examples / 'runs' / 'stand')
+  shutil.copytree(ROOT / 'configs', examples / 'configs')
+  return examples
 
 
 @pytest.fixture
@@ -134,6 +141,72 @@ def make_small(monkeypatch):
   monkeypatch.setattr(mediapy, 'show_video', lambda *args, **kwargs: None)
 
 
+OWN = {  # settings that take a function of the reader's own, as the page shows them, joined into one training
+  'task.reward': 'my_beat.py:bob',
+  'task.context': 'velocity_command,station_keeping,gait_clock,my_beat.py:beat',
+  'task.observations': 'joint_positions,command,my_observation.py:foot_heights,my_beat.py:beat_phase',
+  'task.termination': 'my_termination.py:left_its_place',
+  'task.start': 'my_start.py:knees_bent',
+  'task.command.kind': 'my_command.py:forward_or_backward',
+  'task.push.kind': 'my_push.py:along_x',
+  'task.push.interval': '0.1',
+  'task.push.duration': '0.05',
+  'curriculum': 'my_curriculum.py:slow_start',
+}
+TRAININGS = {
+  'functions': OWN,
+  'a reward term': {'config': 'my_config.py'},
+  'a reward and a card': {'task.reward': 'my_reward.py:lean_and_stand', 'task.card': 'my_card.py:CARD'},
+  'a robot': {'task.robot': 'my_robot.py:ROBOT'},
+  'an algorithm': {'algorithm': 'my_algorithm.py', 'custom.learning_rate': '1e-3'},
+}
+
+
+@pytest.mark.parametrize('settings', TRAININGS.values(), ids=TRAININGS)
+def test_examples_of_ones_own_train_and_are_judged(settings, examples, monkeypatch):
+  """The run has its metrics and its report card, and its policy plays from another folder."""
+  from mjx_humanoid import train
+  from mjx_humanoid.playback.find import load
+
+  config = settings.get('config', 'stand')
+  others = {name: value for name, value in settings.items() if name != 'config'}
+  given = [f'--config.{name}={value}' for name, value in {'name': 'own', **TINY, **others}.items()]
+  train.main([f'--config={config}', *given])
+  folder = examples / 'runs' / 'own'
+  assert json.loads((folder / 'report.json').read_text())['episodes'] == TINY['evaluation_episodes']
+  (examples / 'elsewhere').mkdir()
+  monkeypatch.chdir(examples / 'elsewhere')
+  assert load(str(folder)).name == 'own'
+
+
+def test_every_example_is_trained_with():
+  named = {part.partition(':')[0] for s in TRAININGS.values() for v in s.values() for part in str(v).split(',')}
+  assert {code.name for code in EXAMPLES} <= {*named, 'my_robot.xml'}
+
+
+def test_the_reward_example_by_hand(examples, monkeypatch):
+  """Standing straight at rest: full height 0.6, lean 0.4 exp(-(0.1 / 0.2)^2), no effort."""
+  import jax
+
+  from mjx_humanoid.core.config.task import TaskConfig
+  from mjx_humanoid.physics.body import describe
+  from mjx_humanoid.physics.model import build_model
+  from mjx_humanoid.physics.states import view_states
+  from mjx_humanoid.tasks.task import find_robot, make_task
+
+  monkeypatch.syspath_prepend(str(examples))
+  robot = find_robot('humanoid')
+  model = build_model(robot)
+  task = make_task(TaskConfig(), describe(robot, model))
+  views = view_states(model, model.qpos0[None], np.zeros((1, model.nv)))
+  contexts = task.context.start(views, np.zeros((1, task.context.draws), np.float32))
+  view, context = (jax.tree.map(lambda x: x[0], batch) for batch in (views, contexts))
+  total, terms = importlib.import_module('my_reward').lean_and_stand(view, task.body, context)
+  assert float(terms['height']) == pytest.approx(0.6, abs=1e-6)
+  assert float(terms['lean']) == pytest.approx(0.4 * 0.7788008, abs=1e-6)
+  assert float(total) == pytest.approx(0.6 + 0.4 * 0.7788008, abs=1e-6)
+
+
 def test_the_readme_is_short():
   assert PAGES['README.md'].count('\n') <= MOST_LINES
 
@@ -152,23 +225,29 @@ def test_a_setting_that_is_named_exists(name):
 
 def test_a_name_in_backticks_exists():
   """In the package, its configs, examples or benchmarks: whatever was renamed or removed is found here."""
-  assert sorted(pages.words() - pages.names_in_sources() - FOREIGN - files_by_stem()) == []
+  known = pages.names_in_sources() | FOREIGN | sensors() | {path.stem for path in ROOT.rglob('*.*')}
+  assert sorted(pages.words() - known) == []
 
 
-def files_by_stem():
-  return {path.stem for folder in ('mjx_humanoid', 'configs', 'docs') for path in (ROOT / folder).rglob('*')}
+def sensors():
+  from mjx_humanoid.physics.model import build_model
+  from mjx_humanoid.physics.sensors import describe_sensors
+  from mjx_humanoid.tasks.task import find_robot
+
+  return set(describe_sensors(build_model(find_robot('humanoid'))))
 
 
 def test_choices_of_the_task_are_all_explained():
-  from mjx_humanoid.physics.engine import ENGINES
+  from mjx_humanoid.physics.choice import ENGINES
   from mjx_humanoid.physics.randomize import OF_THE_ENV, RANDOMIZATIONS
-  from mjx_humanoid.tasks.context.guide import COMMANDS
+  from mjx_humanoid.tasks.context import COMMANDS, PARTS
   from mjx_humanoid.tasks.curricula import CURRICULA
   from mjx_humanoid.tasks.pushes import PUSHES
-  from mjx_humanoid.tasks.starts import STARTS, TERMINATIONS
+  from mjx_humanoid.tasks.starts import STARTS
+  from mjx_humanoid.tasks.terminations import TERMINATIONS
 
   text = PAGES['docs/settings.md'] + PAGES['docs/engines.md']
-  registries = (ENGINES, OF_THE_ENV, RANDOMIZATIONS, COMMANDS, CURRICULA, PUSHES, STARTS, TERMINATIONS)
+  registries = (ENGINES, OF_THE_ENV, RANDOMIZATIONS, COMMANDS, PARTS, CURRICULA, PUSHES, STARTS, TERMINATIONS)
   assert [name for names in registries for name in names if f'`{name}`' not in text] == []
 
 
@@ -177,6 +256,31 @@ def test_every_skill_and_every_page_is_in_the_readme():
 
   assert set(ready_policies()) == set(pages.table('README.md', '## Results'))
   assert all(f'({page})' in PAGES['README.md'] for page in PAGES if page != 'README.md')
+
+
+def test_every_field_of_view_and_context_is_explained():
+  from mjx_humanoid.core.types import View
+  from mjx_humanoid.tasks.context.context import Context
+
+  assert list(pages.table('docs/own.md', '`View` | shape | meaning |', header=True)) == list(View._fields)
+  assert set(pages.table('docs/own.md', '`Context` | shape | meaning |', header=True)) == set(Context._fields)
+
+
+def test_every_public_part_of_body_is_explained():
+  from mjx_humanoid.physics.body import Body
+
+  fields = {field.name for field in dataclasses.fields(Body)}
+  members = {name for name in vars(Body) if not name.startswith('_')}
+  tables = [pages.table('docs/own.md', f'`Body`: {part} | shape | meaning |', header=True) for part in PARTS_OF_BODY]
+  explained = {name.partition('(')[0] for table in tables for name in table}
+  assert explained == fields | members
+
+
+def test_every_field_of_a_datasheet_is_explained():
+  from mjx_humanoid.core.robot import Robot
+
+  explained = pages.table('docs/own.md', 'field of `Robot` | meaning |', header=True)
+  assert set(explained) == {field.name for field in dataclasses.fields(Robot)}
 
 
 @pytest.mark.parametrize('page', PAGES)
@@ -205,27 +309,3 @@ def test_errors_that_are_explained_are_still_raised():
   known = [re.sub(r'\s+', ' ', text) for text in pages.messages()]
   for heading in re.findall(r'^### `(.*)`$', PAGES['docs/troubleshooting.md'], re.MULTILINE):
     assert heading.startswith(foreign) or any(heading in text for text in known), heading
-
-
-# Metrics and figures
-
-
-def test_every_metric_of_a_training_is_explained(finished_run):
-  lines = [json.loads(line) for line in (finished_run / 'metrics.jsonl').read_text().splitlines()]
-  written = {re.sub('^term/.*', 'term/<name>', name) for line in lines for name in line}
-  explained = {name for part in ('### Experience', '### PPO') for name in pages.table('docs/metrics.md', part)}
-  assert written == explained - {'imitation_error'}  # which only trainings with demonstrations have
-
-
-def test_every_figure_of_a_report_card_is_explained(finished_run):
-  from mjx_humanoid.evaluate import UNITS
-  from mjx_humanoid.playback.find import READY
-
-  explained = pages.table('docs/metrics.md', '## Figures of a report card')
-  entries = pages.table('docs/metrics.md', 'Beside the figures a card has:\n')
-  cards = [json.loads(path.read_text()) for path in (*READY.glob('*.json'), finished_run / 'report.json')]
-  figures = {name for card in cards for name in card['worst']}
-  assert figures <= set(explained)
-  assert {name for card in cards for name in card} - figures <= {*explained, *entries, 'config'}
-  assert {name: explained[name][0] for name in UNITS} == UNITS
-  assert set(explained) - figures == {'success_rate', 'survival_rate'}

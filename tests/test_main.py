@@ -13,8 +13,8 @@ import pytest
 
 import mjx_humanoid
 from mjx_humanoid import __main__ as listing
-from mjx_humanoid.core.config.schema import settings
 from mjx_humanoid.core.config.files import config_names
+from mjx_humanoid.core.config.schema import settings
 
 HELP = """
 import importlib, sys
@@ -49,23 +49,24 @@ def test_configs_are_listed_with_their_first_lines():
 
 
 def test_the_listing_names_everything_that_can_be_chosen(capsys):
-  from mjx_humanoid.physics.engine import ENGINES
+  from mjx_humanoid.physics.choice import ENGINES
   from mjx_humanoid.physics.randomize import OF_THE_ENV, RANDOMIZATIONS
   from mjx_humanoid.playback.cards import CARDS
   from mjx_humanoid.playback.find import ready_policies
   from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards, skills
+  from mjx_humanoid.tasks.context import COMMANDS, PARTS
   from mjx_humanoid.tasks.curricula import CURRICULA
-  from mjx_humanoid.tasks.starts import STARTS, TERMINATIONS
-  from mjx_humanoid.tasks.context.guide import COMMANDS
   from mjx_humanoid.tasks.observations import OBSERVATIONS
   from mjx_humanoid.tasks.pushes import PUSHES
+  from mjx_humanoid.tasks.starts import STARTS
+  from mjx_humanoid.tasks.terminations import TERMINATIONS
 
   listing.main([])
   listed = sections(capsys.readouterr().out)
   expected = {
-    'documentation': listing.pages(),
+    'documentation': list(listing.pages()),
     'commands: python -m mjx_humanoid COMMAND': listing.commands(),
     'configs': config_names(),
     'ready policies': ready_policies(),
@@ -75,6 +76,7 @@ def test_the_listing_names_everything_that_can_be_chosen(capsys):
     'observations': OBSERVATIONS,
     'terminations': TERMINATIONS,
     'starts': STARTS,
+    'parts of the context': PARTS,
     'kinds of commands': COMMANDS,
     'kinds of pushes': PUSHES,
     'randomizations': [*RANDOMIZATIONS, *OF_THE_ENV],
@@ -89,9 +91,10 @@ def test_the_listing_names_everything_that_can_be_chosen(capsys):
 def sections(text):
   """The names under each title of the listing, in order."""
   found = {}
-  for block in text.split('\n\n')[1:]:
-    title, *lines = block.strip('\n').split('\n')
-    found[title.partition(',')[0]] = [line.split()[0] for line in lines]
+  for block in text.strip('\n').split('\n\n'):
+    title, *lines = block.split('\n')
+    if lines:
+      found[title.partition(',')[0]] = [line.split()[0] for line in lines]
   return found
 
 

@@ -97,19 +97,23 @@ def grouped(body: Body) -> list[dict[str, Pair]]:
 
 
 def draw_joint(upper: Axes, lower: Axes, trajectory: Trajectory, name: str, pair: Pair, *, first: bool) -> None:
-  """Draws the angles of a joint on both sides, and its torques below."""
+  """Draws the angles of a joint on both sides, and its torques below; for slides, positions and forces."""
   body, time = trajectory.body, trajectory.time
-  motors = list(body.actuator_dofs)
+  motors = list(body.actuator_joints)
+  slide = all(body.joint_slides[joint] for joint in pair.values())
   for side, joint in pair.items():
     colour = colour_of(side, body)
-    upper.plot(time, np.degrees(trajectory.qpos[:, 7 + joint]), color=colour, linewidth=1.3)
-    if 6 + joint in motors:
-      torque = trajectory.torque[:, motors.index(6 + joint)]
+    angles = trajectory.qpos[:, body.root.nq + joint]
+    upper.plot(time, angles if slide else np.degrees(angles), color=colour, linewidth=1.3)
+    if joint in motors:
+      torque = trajectory.torque[:, motors.index(joint)]
       lower.plot(time, torque, color=colour, linewidth=0.9, drawstyle='steps-post')
-  upper.set_title(name.replace('_', ' '), fontsize=11, fontweight='bold', color=INK, loc='left', pad=4)
+  title = name.replace('_', ' ') + (' [m, N]' if slide else '')
+  upper.set_title(title, fontsize=11, fontweight='bold', color=INK, loc='left', pad=4)
   for axes, kind, unit in ((upper, 'angle', 'degrees'), (lower, 'torque', 'N m')):
     style(axes, time)
-    widen(axes, MIN_RANGE[kind])
+    if not slide:
+      widen(axes, MIN_RANGE[kind])
     axes.axhline(0, color='#999999', linewidth=0.8, zorder=0.9)
     if first:
       axes.set_ylabel(f'{kind} [{unit}]')
