@@ -296,6 +296,14 @@ def test_links_lead_somewhere(page):
       assert heading in map(pages.anchor, headings), link
 
 
+def test_files_that_are_named_exist():
+  """In the repository or in the package; those of the reader's own are in the examples."""
+  own = {code.name for code in EXAMPLES}
+  for path in set(re.findall(r'`((?:[a-z_]+/)+[a-z_]*(?:\.(?:py|md|json|npz))?)`', ALL)):
+    ours = path.startswith(('runs/', 'path/', 'dist/')) or path in own
+    assert ours or (ROOT / path).exists() or (ROOT / 'mjx_humanoid' / path).exists(), path
+
+
 def test_notebooks_name_no_address_that_nobody_has_checked():
   for path in (ROOT / 'notebooks').glob('*.ipynb'):
     cells = [''.join(cell['source']) for cell in json.loads(path.read_text())['cells']]
