@@ -1,59 +1,60 @@
-"""Lists what there is: python -m mjx_humanoid"""
+"""Runs a command, or lists everything that has a name: python -m mjx_humanoid [command] [arguments]"""
 
 from __future__ import annotations
 
 import ast
+import importlib
+import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mjx_humanoid.core.errors import UserError, command
+from mjx_humanoid.core.errors import UserError, command, unknown
 
 PACKAGE = Path(__file__).resolve().parent
+USAGE = """usage: python -m mjx_humanoid                      lists everything that has a name
+       python -m mjx_humanoid COMMAND [arguments]  runs a command; --help after it says more
+       python -m mjx_humanoid --sensors=ROBOT      lists the sensors of a robot, with width and unit
+       python -m mjx_humanoid --version
+python -m mjx_humanoid.COMMAND and, once installed, mjx-humanoid COMMAND do the same."""
 
 
 @command
 def main(argv: Sequence[str]) -> None:
-  """Prints commands, configs, policies and, for each setting that is a name, the names that there are."""
-  if argv and argv[0] not in ('-h', '--help', 'list'):
-    raise UserError(
-      f'unknown command {argv[0]!r}; write python -m mjx_humanoid.<command>, one of {", ".join(commands())}.'
-    )
-  print('python -m mjx_humanoid.<command>')
-  section('commands', {name: line for name, line in commands().items()})
-  section('configs, for train --config=<name>', configs())
-  if argv[:1] == ['-h'] or argv[:1] == ['--help']:
-    print('\npython -m mjx_humanoid, without --help, also lists robots, rewards, observations and all else by name')
-    return
-  from mjx_humanoid.physics.choice import ENGINES
-  from mjx_humanoid.physics.randomize import OF_THE_ENV, RANDOMIZATIONS
-  from mjx_humanoid.playback.cards import CARDS
-  from mjx_humanoid.playback.find import describe_ready
-  from mjx_humanoid.rl.algorithm import algorithms
-  from mjx_humanoid.robots import robots
-  from mjx_humanoid.tasks import rewards, skills
-  from mjx_humanoid.tasks.context import COMMANDS, PARTS
-  from mjx_humanoid.tasks.curricula import CURRICULA
-  from mjx_humanoid.tasks.observations import OBSERVATIONS
-  from mjx_humanoid.tasks.pushes import PUSHES
-  from mjx_humanoid.tasks.starts import STARTS
-  from mjx_humanoid.tasks.terminations import TERMINATIONS
+  """Runs the command that `argv` begins with; without one, lists commands, policies and all choices of settings.
 
-  section('ready policies, for play, evaluate and export', describe_ready())
-  section('robots, config.task.robot', robots().describe())
-  section('rewards, config.task.reward', skills.describe())
-  section('reward terms, config.task.weights', rewards.describe_terms())
-  section('observations, config.task.observations', OBSERVATIONS.describe())
-  section('terminations, config.task.termination', TERMINATIONS.describe())
-  section('starts, config.task.start', STARTS.describe())
-  section('parts of the context, config.task.context', PARTS.describe())
-  section('kinds of commands, config.task.command.kind', COMMANDS.describe())
-  section('kinds of pushes, config.task.push.kind', PUSHES.describe())
-  section('randomizations, config.task.randomization', RANDOMIZATIONS.describe() | OF_THE_ENV)
-  section('curricula, config.curriculum', CURRICULA.describe())
-  section('report cards, config.task.card', CARDS.describe())
-  section('engines, config.engine', ENGINES)
-  section('algorithms, config.algorithm', algorithms())
+  Raises:
+    UserError: a command, an option or a robot that does not exist.
+  """
+  first, *rest = argv or ['list']
+  option, _, value = first.partition('=')
+  if first in commands():
+    importlib.import_module(f'mjx_humanoid.{first}').main(rest)
+  elif first in ('-V', '--version'):
+    print(version())
+  elif option == '--sensors':
+    list_sensors(value or ' '.join(rest))
+  elif first in ('-h', '--help'):
+    print(USAGE)
+    list_commands()
+  elif first == 'list':
+    list_commands()
+    list_choices()
+    print('\nA path/to/file.py:function of yours stands in for most of these names: see own.md in the documentation.')
+  elif first.startswith('-'):
+    raise UserError(f'unknown option {first!r}: there are --help, --version and --sensors=ROBOT.')
+  else:
+    raise unknown('command', first, commands())
+
+
+def version() -> str:
+  """The version of this package, and of what results depend on most."""
+  import importlib.metadata
+
+  from mjx_humanoid import __version__
+
+  others = ', '.join(f'{name} {importlib.metadata.version(name)}' for name in ('mujoco', 'jax'))
+  return f'mjx_humanoid {__version__} ({others}, Python {platform.python_version()})'
 
 
 def commands() -> dict[str, str]:
@@ -71,13 +72,74 @@ def configs() -> dict[str, str]:
   from mjx_humanoid.core.config.files import config_names, find_config
   from mjx_humanoid.core.files import read_text
 
-  return {
-    n: (ast.get_docstring(ast.parse(read_text(find_config(n), 'config'))) or '').split('\n')[0] for n in config_names()
-  }
+  texts = {name: read_text(find_config(name), 'config') for name in config_names()}
+  return {name: (ast.get_docstring(ast.parse(text)) or '').split('\n')[0] for name, text in texts.items()}
 
 
-def section(title: str, lines: dict[str, str]) -> None:
-  """One block of the listing."""
+def pages() -> dict[str, str]:
+  """The pages of the documentation by path, with their titles."""
+  folders = [folder for folder in (PACKAGE / 'docs', PACKAGE.parent / 'docs') if folder.is_dir()]
+  files = [path for folder in folders[:1] for path in sorted(folder.glob('*.md'))]
+  return {str(path): path.read_text(encoding='utf-8').partition('\n')[0].lstrip('# ') for path in files}
+
+
+def list_commands() -> None:
+  """Prints the documentation, the commands and the ready configs: nothing heavy is imported."""
+  section('documentation', pages())
+  section('commands: python -m mjx_humanoid COMMAND', commands())
+  section('configs, for train --config=NAME', configs())
+
+
+def list_choices() -> None:
+  """Prints the ready policies and, for each setting that is a name, its choices."""
+  from mjx_humanoid.physics.choice import ENGINES
+  from mjx_humanoid.physics.randomize import OF_THE_ENV, RANDOMIZATIONS
+  from mjx_humanoid.playback.cards import CARDS
+  from mjx_humanoid.playback.find import describe_ready
+  from mjx_humanoid.rl.algorithm import algorithms
+  from mjx_humanoid.robots import robots
+  from mjx_humanoid.tasks import rewards, skills
+  from mjx_humanoid.tasks.context import COMMANDS, PARTS
+  from mjx_humanoid.tasks.curricula import CURRICULA
+  from mjx_humanoid.tasks.observations import OBSERVATIONS
+  from mjx_humanoid.tasks.pushes import PUSHES
+  from mjx_humanoid.tasks.starts import STARTS
+  from mjx_humanoid.tasks.terminations import TERMINATIONS
+
+  section('ready policies, for play, evaluate, export and trajectory', describe_ready())
+  section('robots, config.task.robot', robots().describe())
+  section('rewards, config.task.reward', skills.describe())
+  section('reward terms, config.task.weights', rewards.describe_terms())
+  section('observations, config.task.observations', OBSERVATIONS.describe())
+  section('terminations, config.task.termination', TERMINATIONS.describe())
+  section('starts, config.task.start', STARTS.describe())
+  section('parts of the context, config.task.context', PARTS.describe())
+  section('kinds of commands, config.task.command.kind', COMMANDS.describe())
+  section('kinds of pushes, config.task.push.kind', PUSHES.describe())
+  section('randomizations, config.task.randomization', RANDOMIZATIONS.describe() | OF_THE_ENV)
+  section('curricula, config.curriculum', CURRICULA.describe())
+  section('report cards, config.task.card', CARDS.describe())
+  section('engines, config.engine', ENGINES)
+  section('algorithms, config.algorithm', algorithms())
+
+
+def list_sensors(robot: str) -> None:
+  """Prints every sensor of a robot's model, for `body.sensor(view, name)`. Raises UserError for an unknown robot."""
+  from mjx_humanoid.physics.model import build_model
+  from mjx_humanoid.physics.sensors import describe_sensors
+  from mjx_humanoid.robots import robots
+  from mjx_humanoid.tasks.task import find_robot
+
+  if not robot:
+    raise UserError(f'--sensors needs a robot: --sensors=NAME, one of {", ".join(robots())}.')
+  sensors = describe_sensors(build_model(find_robot(robot)))
+  width = max(len(sensor.unit) for sensor in sensors.values())
+  lines = {name: f'{s.width}  {s.unit:<{width}}  {s.meaning}' for name, s in sensors.items()}
+  section(f'sensors of {robot}: name, width, unit, meaning', lines)
+
+
+def section(title: str, lines: Mapping[str, str]) -> None:
+  """Prints one block of the listing."""
   print(f'\n{title}')
   width = max((len(name) for name in lines), default=0)
   for name, line in lines.items():

@@ -1,4 +1,4 @@
-"""Films of played episodes: frames in real time, one policy after the other or side by side."""
+"""Frames of recorded episodes in real time, policies in turn or side by side."""
 
 from __future__ import annotations
 
@@ -13,25 +13,30 @@ from mjx_humanoid.playback.chain import Played
 
 LABEL_MARGIN = 8  # pixels
 
-Progress = Callable[[Iterable[np.ndarray], int], Iterable[np.ndarray]]  # passes frames on, told how many will come
+Progress = Callable[[Iterable[np.ndarray], int], Iterable[np.ndarray]]  # (frames, their number) -> the same frames
 
 
 @dataclass(frozen=True)
 class Look:
-  """How a film looks."""
+  """Camera, size and frame rate of a video."""
 
   camera: str = 'track'
   width: int = 640  # pixels
   height: int = 480
   framerate: int = 30  # frames/s
-  software: bool = False  # leave out what takes a CPU most of its time
+  software: bool = False  # drawn by the CPU: without antialiasing and reflections, which take most of its time
 
 
 def film(episodes: Sequence[Sequence[Played]], look: Look, progress: Progress, label: bool = False) -> list[np.ndarray]:
   """Frames uint8 [height, width, 3] of these episodes, one after the other.
 
   Args:
-    label: write the name of the policy into the picture.
+    episodes: each a sequence of policies in turn.
+    progress: shows how far drawing has come.
+    label: write the name of the policy into each frame.
+
+  Raises:
+    UserError: the robot has no such camera.
   """
   pictures: list[np.ndarray] = []
   for played in (stage for episode in episodes for stage in episode):
@@ -44,13 +49,13 @@ def film(episodes: Sequence[Sequence[Played]], look: Look, progress: Progress, l
 
 
 def side_by_side(films: Sequence[list[np.ndarray]]) -> list[np.ndarray]:
-  """One film of several: [h, w1 + w2 + ..., 3]; the shorter ones stand still at their end."""
+  """Frames [height, w1 + w2 + ..., 3] of several videos side by side; shorter ones keep their last frame."""
   length = max(map(len, films))
   return [np.concatenate([f[min(i, len(f) - 1)] for f in films], axis=1) for i in range(length)]
 
 
 def labelled(image: np.ndarray, text: str) -> np.ndarray:
-  """The picture with a text in its upper left corner."""
+  """A copy of the image with a text in its upper left corner."""
   from PIL import Image, ImageDraw, ImageFont
 
   picture = Image.fromarray(image)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.files import read_json
+from mjx_humanoid.playback.kinds import wrong_kind
 from mjx_humanoid.playback.policy import Policy, check_code, load_policy
 
 POLICY_FILE = 'policy.safetensors'
@@ -34,11 +35,17 @@ def find_policy(reference: str) -> Path:
   if (path / POLICY_FILE).is_file():
     return path / POLICY_FILE
   if path.is_file():
+    if message := wrong_kind(path):
+      raise UserError(message)
     return path
   if reference in ready_policies():  # even beside a folder of that name, where it is no run
     return READY / f'{reference}.safetensors'
   if path.is_dir():
-    raise UserError(f'the folder {path} holds no {POLICY_FILE}: the run has not saved a policy yet, or is no run.')
+    runs = sorted(found.parent.name for found in path.glob(f'*/{POLICY_FILE}'))
+    hint = f' It holds the runs {", ".join(runs)}.' if runs else ''
+    raise UserError(
+      f'the folder {path} holds no {POLICY_FILE}: the run has not saved a policy yet, or is no run.{hint}'
+    )
   if path.suffix or len(path.parts) > 1:
     raise UserError(f'there is no policy file or run {reference!r}. Ready policies: {", ".join(ready_policies())}.')
   raise unknown('run, policy file or ready policy', reference, ready_policies())

@@ -100,7 +100,7 @@ def test_a_file_of_the_users_own_comes_first(write, tmp_path, monkeypatch):
 @pytest.mark.parametrize('name', ['', 'no_such', 'folder/stand.py', '.', '/no/such.py'])
 def test_a_missing_file_is_refused_with_the_ready_ones(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  with pytest.raises(UserError, match=r'there is no config file .*Ready ones: .*stand'):
+  with pytest.raises(UserError, match=r'there is no config file .*Ready configs: .*stand'):
     config_file.find_config(name)
 
 
@@ -109,7 +109,7 @@ def test_a_missing_file_is_refused_with_the_ready_ones(name, tmp_path, monkeypat
   [
     ('def get_config(:\n', 'SyntaxError'),
     ('1 / 0\n', 'ZeroDivisionError'),
-    ('x = 1\n', r'defines no function get_config\(\)'),
+    ('x = 1\n', r'has no function get_config\(\), so it is no config file.*--config.task.reward='),
     ('import sys\nsys.exit(0)\n', r'does not run: SystemExit: 0 \(\w+\.py, line 2\)'),
     ('import sys\ndef get_config():\n  sys.exit(0)\n', r'raises SystemExit: 0 \(\w+\.py, line 3\)'),
     ('def get_config():\n  raise ValueError("one\\ntwo")\n', r'raises ValueError: one \(\w+\.py, line 2\)$'),
@@ -158,6 +158,22 @@ def test_a_file_that_is_not_python_is_refused(write):
     config_file.load_config(write('num_envs = 3\n', 'notes.txt'))
 
 
+def test_the_settings_of_a_run_are_no_config_file(write, tmp_path):
+  """Who wants to continue a run is told how."""
+  message = refuse_config(write('{}', 'config.json'))
+  assert f'--resume={tmp_path}' in message
+
+
+def test_a_folder_is_no_config_file(tmp_path):
+  assert f'{tmp_path} is a folder: to continue a run, use --resume={tmp_path}' in refuse_config(tmp_path)
+
+
+def refuse_config(path):
+  with pytest.raises(UserError) as error:
+    config_file.load_config(str(path))
+  return str(error.value)
+
+
 def test_a_misspelt_setting_in_a_file_is_refused(write):
   path = write(HEAD + 'def get_config():\n  config = default_config()\n  config.num_env = 3\n  return config\n')
   with pytest.raises(UserError, match='num_env'):
@@ -194,6 +210,33 @@ def test_a_negative_number_is_a_value():
 @pytest.mark.parametrize('argument', ['seed=3', '--seed=3', '-config.seed=3', '--config', '--confg.seed=1', ''])
 def test_other_arguments_are_refused(argument):
   refuse(argument, match='unknown argument')
+
+
+@pytest.mark.parametrize(
+  ('argument', 'meant'),
+  [
+    ('--total_timesteps=1000', '--config.total_timesteps=1000'),
+    ('--total_timestep', '--config.total_timesteps'),
+    ('total_timesteps=1000', '--config.total_timesteps=1000'),
+    ('--gamma=0.9', '--config.ppo.gamma=0.9'),
+    ('--ppo.gamma=0.9', '--config.ppo.gamma=0.9'),
+    ('--task.command.value=1,0,0', '--config.task.command.value=1,0,0'),
+    ('--confg.seed=1', '--config.seed=1'),
+    ('walk', '--config=walk'),
+    ('my_config.py', '--config=my_config.py'),
+  ],
+)
+def test_an_argument_that_lacks_its_section_is_completed(argument, meant):
+  with pytest.raises(UserError) as error:
+    config_file.split_overrides([argument])
+  assert str(error.value).endswith(f'Did you mean {meant}?')
+
+
+@pytest.mark.parametrize('argument', ['--nope=1', '', '--'])
+def test_an_argument_that_resembles_nothing_is_not_guessed(argument):
+  with pytest.raises(UserError) as error:
+    config_file.split_overrides([argument])
+  assert 'Did you mean' not in str(error.value)
 
 
 @pytest.mark.parametrize('arguments', [['--config.seed'], ['--config.seed', '--config.name=x']])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import difflib
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +41,8 @@ def find_config(name: str) -> Path:
   for candidate in candidates:
     if candidate.is_file():
       return candidate
-  raise UserError(f'there is no config file {name!r}. Ready ones: {", ".join(config_names())}.')
+  hint = f'; {name} is a folder: to continue a run, use --resume={name}' if path.is_dir() else ''
+  raise UserError(f'there is no config file {name!r}{hint}. Ready configs: {", ".join(config_names())}.')
 
 
 def load_config(name: str) -> ConfigDict:
@@ -51,11 +53,15 @@ def load_config(name: str) -> ConfigDict:
   """
   path = find_config(name)
   if path.suffix != '.py':
-    raise UserError(f'the config file {path} is not Python: its name must end in .py.')
+    hint = f' To continue a run, use --resume={path.parent}.' if path.name == CONFIG_FILE else ''
+    raise UserError(f'the config file {path} is not Python: its name must end in .py.{hint}')
   trust.allow(user_files.bundle(path).code)  # the user typed it
   module = user_code.load(path, 'config')
   if not callable(getattr(module, 'get_config', None)):
-    raise UserError(f'the config file {path} defines no function get_config().')
+    raise UserError(
+      f'{path} has no function get_config(), so it is no config file. A reward of your own in it is chosen by'
+      f' --config.task.reward={path}:name.'
+    )
   try:
     config = module.get_config()
   except KeyboardInterrupt:
@@ -79,13 +85,29 @@ def split_overrides(arguments: Sequence[str]) -> dict[str, str]:
     argument = rest.pop(0)
     name, equals, value = argument.partition('=')
     if not name.startswith('--config.'):
-      raise UserError(f'unknown argument {argument!r}; settings are given as --config.name=value, see --help.')
+      raise UserError(
+        f'unknown argument {argument!r}; settings are given as --config.name=value, see --help.{_meant(argument)}'
+      )
     if not equals:
       if not rest or rest[0].startswith('--'):
         raise UserError(f'{name} needs a value: {name}=...')
       value = rest.pop(0)
     overrides[name[2:]] = value
   return overrides
+
+
+def _meant(argument: str) -> str:
+  """What an unknown argument was probably meant to be, as a sentence to append; '' where nothing comes near.
+
+  `--total_timesteps=9` and `--ppo.gamma=0.9` lack the section of the setting, `stand` and `my.py` lack --config=.
+  """
+  name, equals, value = argument.lstrip('-').partition('=')
+  if not equals and (name in config_names() or name.endswith('.py')):
+    return f' Did you mean --config={name}?'
+  names = list(schema.settings())
+  endings = {full.split('.', i)[-1]: full for full in reversed(names) for i in range(full.count('.') + 1)}
+  close = difflib.get_close_matches(name, endings, n=1, cutoff=0.75)
+  return f' Did you mean --{endings[close[0]]}{equals}{value}?' if close else ''
 
 
 def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict:
