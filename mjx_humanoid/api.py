@@ -17,8 +17,9 @@ from ml_collections import ConfigDict
 from mjx_humanoid.core import saved_code, user_code, user_objects
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.config.settings import merged
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.core.files import check_free, check_writable, make_folder, write_files
+from mjx_humanoid.core.files import check_free, check_writable, write_files
 
 if TYPE_CHECKING:
   import numpy as np
@@ -79,31 +80,21 @@ def train(
   Raises:
     UserError: an unknown setting, a value out of range, a run folder that exists already.
   """
-  from mjx_humanoid.run.cache import use_compilation_cache
   from mjx_humanoid.run.listeners import Callback
-  from mjx_humanoid.run.loop import Loop
-  from mjx_humanoid.run.policies import from_policy
-  from mjx_humanoid.run.setup import prepare
+  from mjx_humanoid.run.start import set_up, start
 
   if (script := user_code.loading()) is not None:
     raise UserError(f'{script} trains when it is loaded: put that under `if __name__ == "__main__":`.')
   started = time.time()
   base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
-  values = _merged(schema.to_dict(schema.resolve(base)), settings)
+  values = merged(schema.to_dict(schema.resolve(base)), settings)
   folder = _free_folder(Path(values['run_dir']), name or values['name'], exactly=name is not None)
   resolved = schema.resolve({**values, 'name': folder.name})
   saved_code.allow(resolved, remember=True)  # the user typed it
   for note in saved_code.notes(resolved):
     print(f'note: {note}')
-  use_compilation_cache()
-  if resolved.init_from:
-    from_policy(load(resolved.init_from), resolved)  # refused before any search for starts, which takes its time
   callbacks = [Callback(on_metrics)] if on_metrics else []
-  loop = Loop(prepare(resolved), folder, [*callbacks, *listeners], started)
-  state = loop.begin()
-  make_folder(folder, 'the run folder')
-  saved_code.save(resolved, folder)
-  config_file.save_json(loop.config, folder / config_file.CONFIG_FILE)
+  loop, state = start(set_up(resolved), folder, [*callbacks, *listeners], started)
   return Run(folder, loop.run(state))
 
 
@@ -292,15 +283,6 @@ def _policy(policy: PolicyLike, allow_code: bool) -> Policy:
 
 def _as_they_are(images: Iterable[np.ndarray], count: int) -> Iterable[np.ndarray]:
   return images
-
-
-def _merged(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-  """Nested dicts with some entries changed."""
-  merged = dict(values)
-  for name, value in changes.items():
-    nested = isinstance(merged.get(name), dict) and isinstance(value, Mapping)
-    merged[name] = _merged(merged[name], value) if nested else value
-  return merged
 
 
 def _free_folder(parent: Path, name: str, *, exactly: bool) -> Path:

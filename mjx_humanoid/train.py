@@ -15,7 +15,6 @@ from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.errors import UserError, command
-from mjx_humanoid.core.files import make_folder
 
 if TYPE_CHECKING:
   from mjx_humanoid.run.setup import Setup
@@ -93,29 +92,18 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   print(f'mjx_humanoid on {hardware()}', flush=True)
   from mjx_humanoid.media.recorder import Recorder
   from mjx_humanoid.playback.find import find_policy, load
-  from mjx_humanoid.run.cache import use_compilation_cache
   from mjx_humanoid.run.listeners import Videos
-  from mjx_humanoid.run.loop import Loop
-  from mjx_humanoid.run.policies import from_policy
   from mjx_humanoid.run.report_cards import headline
-  from mjx_humanoid.run.setup import prepare
+  from mjx_humanoid.run.start import set_up, start
 
-  use_compilation_cache()
-  if config.init_from and not resume:
-    from_policy(load(config.init_from), config)  # refused before any search for starts, which takes its time
-  setup = prepare(config)
+  setup = set_up(config, resume=resume)
   announce(setup, folder)
   for note in saved_code.notes(config):
     print(f'note: {note}')
   if config.init_from and not resume:
     print(f'starts from the policy {find_policy(config.init_from)}')
   recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)
-  loop = Loop(setup, folder, [Videos(recorder, config.render_interval)], started)
-  state = loop.begin(resume)  # before anything is written: what does not fit leaves the run as it was
-  if not resume:
-    make_folder(folder, 'the run folder')
-  saved_code.save(setup.config, folder)
-  config_file.save_json(setup.config, folder / config_file.CONFIG_FILE)
+  loop, state = start(setup, folder, [Videos(recorder, config.render_interval)], started, resume=resume)
   report = loop.run(state)
   print(headline(report) if 'card' in report else 'stopped and saved; no report card was made')
   if report['stopped_early']:
@@ -134,7 +122,7 @@ def announce(setup: Setup, folder: Path) -> None:
   engine = env.engine.name
   threads = getattr(env.engine, 'num_threads', 0)
   on = f' on {threads} threads' if threads else ''
-  print(f'engine {engine}{on} ({setup.engine_reason}); {config.num_envs} worlds of {config.task.robot}')
+  print(f'engine {engine}{on} ({setup.engine_reason}); {config.num_envs} environments of {config.task.robot}')
   print(f'task {config.task.reward!r}, {config.total_timesteps:,} steps, seed {config.seed}; run folder {folder}')
 
 

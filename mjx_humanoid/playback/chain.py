@@ -127,7 +127,8 @@ def cut(paths: Trajectories, steps: int) -> Trajectories:
   """The first `steps` steps."""
 
   def first(part: Any) -> Any:
-    return {name: first(x) for name, x in part.items()} if isinstance(part, dict) else part[:, :steps]
+    if isinstance(part, dict):
+      return {name: first(x) for name, x in part.items()}
+    return part[:, :steps] if isinstance(part, np.ndarray) else type(part)(*map(first, part))
 
-  views, contexts = (type(part)(*map(first, part)) for part in (paths.views, paths.contexts))
-  return paths._replace(views=views, contexts=contexts, terminated=paths.terminated[:, :steps])
+  return paths._replace(views=first(paths.views), contexts=first(paths.contexts), terminated=first(paths.terminated))

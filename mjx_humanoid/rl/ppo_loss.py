@@ -61,10 +61,14 @@ def ppo_loss(
     'action_std': jnp.exp(log_std).mean(),
   }
   if shown is not None:
-    error = jnp.square(net.policy(params, shown.obs)[0] - shown.action).sum(axis=-1).mean()
-    total += hyper.imitation_coef * error
-    metrics |= {'imitation_error': error}
+    error = imitation_error(net, params, shown)
+    total, metrics = total + hyper.imitation_coef * error, {**metrics, 'imitation_error': error}
   return total, metrics | {'loss': total}
+
+
+def imitation_error(net: networks.Networks, params: Any, shown: Demonstrations) -> Array:
+  """Mean squared distance [] of the mean actions from demonstrated ones."""
+  return jnp.square(net.policy(params, shown.obs)[0] - shown.action).sum(axis=-1).mean()
 
 
 def clipped_objective(ratio: Array, advantage: Array, hyper: PPOConfig) -> Array:

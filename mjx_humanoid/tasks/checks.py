@@ -223,5 +223,5 @@ def check_part(maker: ContextMaker, index: int, views: View, name: str) -> None:
     raise UserError(f'{what} changes the shape or type of an entry from one step to the next, or in JAX.')
   for entry, values in {**plain[0]._asdict(), **plain[0].extra}.items():
     if entry != 'extra':
-      values = np.asarray(values)
-      check_values(values, (len(views.qpos), *values.shape[1:]), f'{what}: {entry}', 'one for each environment')
+      array = np.asarray(values)
+      check_values(array, (len(views.qpos), *array.shape[1:]), f'{what}: {entry}', 'one for each environment')
