@@ -71,11 +71,10 @@ def train(
     on_metrics: called after every update, for example to draw curves during training; True stops the training there.
     listeners: are told of everything that happens, see run/listeners.py.
     settings: any setting of the config, sections as dicts:
-      `total_timesteps=500_000, seed=1, ppo={'learning_rate': 1e-3}, task={'weights': {'energy': -0.2}}`.
-      Where a setting names something, a function of your own will do: `task={'reward': f}`.
+      `total_timesteps=500_000, ppo={'learning_rate': 1e-3}`. For names, functions do too: `task={'reward': f}`.
 
   Returns:
-    The run. A run that is interrupted returns what was reached, with 'stopped_early' in its report.
+    The run; where it was interrupted, what was reached, with 'stopped_early' in its report.
 
   Raises:
     UserError: an unknown setting, a value out of range, a run folder that exists already.
@@ -93,8 +92,8 @@ def train(
   saved_code.allow(resolved, remember=True)  # the user typed it
   for note in saved_code.notes(resolved):
     print(f'note: {note}')
-  callbacks = [Callback(on_metrics)] if on_metrics else []
-  loop, state = start(set_up(resolved), folder, [*callbacks, *listeners], started)
+  told = [*([Callback(on_metrics)] if on_metrics else []), *listeners]
+  loop, state = start(set_up(resolved), folder, told, started)
   return Run(folder, loop.run(state))
 
 
@@ -165,7 +164,7 @@ def render(
     policies: where they are compared, 'random' stands for random actions in the task of the first policy.
     compare: side by side, from the same start, instead of one after the other.
     seconds: of each policy.
-    command: wanted forward and sideways [m/s] and turning [rad/s] velocity.
+    command: forward and sideways [m/s] and yaw [rad/s] velocity to track.
     push: force in N of a push of 0.2 s every 4 s.
     path: also write an .mp4 there.
     allow_code: see load.
@@ -173,32 +172,45 @@ def render(
   Returns:
     Frames uint8 [T, height, width, 3], for `mh.show(frames)`.
   """
-  import numpy as np
-
-  from mjx_humanoid.core.opengl import choose_gl
   from mjx_humanoid.playback.find import RANDOM
 
   chosen = [None if compare and policy == RANDOM else _policy(policy, allow_code) for policy in policies]
   if not any(chosen):
     raise UserError('render needs a policy: mh.render(mh.load("stand")).')
-  gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
-  from mjx_humanoid.media.film import Look, film, side_by_side
-  from mjx_humanoid.media.render import write_video
-  from mjx_humanoid.playback.chain import make_stages, play_chain
-  from mjx_humanoid.playback.judge import commanded, pushed
+  pictures = _pictures(chosen, command, push, (camera, width, height, framerate), seconds, seed, compare=compare)
+  if path is not None:
+    from mjx_humanoid.media.render import write_video
 
-  changes = {} if push is None else pushed(push)
-  changes |= {} if command is None else commanded(command)
-  stages = make_stages(chosen, changes, noise=np.random.default_rng(seed), compare=compare)
-  look = Look(camera, width, height, framerate, gl.software)
-  films = []
-  for lane in [[stage] for stage in stages] if compare else [stages]:
+    write_video(Path(path), list(pictures), framerate)
+  return pictures
+
+
+def _pictures(
+  policies: Sequence[Policy | None],
+  command: Sequence[float] | None,
+  push: float | None,
+  picture: tuple[str, int, int, int],
+  seconds: float,
+  seed: int,
+  *,
+  compare: bool,
+) -> np.ndarray:
+  """Frames uint8 [T, height, width, 3]; picture: camera, width, height, framerate. See render."""
+  import numpy as np
+
+  from mjx_humanoid.core.opengl import choose_gl
+
+  gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
+  from mjx_humanoid.media.film import Look, film, lanes, side_by_side
+  from mjx_humanoid.playback.chain import make_stages, play_chain
+  from mjx_humanoid.playback.judge import task_changes
+
+  stages = make_stages(policies, task_changes(command, push), noise=np.random.default_rng(seed), compare=compare)
+  look, films = Look(*picture, gl.software), []
+  for lane in lanes(stages, compare=compare):
     episode = play_chain(lane, np.random.default_rng(seed), seconds)
     films.append(film([episode], look, _as_they_are, label=len(stages) > 1))
-  pictures = side_by_side(films)
-  if path is not None:
-    write_video(Path(path), pictures, framerate)
-  return np.stack(pictures)
+  return np.stack(side_by_side(films))
 
 
 def show(frames: np.ndarray, framerate: int = 30) -> None:
@@ -241,7 +253,7 @@ def trajectory(
   """One deterministic episode as arrays: time, qpos, qvel, ctrl, torque, power, contact.
 
   Args:
-    command: wanted forward and sideways [m/s] and turning [rad/s] velocity.
+    command: forward and sideways [m/s] and yaw [rad/s] velocity to track.
     path: also write it there, as .xml (a model with a keyframe a control step), .npz, .csv or .png (a plot).
     allow_code: see load.
   """

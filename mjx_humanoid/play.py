@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import UserError, command
@@ -93,18 +93,6 @@ def sheet_path(video: Path) -> Path:
   return video.with_suffix('.png')
 
 
-def changes_of(arguments: argparse.Namespace) -> dict[str, Any]:
-  """Settings of the task that the arguments change."""
-  from mjx_humanoid.playback.judge import commanded, pushed
-
-  changes: dict[str, Any] = {}
-  if arguments.command:
-    changes |= commanded(arguments.command)
-  if arguments.push is not None:
-    changes |= pushed(arguments.push)
-  return changes
-
-
 def load_all(arguments: argparse.Namespace) -> list[Policy | None]:
   """The policies, None for random actions. Raises UserError where one cannot be loaded."""
   from mjx_humanoid.playback.find import RANDOM, load
@@ -119,17 +107,20 @@ def load_all(arguments: argparse.Namespace) -> list[Policy | None]:
 
 
 def make_stages(policies: list[Policy | None], arguments: argparse.Namespace) -> list[Stage]:
-  """The policies in their scenes, acting as the arguments ask. Raises UserError."""
+  """The policies in their tasks, acting as the arguments ask. Raises UserError."""
   import numpy as np
 
   from mjx_humanoid.playback.chain import make_stages, random_stage
+  from mjx_humanoid.playback.judge import task_changes
 
   for policy in policies:
     if policy and arguments.command and 'command' not in policy.task.observations:
-      print(f'note: {policy.name} was trained for one command and cannot see another; `follow` can.')
+      print(f'note: {policy.name} was trained for one command and cannot observe another; `follow` can.')
   rng = np.random.default_rng(arguments.seed)
   sampling = rng if arguments.stochastic else None
-  stages = make_stages(policies, changes_of(arguments), sampling, noise=rng, compare=arguments.compare)
+  stages = make_stages(
+    policies, task_changes(arguments.command, arguments.push), sampling, noise=rng, compare=arguments.compare
+  )
   return [random_stage(stage, rng) for stage in stages] if arguments.random else stages
 
 
@@ -138,7 +129,7 @@ def shoot(stages: list[Stage], arguments: argparse.Namespace, *, software: bool)
   import numpy as np
   from rich.progress import track
 
-  from mjx_humanoid.media.film import Look, film, side_by_side
+  from mjx_humanoid.media.film import Look, film, lanes, side_by_side
   from mjx_humanoid.playback.chain import play_chain
 
   look = Look(arguments.camera, arguments.width, arguments.height, arguments.framerate, software)
@@ -146,9 +137,8 @@ def shoot(stages: list[Stage], arguments: argparse.Namespace, *, software: bool)
   def progress(images: Iterable[np.ndarray], count: int) -> Iterable[np.ndarray]:
     return track(images, description='rendering', total=count, transient=True)
 
-  lanes = [[stage] for stage in stages] if arguments.compare else [stages]
   films = []
-  for lane in lanes:
+  for lane in lanes(stages, compare=arguments.compare):
     # A generator for each episode: the same start for all that are compared, however many steps came before.
     generators = [np.random.default_rng([arguments.seed, i]) for i in range(arguments.episodes)]
     episodes = [play_chain(lane, rng, arguments.seconds) for rng in generators]

@@ -9,7 +9,7 @@ import numpy as np
 
 from mjx_humanoid.media.render import frame_times
 from mjx_humanoid.physics.camera import Camera
-from mjx_humanoid.playback.chain import Played
+from mjx_humanoid.playback.chain import Played, Stage
 
 LABEL_MARGIN = 8  # pixels
 
@@ -46,6 +46,11 @@ def film(episodes: Sequence[Sequence[Played]], look: Look, progress: Progress, l
       shown = list(progress(camera.frames(qpos[rows]), len(rows)))
     pictures += [labelled(image, stage.name) for image in shown] if label else shown
   return pictures
+
+
+def lanes(stages: Sequence[Stage], *, compare: bool) -> list[Sequence[Stage]]:
+  """The chains that are shown side by side: each policy by itself where they are compared, else all in one."""
+  return [[stage] for stage in stages] if compare else [stages]
 
 
 def side_by_side(films: Sequence[list[np.ndarray]]) -> list[np.ndarray]:

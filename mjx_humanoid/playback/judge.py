@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mujoco
@@ -68,7 +68,7 @@ def pushed(force: float) -> dict[str, Any]:
   return {'push.kind': 'force', 'push.force': (force, force), 'push.duration': 0.2, 'push.interval': 4.0}
 
 
-def commanded(command: tuple[float, ...]) -> dict[str, Any]:
+def commanded(command: Sequence[float]) -> dict[str, Any]:
   """Settings of a task with one fixed command: forward, sideways [m/s] and yaw [rad/s] velocity."""
   return {'command.kind': 'fixed', 'command.value': tuple(map(float, command))}
 
@@ -82,3 +82,8 @@ def check_card(config: TaskConfig) -> None:
 def judge_policy(policy: Policy, episodes: int, seed: int) -> dict[str, Any]:
   """The card of a policy's deterministic actions."""
   return judge(*task_and_model(policy.task), policy, episodes, seed)[0]
+
+
+def task_changes(command: Sequence[float] | None, push: float | None) -> dict[str, Any]:
+  """Settings of a task with a fixed command and with pushes, where they are given; see commanded and pushed."""
+  return {**(commanded(command) if command else {}), **({} if push is None else pushed(push))}

@@ -76,7 +76,7 @@ def restore(section: type[S], values: Any, path: str) -> S:
       raise unknown(f'key in {path}', key, fields)
   checked = {}
   for key, value in values.items():
-    hint = hints[key]
+    hint: Any = hints[key]
     name = f'{path}.{key}'
     checked[key] = (
       restore(hint, value, name) if dataclasses.is_dataclass(hint) else check(fields[key], hint, value, name)
