@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -172,45 +172,26 @@ def render(
   Returns:
     Frames uint8 [T, height, width, 3], for `mh.show(frames)`.
   """
+  import numpy as np
+
   from mjx_humanoid.playback.find import RANDOM
 
   chosen = [None if compare and policy == RANDOM else _policy(policy, allow_code) for policy in policies]
   if not any(chosen):
     raise UserError('render needs a policy: mh.render(mh.load("stand")).')
-  pictures = _pictures(chosen, command, push, (camera, width, height, framerate), seconds, seed, compare=compare)
-  if path is not None:
-    from mjx_humanoid.media.render import write_video
-
-    write_video(Path(path), list(pictures), framerate)
-  return pictures
-
-
-def _pictures(
-  policies: Sequence[Policy | None],
-  command: Sequence[float] | None,
-  push: float | None,
-  picture: tuple[str, int, int, int],
-  seconds: float,
-  seed: int,
-  *,
-  compare: bool,
-) -> np.ndarray:
-  """Frames uint8 [T, height, width, 3]; picture: camera, width, height, framerate. See render."""
-  import numpy as np
-
   from mjx_humanoid.core.opengl import choose_gl
 
   gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
-  from mjx_humanoid.media.film import Look, film, lanes, side_by_side
-  from mjx_humanoid.playback.chain import make_stages, play_chain
+  from mjx_humanoid.media.film import Look, film_policies
   from mjx_humanoid.playback.judge import task_changes
 
-  stages = make_stages(policies, task_changes(command, push), noise=np.random.default_rng(seed), compare=compare)
-  look, films = Look(*picture, gl.software), []
-  for lane in lanes(stages, compare=compare):
-    episode = play_chain(lane, np.random.default_rng(seed), seconds)
-    films.append(film([episode], look, _as_they_are, label=len(stages) > 1))
-  return np.stack(side_by_side(films))
+  look = Look(camera, width, height, framerate, gl.software)
+  pictures = film_policies(chosen, task_changes(command, push), look, seconds, seed, compare=compare)
+  if path is not None:
+    from mjx_humanoid.media.render import write_video
+
+    write_video(Path(path), pictures, framerate)
+  return np.stack(pictures)
 
 
 def show(frames: np.ndarray, framerate: int = 30) -> None:
@@ -291,10 +272,6 @@ def _policy(policy: PolicyLike, allow_code: bool) -> Policy:
   if isinstance(policy, Run):
     return policy.policy
   return load(policy, allow_code=allow_code) if isinstance(policy, str | Path) else policy
-
-
-def _as_they_are(images: Iterable[np.ndarray], count: int) -> Iterable[np.ndarray]:
-  return images
 
 
 def _free_folder(parent: Path, name: str, *, exactly: bool) -> Path:

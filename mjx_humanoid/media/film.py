@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mjx_humanoid.media.render import frame_times
 from mjx_humanoid.physics.camera import Camera
-from mjx_humanoid.playback.chain import Played, Stage
+from mjx_humanoid.playback.chain import Played, Stage, make_stages, play_chain
+from mjx_humanoid.playback.policy import Policy
 
 LABEL_MARGIN = 8  # pixels
 
@@ -46,6 +48,30 @@ def film(episodes: Sequence[Sequence[Played]], look: Look, progress: Progress, l
       shown = list(progress(camera.frames(qpos[rows]), len(rows)))
     pictures += [labelled(image, stage.name) for image in shown] if label else shown
   return pictures
+
+
+def film_policies(
+  policies: Sequence[Policy | None],
+  changes: Mapping[str, Any],
+  look: Look,
+  seconds: float,
+  seed: int,
+  *,
+  compare: bool,
+) -> list[np.ndarray]:
+  """Frames uint8 [height, width, 3] of policies, each for `seconds`, one after the other or side by side.
+
+  Args:
+    policies: None stands for random actions.
+    changes: settings of their tasks, by dotted name.
+    compare: side by side, from the same start.
+  """
+  stages = make_stages(policies, changes, noise=np.random.default_rng(seed), compare=compare)
+  films = []
+  for lane in lanes(stages, compare=compare):
+    episode = play_chain(lane, np.random.default_rng(seed), seconds)
+    films.append(film([episode], look, lambda images, count: images, label=len(stages) > 1))
+  return side_by_side(films)
 
 
 def lanes(stages: Sequence[Stage], *, compare: bool) -> list[Sequence[Stage]]:

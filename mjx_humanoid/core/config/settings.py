@@ -97,12 +97,12 @@ def replaced(section: S, changes: Mapping[str, Any], path: str) -> S:
     first, _, rest = name.partition('.')
     if first not in values:
       raise unknown(f'key in {path}', first, values)
-    inner = getattr(section, first)
+    inner: Any = getattr(section, first)
     if dataclasses.is_dataclass(inner):
       nested = {rest: value} if rest else value
       if not isinstance(nested, Mapping):
         raise UserError(f'{path}.{first} is a section of settings, not {value!r}.')
-      inner = restore(typing.cast(type, type(inner)), values[first], f'{path}.{first}')
+      inner = restore(type(inner), values[first], f'{path}.{first}')
       values[first] = to_dict(replaced(inner, nested, f'{path}.{first}'))
     elif rest:
       raise UserError(f'{path}.{first} is a setting, not a section: it has no {rest!r}.')
