@@ -161,37 +161,35 @@ def render(
   """A video of a policy, of several one after the other, or side by side; like `python -m mjx_humanoid.play`.
 
   Args:
-    policies: where they are compared, 'random' stands for random actions in the task of the first policy.
-    compare: side by side, from the same start, instead of one after the other.
-    seconds: of each policy.
-    command: forward and sideways [m/s] and yaw [rad/s] velocity to track.
+    compare: side by side, from the same start, where 'random' stands for random actions in the first one's task.
+    seconds: of each policy; command: forward and sideways [m/s] and yaw [rad/s] velocity to track.
     push: force in N of a push of 0.2 s every 4 s.
-    path: also write an .mp4 there.
-    allow_code: see load.
+    path: also write an .mp4 there; allow_code: see load.
 
   Returns:
     Frames uint8 [T, height, width, 3], for `mh.show(frames)`.
   """
   import numpy as np
 
-  from mjx_humanoid.playback.find import RANDOM
-
-  chosen = [None if compare and policy == RANDOM else _policy(policy, allow_code) for policy in policies]
-  if not any(chosen):
-    raise UserError('render needs a policy: mh.render(mh.load("stand")).')
-  from mjx_humanoid.core.opengl import choose_gl
-
-  gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
   from mjx_humanoid.media.film import Look, film_policies
+  from mjx_humanoid.playback.find import RANDOM
   from mjx_humanoid.playback.judge import task_changes
 
-  look = Look(camera, width, height, framerate, gl.software)
-  pictures = film_policies(chosen, task_changes(command, push), look, seconds, seed, compare=compare)
-  if path is not None:
-    from mjx_humanoid.media.render import write_video
+  chosen = [None if compare and p == RANDOM else _policy(p, allow_code) for p in policies]
+  if not any(chosen):
+    raise UserError('render needs a policy: mh.render(mh.load("stand")).')
 
-    write_video(Path(path), pictures, framerate)
+  look, changes = Look(camera, width, height, framerate), task_changes(command, push)
+  pictures = film_policies(chosen, changes, look, seconds, seed, compare=compare)
+  if path is not None:
+    _write_video(Path(path), pictures, framerate)
   return np.stack(pictures)
+
+
+def _write_video(path: Path, pictures: list[np.ndarray], framerate: int) -> None:
+  from mjx_humanoid.media.render import write_video
+
+  write_video(path, pictures, framerate)
 
 
 def show(frames: np.ndarray, framerate: int = 30) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mjx_humanoid.core.opengl import choose_gl
 from mjx_humanoid.media.render import frame_times
 from mjx_humanoid.physics.camera import Camera
 from mjx_humanoid.playback.chain import Played, Stage, make_stages, play_chain
@@ -65,7 +67,11 @@ def film_policies(
     policies: None stands for random actions.
     changes: settings of their tasks, by dotted name.
     compare: side by side, from the same start.
+
+  Raises:
+    UserError: there is no OpenGL, or a policy does not fit its robot.
   """
+  look = dataclasses.replace(look, software=choose_gl().software)
   stages = make_stages(policies, changes, noise=np.random.default_rng(seed), compare=compare)
   films = []
   for lane in lanes(stages, compare=compare):

@@ -79,7 +79,9 @@ def restore(section: type[S], values: Any, path: str) -> S:
     hint: Any = hints[key]
     name = f'{path}.{key}'
     checked[key] = (
-      restore(hint, value, name) if dataclasses.is_dataclass(hint) else check(fields[key], hint, value, name)
+      restore(typing.cast(Any, hint), value, name)
+      if dataclasses.is_dataclass(hint)
+      else check(fields[key], hint, value, name)
     )
   return section(**checked)
 
