@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -98,14 +98,14 @@ def train(
   return Run(folder, loop.run(state))
 
 
-def load(reference: str | Path, *, own: Sequence[Any] = (), allow_code: bool = False) -> Policy:
+def load(reference: str | Path, *, own: Mapping[str, Any] | None = None, allow_code: bool = False) -> Policy:
   """A policy: of a run folder, of a policy file, or a ready one by its name. Nothing in it is run.
 
   The policy is a function of observations [..., O] that returns controls [..., A] in [-1, 1], and says how it was
   made: `policy.name`, `policy.task`, `policy.info`.
 
   Args:
-    own: functions and robots that its training was given as Python objects, to be found again by their names.
+    own: functions and robots that its training was given as Python objects, by name: {'f': f}.
     allow_code: lets code of its trainer's own run when it is needed. Code that you trained with needs no permission.
 
   Raises:
@@ -113,8 +113,8 @@ def load(reference: str | Path, *, own: Sequence[Any] = (), allow_code: bool = F
   """
   from mjx_humanoid.playback import find
 
-  for thing in own:
-    user_objects.register(thing)
+  for name, thing in (own or {}).items():
+    user_objects.give(name, thing)
   return find.load(str(reference), allow_code=allow_code)
 
 
