@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -113,8 +113,7 @@ def load(reference: str | Path, *, own: Mapping[str, Any] | None = None, allow_c
   """
   from mjx_humanoid.playback import find
 
-  for name, thing in (own or {}).items():
-    user_objects.give(name, thing)
+  user_objects.give(own or {})
   return find.load(str(reference), allow_code=allow_code)
 
 
@@ -194,7 +193,7 @@ def render(
   films = []
   for lane in [[stage] for stage in stages] if compare else [stages]:
     episode = play_chain(lane, np.random.default_rng(seed), seconds)
-    films.append(film([episode], look, _as_they_are, label=len(stages) > 1))
+    films.append(film([episode], look, lambda images, count: images, label=len(stages) > 1))
   pictures = side_by_side(films)
   if path is not None:
     write_video(Path(path), pictures, framerate)
@@ -276,21 +275,16 @@ def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> 
 
 
 def _policy(policy: PolicyLike, allow_code: bool) -> Policy:
-  if isinstance(policy, Run):
-    return policy.policy
+  policy = policy.folder if isinstance(policy, Run) else policy
   return load(policy, allow_code=allow_code) if isinstance(policy, str | Path) else policy
-
-
-def _as_they_are(images: Iterable[np.ndarray], count: int) -> Iterable[np.ndarray]:
-  return images
 
 
 def _free_folder(parent: Path, name: str, *, exactly: bool) -> Path:
   """A folder for a run that does not exist yet. Raises UserError where it must be exactly this one and exists."""
   folder, number = parent / name, 1
+  if exactly and folder.exists():
+    raise UserError(f'the run folder {folder} exists; choose another name.')
   while folder.exists():
-    if exactly:
-      raise UserError(f'the run folder {folder} exists; choose another name.')
     number += 1
     folder = parent / f'{name}-{number}'
   return folder

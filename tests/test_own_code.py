@@ -185,7 +185,7 @@ def test_a_reward_of_somebody_else_is_left_out(run, stranger):
 @pytest.mark.parametrize(
   ('setting', 'line', 'message'),
   [
-    ('reward', 'return 1.0 if view.qpos[2] > 1 else 0.0', "(bad.py, line 2): TracerBoolConversionError"),
+    ('reward', 'return 1.0 if view.qpos[2] > 1 else 0.0', '(bad.py, line 2): TracerBoolConversionError'),
     ('observations', 'return view.qpos[2:4]', 'has shape (2,) for one environment and (2, 28) for a batch of 64'),
     ('termination', 'return view.qpos[2] < 0.5', 'has shape () for one environment and (28,) for a batch of 64'),
   ],

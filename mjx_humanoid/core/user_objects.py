@@ -108,9 +108,9 @@ def named(value: Any) -> Any:
   return reference(value) if nameable else value
 
 
-def give(name: str, thing: Any) -> None:
-  """Makes an object findable under 'python:name', as a policy that was trained with it names it."""
-  _given[OBJECT + name] = Given(thing, _where(thing), _source(thing))
+def give(things: Mapping[str, Any]) -> None:
+  """Makes objects findable under 'python:name', as a policy that was trained with them names them."""
+  _given.update({OBJECT + name: Given(thing, _where(thing), _source(thing)) for name, thing in things.items()})
 
 
 def register(thing: Any, where: str = 'is a Python object') -> str:

@@ -126,7 +126,7 @@ def test_two_lambdas_on_one_line_are_two():
 
 
 def test_an_object_can_be_given_again_by_its_name():
-  user_objects.give('lambda_2', abs)
+  user_objects.give({'lambda_2': abs})
   assert find('python:lambda_2', 'reward') is abs
 
 
