@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 from mjx_humanoid.core import saved_code, user_code, user_objects
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.config.settings import merged
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import check_free, check_writable, write_files
@@ -83,14 +84,8 @@ def train(
   from mjx_humanoid.run.listeners import Callback
   from mjx_humanoid.run.start import set_up, start
 
-  if (script := user_code.loading()) is not None:
-    raise UserError(f'{script} trains when it is loaded: put that under `if __name__ == "__main__":`.')
   started = time.time()
-  base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
-  values = merged(schema.to_dict(schema.resolve(base)), settings)
-  folder = _free_folder(Path(values['run_dir']), name or values['name'], exactly=name is not None)
-  resolved = schema.resolve({**values, 'name': folder.name})
-  saved_code.allow(resolved, remember=True)  # the user typed it
+  resolved, folder = _typed(config, name, settings)
   for note in saved_code.notes(resolved):
     print(f'note: {note}')
   callbacks = [Callback(on_metrics)] if on_metrics else []
@@ -186,14 +181,12 @@ def render(
   from mjx_humanoid.playback.chain import make_stages, play_chain
   from mjx_humanoid.playback.judge import commanded, pushed
 
-  changes = {} if push is None else pushed(push)
-  changes |= {} if command is None else commanded(command)
+  changes = {**({} if push is None else pushed(push)), **({} if command is None else commanded(command))}
   stages = make_stages(chosen, changes, noise=np.random.default_rng(seed), compare=compare)
   look = Look(camera, width, height, framerate, gl.software)
-  films = []
-  for lane in [[stage] for stage in stages] if compare else [stages]:
-    episode = play_chain(lane, np.random.default_rng(seed), seconds)
-    films.append(film([episode], look, lambda images, count: images, label=len(stages) > 1))
+  lanes = [[stage] for stage in stages] if compare else [stages]
+  episodes = [play_chain(lane, np.random.default_rng(seed), seconds) for lane in lanes]
+  films = [film([episode], look, lambda images, count: images, label=len(stages) > 1) for episode in episodes]
   pictures = side_by_side(films)
   if path is not None:
     write_video(Path(path), pictures, framerate)
@@ -277,6 +270,18 @@ def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> 
 def _policy(policy: PolicyLike, allow_code: bool) -> Policy:
   policy = policy.folder if isinstance(policy, Run) else policy
   return load(policy, allow_code=allow_code) if isinstance(policy, str | Path) else policy
+
+
+def _typed(config: str | Path | ConfigDict, name: str | None, settings: Mapping[str, Any]) -> tuple[Config, Path]:
+  """The config of a training that the user asks for, whose code of his own may run from now on, and its folder."""
+  if (script := user_code.loading()) is not None:
+    raise UserError(f'{script} trains when it is loaded: put that under `if __name__ == "__main__":`.')
+  base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
+  values = merged(schema.to_dict(schema.resolve(base)), settings)
+  folder = _free_folder(Path(values['run_dir']), name or values['name'], exactly=name is not None)
+  resolved = schema.resolve({**values, 'name': folder.name})
+  saved_code.allow(resolved, remember=True)
+  return resolved, folder
 
 
 def _free_folder(parent: Path, name: str, *, exactly: bool) -> Path:

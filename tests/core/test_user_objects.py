@@ -193,7 +193,7 @@ def test_what_does_not_load_by_itself_is_of_this_process(module, tmp_path):
 def test_functions_of_this_package_have_names():
   from mjx_humanoid.core.network import normalize
 
-  with pytest.raises(UserError, match='normalize of mjx_humanoid.core.network is part of this package'):
+  with pytest.raises(UserError, match=r'normalize of mjx_humanoid\.core\.network is part of this package'):
     reference(normalize)
 
 
