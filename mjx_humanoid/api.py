@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 from mjx_humanoid.core import saved_code, user_code, user_objects
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.config.settings import merged
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import check_free, check_writable, write_files
@@ -82,14 +83,8 @@ def train(
   from mjx_humanoid.run.listeners import Callback
   from mjx_humanoid.run.start import set_up, start
 
-  if (script := user_code.loading()) is not None:
-    raise UserError(f'{script} trains when it is loaded: put that under `if __name__ == "__main__":`.')
   started = time.time()
-  base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
-  values = merged(schema.to_dict(schema.resolve(base)), settings)
-  folder = _free_folder(Path(values['run_dir']), name or values['name'], exactly=name is not None)
-  resolved = schema.resolve({**values, 'name': folder.name})
-  saved_code.allow(resolved, remember=True)  # the user typed it
+  resolved, folder = _typed(config, name, settings)
   for note in saved_code.notes(resolved):
     print(f'note: {note}')
   told = [*([Callback(on_metrics)] if on_metrics else []), *listeners]
@@ -97,14 +92,14 @@ def train(
   return Run(folder, loop.run(state))
 
 
-def load(reference: str | Path, *, own: Sequence[Any] = (), allow_code: bool = False) -> Policy:
+def load(reference: str | Path, *, own: Mapping[str, Any] | None = None, allow_code: bool = False) -> Policy:
   """A policy: of a run folder, of a policy file, or a ready one by its name. Nothing in it is run.
 
   The policy is a function of observations [..., O] that returns controls [..., A] in [-1, 1], and says how it was
   made: `policy.name`, `policy.task`, `policy.info`.
 
   Args:
-    own: functions and robots that its training was given as Python objects, to be found again by their names.
+    own: functions and robots that its training was given as Python objects, by name: {'f': f}.
     allow_code: lets code of its trainer's own run when it is needed. Code that you trained with needs no permission.
 
   Raises:
@@ -112,8 +107,7 @@ def load(reference: str | Path, *, own: Sequence[Any] = (), allow_code: bool = F
   """
   from mjx_humanoid.playback import find
 
-  for thing in own:
-    user_objects.register(thing)
+  user_objects.give(own or {})
   return find.load(str(reference), allow_code=allow_code)
 
 
@@ -179,8 +173,18 @@ def render(
   if not any(chosen):
     raise UserError('render needs a policy: mh.render(mh.load("stand")).')
 
+<<<<<<< HEAD
   look, changes = Look(camera, width, height, framerate), task_changes(command, push)
   pictures = film_policies(chosen, changes, look, seconds, seed, compare=compare)
+=======
+  changes = {**({} if push is None else pushed(push)), **({} if command is None else commanded(command))}
+  stages = make_stages(chosen, changes, noise=np.random.default_rng(seed), compare=compare)
+  look = Look(camera, width, height, framerate, gl.software)
+  lanes = [[stage] for stage in stages] if compare else [stages]
+  episodes = [play_chain(lane, np.random.default_rng(seed), seconds) for lane in lanes]
+  films = [film([episode], look, lambda images, count: images, label=len(stages) > 1) for episode in episodes]
+  pictures = side_by_side(films)
+>>>>>>> f7878de618a0e8371e2866de1988c48d5d0c9722
   if path is not None:
     _write_video(Path(path), pictures, framerate)
   return np.stack(pictures)
@@ -267,17 +271,31 @@ def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> 
 
 
 def _policy(policy: PolicyLike, allow_code: bool) -> Policy:
-  if isinstance(policy, Run):
-    return policy.policy
+  policy = policy.folder if isinstance(policy, Run) else policy
   return load(policy, allow_code=allow_code) if isinstance(policy, str | Path) else policy
 
 
+<<<<<<< HEAD
+=======
+def _typed(config: str | Path | ConfigDict, name: str | None, settings: Mapping[str, Any]) -> tuple[Config, Path]:
+  """The config of a training that the user asks for, whose code of his own may run from now on, and its folder."""
+  if (script := user_code.loading()) is not None:
+    raise UserError(f'{script} trains when it is loaded: put that under `if __name__ == "__main__":`.')
+  base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
+  values = merged(schema.to_dict(schema.resolve(base)), settings)
+  folder = _free_folder(Path(values['run_dir']), name or values['name'], exactly=name is not None)
+  resolved = schema.resolve({**values, 'name': folder.name})
+  saved_code.allow(resolved, remember=True)
+  return resolved, folder
+
+
+>>>>>>> f7878de618a0e8371e2866de1988c48d5d0c9722
 def _free_folder(parent: Path, name: str, *, exactly: bool) -> Path:
   """A folder for a run that does not exist yet. Raises UserError where it must be exactly this one and exists."""
   folder, number = parent / name, 1
+  if exactly and folder.exists():
+    raise UserError(f'the run folder {folder} exists; choose another name.')
   while folder.exists():
-    if exactly:
-      raise UserError(f'the run folder {folder} exists; choose another name.')
     number += 1
     folder = parent / f'{name}-{number}'
   return folder

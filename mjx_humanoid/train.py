@@ -15,6 +15,7 @@ from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.errors import UserError, command
+from mjx_humanoid.core.saved_code import portable
 
 if TYPE_CHECKING:
   from mjx_humanoid.run.setup import Setup
@@ -98,8 +99,6 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
 
   setup = set_up(config, resume=resume)
   announce(setup, folder)
-  for note in saved_code.notes(config):
-    print(f'note: {note}')
   if config.init_from and not resume:
     print(f'starts from the policy {find_policy(config.init_from)}')
   recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)
@@ -122,8 +121,12 @@ def announce(setup: Setup, folder: Path) -> None:
   engine = env.engine.name
   threads = getattr(env.engine, 'num_threads', 0)
   on = f' on {threads} threads' if threads else ''
-  print(f'engine {engine}{on} ({setup.engine_reason}); {config.num_envs} environments of {config.task.robot}')
-  print(f'task {config.task.reward!r}, {config.total_timesteps:,} steps, seed {config.seed}; run folder {folder}')
+  print(f'engine {engine}{on} ({setup.engine_reason}); {config.num_envs} environments of {portable(config.task.robot)}')
+  print(
+    f'task {portable(config.task.reward)!r}, {config.total_timesteps:,} steps, seed {config.seed}; run folder {folder}'
+  )
+  for note in saved_code.notes(config):
+    print(f'note: {note}')
 
 
 def hardware() -> str:

@@ -30,7 +30,7 @@ class Given:
   """An object of this process."""
 
   thing: Any
-  where: str  # it was defined, in words
+  where: str  # what it is, or where it is defined: 'is a lambda'
   source: str  # its text, where there is any
 
 
@@ -58,7 +58,7 @@ def find(reference: str, kind: str, accepts: Callable[[Any], bool] = callable) -
   if reference not in _given:
     raise UserError(
       f'{kind} {reference!r} was given as a Python object, which is not saved with a run: pass it again, as in'
-      f' mh.load(run, own=[{name}]), or train with it in a file.'
+      f' mh.load(run, own={{{name!r}: ...}}), or train with it in a file.'
     )
   if not accepts(thing := _given[reference].thing):
     raise UserError(f'{kind} {name}: a {type(thing).__name__} cannot be one.')
@@ -87,12 +87,12 @@ def reference(thing: Any) -> str:
     raise UserError(f'{name} of {module.__name__} is part of this package: give the name that it is registered under.')
   path = Path(str(module.__file__)).resolve()
   if module.__name__ == '__main__' and trains(path):
-    return register(thing, f'{path.name}, which trains when it is loaded (no `if __name__ == "__main__":`)')
+    return register(thing, f'is defined in {path.name}, which trains when it is loaded (no `if __name__ ...`)')
   trust.allow(user_files.bundle(path).code)  # it was imported from there, by the user
   try:
     loaded = user_code.find(f'{path}:{name}', 'object', lambda x: True)
   except UserError:
-    return register(thing, f'{path.name}, which does not load by itself')
+    return register(thing, f'is defined in {path.name}, which does not load by itself')
   if inspect.isfunction(thing):
     _check_same(thing, loaded, path)
   return f'{shortest(path)}:{name}'
@@ -108,16 +108,20 @@ def named(value: Any) -> Any:
   return reference(value) if nameable else value
 
 
-def register(thing: Any, where: str = 'Python') -> str:
-  """Files an object under 'python:name' in this process. The same definition twice keeps its name."""
+def give(things: Mapping[str, Any]) -> None:
+  """Makes objects findable under 'python:name', as a policy that was trained with them names them."""
+  _given.update({OBJECT + name: Given(thing, _where(thing), _source(thing)) for name, thing in things.items()})
+
+
+def register(thing: Any, where: str = 'is a Python object') -> str:
+  """Files an object under a free name 'python:...' in this process. The same definition twice keeps its name."""
   base = getattr(thing, '__name__', None) or getattr(thing, 'name', None) or type(thing).__name__
   stem = OBJECT + (re.sub(r'\W', '_', str(base)).strip('_') or 'object')
-  entry = Given(thing, where, _source(thing))
   name, number = stem, 1
-  while (other := _given.get(name)) is not None and not _same(entry, other):
+  while (other := _given.get(name)) is not None and not _same(thing, other.thing):
     number += 1
     name = f'{stem}_{number}'
-  _given[name] = entry
+  _given[name] = Given(thing, where, _source(thing))
   return name
 
 
@@ -127,8 +131,8 @@ def note(reference: str, kind: str) -> str | None:
     return None
   name = reference.removeprefix(OBJECT)
   return (
-    f'{kind} {name} is defined in {entry.where}: play, evaluate, export and --resume of this run need it passed again,'
-    f' as in mh.load(run, own=[{name}]); put it in a file to have it saved with the run.'
+    f'{kind} {name} {entry.where}: play, evaluate, export and --resume of this run need it passed again, as in'
+    f' mh.load(run, own={{{name!r}: ...}}); define it in a file to have it saved with the run.'
   )
 
 
@@ -183,10 +187,11 @@ def _where(thing: Any) -> str:
   code = _code_of(thing)
   file = code.co_filename if code is not None else ''
   if 'ipykernel' in file or file.startswith('<ipython'):
-    return 'a notebook'
+    return 'is defined in a notebook'
   if getattr(thing, '__name__', '') == '<lambda>':
-    return 'a lambda'
-  return 'another function' if '<locals>' in getattr(thing, '__qualname__', '') else 'this Python process'
+    return 'is a lambda'
+  inside = '<locals>' in getattr(thing, '__qualname__', '')
+  return 'is defined in another function' if inside else 'is defined in this Python process'
 
 
 def _source(thing: Any) -> str:
@@ -196,12 +201,12 @@ def _source(thing: Any) -> str:
     return ''
 
 
-def _same(a: Given, b: Given) -> bool:
-  """Whether two objects are one, or the same text defined twice, as by a notebook cell that ran again."""
-  if a.thing is b.thing:
-    return True
-  closed = any(getattr(x.thing, '__closure__', None) for x in (a, b))
-  return bool(inspect.isfunction(a.thing) and a.source and a.source == b.source and not closed)
+def _same(a: Any, b: Any) -> bool:
+  """Whether two objects are one, or the same function defined twice, as by a notebook cell that ran again."""
+  if a is b or not (inspect.isfunction(a) and inspect.isfunction(b)):
+    return a is b
+  free = not a.__closure__ and not b.__closure__ and not a.__defaults__ and not b.__defaults__
+  return free and a.__globals__ is b.__globals__ and _behaviour(a.__code__) == _behaviour(b.__code__)
 
 
 def _check_same(function: types.FunctionType, loaded: Any, path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.saved_code import portable
 from mjx_humanoid.playback.cards import find_card
 from mjx_humanoid.playback.figures import measure
 from mjx_humanoid.playback.policy import Policy
@@ -50,7 +51,7 @@ def judge(
     figures['survived'][:] = 0
   passed = card.judge(figures, paths, task.body)
   summary = {
-    'card': task.config.card,
+    'card': portable(task.config.card),
     'criteria': card.description,
     'passed': bool(passed.mean() >= PASS_RATE),
     'episodes': episodes,

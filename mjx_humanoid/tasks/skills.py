@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from mjx_humanoid.core import user_objects
 from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.saved_code import portable
 from mjx_humanoid.core.types import Array, Terms, View
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.tasks.context.context import Context
@@ -119,7 +120,7 @@ def weighted(weights: Mapping[str, float]) -> RewardFn:
   Raises:
     UserError: a term that does not exist.
   """
-  terms = {name: (TERMS[name], weight) for name, weight in weights.items()}
+  terms = {portable(name): (TERMS[name], weight) for name, weight in weights.items()}
 
   def reward(view: View, body: Body, context: Context) -> tuple[Array, Terms]:
     values = {name: weight * term(view, body, context) for name, (term, weight) in terms.items()}

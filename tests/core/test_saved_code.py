@@ -1,4 +1,4 @@
-"""A run keeps copies of the user's own files and means them from any folder; code in it runs only where it is trusted."""
+"""A run keeps copies of the files of its user and means them from any folder; they run only where that is allowed."""
 
 import json
 import shutil

@@ -77,7 +77,7 @@ def test_a_module_is_its_file(module):
 
 @pytest.mark.parametrize(
   ('thing', 'where'),
-  [(lambda view: view, 'a lambda'), (functools.partial(print, 1), 'this Python process')],
+  [(lambda view: view, 'is a lambda'), (functools.partial(print, 1), 'is defined in this Python process')],
 )
 def test_what_no_file_defines_is_named_in_this_process(thing, where):
   name = reference(thing)
@@ -95,7 +95,7 @@ def test_a_closure_is_of_this_process():
   assert 'def f():' in given('python:f').source
   assert note('python:f', 'observation') == (
     'observation f is defined in another function: play, evaluate, export and --resume of this run need it passed'
-    ' again, as in mh.load(run, own=[f]); put it in a file to have it saved with the run.'
+    " again, as in mh.load(run, own={'f': ...}); define it in a file to have it saved with the run."
   )
 
 
@@ -119,6 +119,17 @@ def test_others_of_the_same_name_get_a_number_and_the_same_text_does_not():
   assert (find('python:f', 'reward')(), find('python:f_2', 'reward')()) == (1, 2)
 
 
+def test_two_lambdas_on_one_line_are_two():
+  names = [reference(f) for f in (lambda view: view + 1, lambda view: view + 2)]
+  assert names == ['python:lambda', 'python:lambda_2']
+  assert [find(name, 'reward')(0) for name in names] == [1, 2]
+
+
+def test_an_object_can_be_given_again_by_its_name():
+  user_objects.give({'lambda_2': abs})
+  assert find('python:lambda_2', 'reward') is abs
+
+
 def test_a_cell_that_ran_twice_keeps_its_name():
   def cell():
     def f():
@@ -131,7 +142,7 @@ def test_a_cell_that_ran_twice_keeps_its_name():
 
 def test_what_was_not_given_here_says_how(module):
   with pytest.raises(
-    UserError, match=r"observation 'python:f' was given as a Python object.*mh.load\(run, own=\[f\]\)"
+    UserError, match=r"observation 'python:f' was given as a Python object.*mh.load\(run, own=\{'f': ...\}\)"
   ):
     find('python:f', 'observation')
 
@@ -176,13 +187,13 @@ def test_what_does_not_load_by_itself_is_of_this_process(module, tmp_path):
   (tmp_path / 'pack' / 'sub' / 'mine.py').write_text('from ..near import X\ndef f(): return X\n')
   function = importlib.import_module('pack.sub.mine').f
   assert reference(function) == 'python:f'
-  assert given('python:f').where == 'mine.py, which does not load by itself'
+  assert given('python:f').where == 'is defined in mine.py, which does not load by itself'
 
 
 def test_functions_of_this_package_have_names():
   from mjx_humanoid.core.network import normalize
 
-  with pytest.raises(UserError, match='normalize of mjx_humanoid.core.network is part of this package'):
+  with pytest.raises(UserError, match=r'normalize of mjx_humanoid\.core\.network is part of this package'):
     reference(normalize)
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mjx_humanoid.core import trust
 from mjx_humanoid.core.config.network import NetworkConfig
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.errors import UserError
@@ -103,11 +104,16 @@ other = Mine
 """
 
 
+def typed(path, text):
+  """A file that the user wrote and named, which therefore may run."""
+  path.write_text(text)
+  trust.allow([path])
+  return path
+
+
 @pytest.fixture
 def mine(tmp_path):
-  path = tmp_path / 'mine.py'
-  path.write_text(MINE)
-  return path
+  return typed(tmp_path / 'mine.py', MINE)
 
 
 @pytest.mark.parametrize('suffix', ['', ':make'])
@@ -137,22 +143,20 @@ def test_settings_of_a_users_own_are_checked_before_it_is_made(mine, custom, wor
 
 
 def test_without_a_settings_class_they_are_a_dict(tmp_path):
-  path = tmp_path / 'plain.py'
-  path.write_text('def make(config, spec, settings):\n  return settings\n')
+  path = typed(tmp_path / 'plain.py', 'def make(config, spec, settings):\n  return settings\n')
   assert choose_algorithm(Config(algorithm=str(path), custom={'a': [1]})).settings == {'a': [1]}
 
 
 def test_fields_of_settings_that_are_not_made_by_setting_are_told(tmp_path):
-  path = tmp_path / 'bare.py'
   code = 'from dataclasses import dataclass\n\n@dataclass\nclass Settings:\n  alpha: float = 0.2\n'
-  path.write_text(f'{code}\ndef make(config, spec, settings):\n  return settings\n')
+  path = typed(tmp_path / 'bare.py', f'{code}\ndef make(config, spec, settings):\n  return settings\n')
   with pytest.raises(UserError, match=r'Settings\.alpha must be made by mjx_humanoid\.core\.config\.settings\.setting'):
     choose_algorithm(Config(algorithm=str(path)))
 
 
 def test_what_a_users_own_lacks_is_named(tmp_path):
-  path = tmp_path / 'half.py'
-  path.write_text('class Half:\n  unroll_length = 3\n  init = act = update = 1\n\ndef make(*rest):\n  return Half()\n')
+  code = 'class Half:\n  unroll_length = 3\n  init = act = update = 1\n\ndef make(*rest):\n  return Half()\n'
+  path = typed(tmp_path / 'half.py', code)
   with pytest.raises(UserError, match=r'lacks actor, adopt, kept, restored; derive it from .*Algorithm') as error:
     make_algorithm(Config(algorithm=str(path)), SPEC)
   assert '\n' not in str(error.value)
@@ -165,7 +169,7 @@ def test_the_members_of_an_algorithm_are_those_of_the_protocol():
 def test_a_file_that_does_not_exist_or_makes_nothing_is_told(tmp_path):
   with pytest.raises(UserError, match=r'there is no file .*none\.py'):
     choose_algorithm(Config(algorithm=f'{tmp_path}/none.py'))
-  (tmp_path / 'empty.py').write_text('x = 1\n')
+  typed(tmp_path / 'empty.py', 'x = 1\n')
   with pytest.raises(UserError, match=r"unknown algorithm in .*empty\.py 'make'"):
     choose_algorithm(Config(algorithm=f'{tmp_path}/empty.py'))
 
