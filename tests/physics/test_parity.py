@@ -18,10 +18,10 @@ from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.native import NativeEngine
 from mjx_humanoid.physics.randomize import randomized_fields, varied_models
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.terminations import TERMINATIONS
+from mjx_humanoid.tasks.context import Context
 from mjx_humanoid.tasks.observations import OBSERVATIONS
 from mjx_humanoid.tasks.rewards import TERMS
-from mjx_humanoid.tasks.context import Context
+from mjx_humanoid.tasks.terminations import TERMINATIONS
 
 WORLDS, SUBSTEPS, STEPS = 16, 5, 20
 AIR = np.broadcast_to(np.arange(WORLDS) < 8, (STEPS, WORLDS))
