@@ -30,10 +30,11 @@ def test_standing_pose_is_the_files_own(body, model):
 def test_the_relaxed_pose_differs_in_the_joints_of_the_datasheet_only(body, robot, model):
   """Found by MuJoCo itself, which knows joints by name."""
   data = mujoco.MjData(model)
-  for name, angle in robot.relaxed:
-    data.joint(name).qpos[0] = angle
+  for part, angle in robot.anatomy.relaxed:
+    for side in ('left', 'right'):
+      data.joint(f'{part}_{side}').qpos[0] = angle
   np.testing.assert_allclose(body.relaxed_qpos, data.qpos, atol=1e-6)
-  assert (body.relaxed_qpos != body.default_qpos).sum() == len(robot.relaxed) == 6
+  assert (body.relaxed_qpos != body.default_qpos).sum() == 6
   assert body.relaxed_qpos[7 + body.joint_index('elbow_left')] == pytest.approx(-1.2)
 
 

@@ -83,14 +83,14 @@ def test_worlds_outside_the_mask_go_on_unchanged(mjx_engine, mjx_step, later, st
 
 
 def test_writing_keeps_the_state_that_was_given(mjx_engine, later, starts):
-  before = np.asarray(later[0].qpos).copy()
+  before = np.asarray(later[0].data.qpos).copy()
   mjx_engine.write(later[0], jnp.ones(WORLDS, bool), *map(jnp.asarray, starts))
-  np.testing.assert_array_equal(later[0].qpos, before)
+  np.testing.assert_array_equal(later[0].data.qpos, before)
 
 
 def test_an_empty_mask_changes_nothing(mjx_engine, later, starts):
   written = mjx_engine.write(later[0], jnp.zeros(WORLDS, bool), *map(jnp.asarray, starts))
-  assert all(np.array_equal(getattr(written, n), getattr(later[0], n)) for n in STATE_FIELDS)
+  assert all(np.array_equal(getattr(written.data, n), getattr(later[0].data, n)) for n in STATE_FIELDS)
 
 
 def test_what_was_packed_goes_on_exactly(mjx_engine, mjx_step, later, smooth_controls):
@@ -105,7 +105,7 @@ def test_nan_in_one_world_stays_there_and_can_be_written_away(
   mjx_engine, mjx_step, begin, later, starts, smooth_controls
 ):
   state, bad = later[0], np.arange(WORLDS) == 13
-  ruined = state.replace(qvel=state.qvel.at[13, 4].set(jnp.nan))
+  ruined = state._replace(data=state.data.replace(qvel=state.data.qvel.at[13, 4].set(jnp.nan)))
   after, view = mjx_step(ruined, smooth_controls[3])
   assert np.isnan(view.qpos[13]).any()
   assert same(view, mjx_step(state, smooth_controls[3])[1], ~bad)
@@ -157,6 +157,21 @@ def test_worlds_that_differ_and_are_pushed_go_on_exactly_from_what_was_packed(
   assert same(varied_step(varied_engine.unpack(packed), smooth_controls[1], pushes[0], NONE)[1], expected)
 
 
+def test_other_fields_of_the_model_are_other_arguments_of_the_same_program(
+  varied_step, varied_begin, starts, smooth_controls
+):
+  """Motors of twice the strength accelerate the joints of robots in the air by twice as much, at once."""
+  state, programs = varied_begin(*starts), varied_step._cache_size()
+  stronger = state._replace(fields={**state.fields, 'actuator_gear': 2 * state.fields['actuator_gear']})
+  idle, plain, strong = (
+    varied_step(s, c * smooth_controls[5], NONE, NONE)[1].qvel[AIR, 6:]
+    for s, c in ((state, 0.0), (state, 1.0), (stronger, 1.0))
+  )
+  assert varied_step._cache_size() == programs
+  once, twice = np.abs(plain - idle), np.abs(strong - idle)
+  assert np.median(twice[once > 0.1] / once[once > 0.1]) == pytest.approx(2, rel=0.1)
+
+
 def test_a_pushed_state_has_the_types_of_a_fresh_one(varied_step, varied_begin, starts, smooth_controls, pushes):
   first = varied_begin(*starts)
   after, _ = varied_step(first, smooth_controls[0], *pushes)
@@ -164,11 +179,13 @@ def test_a_pushed_state_has_the_types_of_a_fresh_one(varied_step, varied_begin, 
   assert all((a.shape, a.dtype, a.weak_type) == (b.shape, b.dtype, b.weak_type) for a, b in pairs)
 
 
-def test_only_fields_that_vary_have_a_row_for_each_world(varied_engine, varied_fields, converged_model):
+def test_only_fields_that_vary_have_a_row_for_each_world(varied_engine, varied_begin, varied_fields, starts):
+  """They are part of the state: an argument of the compiled step, which other fields need not compile again."""
+  fields = varied_begin(*starts).fields
+  assert set(fields) == set(varied_fields)
   for name, values in varied_fields.items():
-    np.testing.assert_allclose(getattr(varied_engine._model, name), values, rtol=1e-6)
+    np.testing.assert_allclose(fields[name], values, rtol=1e-6)
     assert getattr(varied_engine._axes, name) == 0
-  np.testing.assert_allclose(varied_engine._model.geom_size, converged_model.geom_size, rtol=1e-6)
   assert varied_engine._axes.geom_size is None
 
 

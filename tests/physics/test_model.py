@@ -118,7 +118,7 @@ def test_a_nan_is_not_mended_by_mujoco(model):
   ],
 )
 def test_servos_pull_towards_what_is_asked_within_the_torque_limit(robot, ctrl, angle, velocity, torque):
-  servo_model = build_model(dataclasses.replace(robot, servos=Servos(stiffness=1.5, damping=0.1, reach=0.8)))
+  servo_model = build_model(dataclasses.replace(robot, servos=(('', Servos(stiffness=1.5, damping=0.1, reach=0.8)),)))
   data = mujoco.MjData(servo_model)
   data.actuator('knee_left').ctrl[0] = ctrl
   data.joint('knee_left').qpos[0], data.joint('knee_left').qvel[0] = angle, velocity
@@ -127,7 +127,7 @@ def test_servos_pull_towards_what_is_asked_within_the_torque_limit(robot, ctrl, 
 
 
 def test_servos_change_nothing_but_the_motors(robot, model):
-  servo_model = build_model(dataclasses.replace(robot, servos=Servos(1.0, 0.05, 2.0)))
+  servo_model = build_model(dataclasses.replace(robot, servos=(('', Servos(1.0, 0.05, 2.0)),)))
   arrays = [n for n in dir(model) if not n.startswith('_') and isinstance(getattr(model, n), np.ndarray)]
   changed = {n for n in arrays if not np.array_equal(getattr(model, n), getattr(servo_model, n), equal_nan=True)}
   motors = {'gainprm', 'biasprm', 'biastype', 'forcelimited', 'forcerange'}
@@ -138,14 +138,14 @@ def test_servos_change_nothing_but_the_motors(robot, model):
 
 
 def test_position_sensors(moving, robot):
-  assert moving.sensor('torso_pos').data == pytest.approx(moving.body(robot.torso).xpos)
-  assert moving.sensor('head_pos').data == pytest.approx(moving.body(robot.head).xpos)
+  assert moving.sensor('torso_pos').data == pytest.approx(moving.body(robot.root).xpos)
+  assert moving.sensor('head_pos').data == pytest.approx(moving.body(robot.anatomy.head).xpos)
   for foot in robot.feet:
     assert moving.sensor(f'{foot}_pos').data == pytest.approx(moving.body(foot).xpos)
 
 
 def test_axis_sensors_are_columns_of_the_rotation(moving, robot):
-  rotation = moving.body(robot.torso).xmat.reshape(3, 3)
+  rotation = moving.body(robot.root).xmat.reshape(3, 3)
   assert moving.sensor('torso_forward').data == pytest.approx(rotation[:, 0])
   assert moving.sensor('torso_up').data == pytest.approx(rotation[:, 2])
   for foot in robot.feet:
@@ -153,7 +153,7 @@ def test_axis_sensors_are_columns_of_the_rotation(moving, robot):
 
 
 def test_velocity_sensors_are_in_world_axes(model, moving, robot):
-  angular, linear = velocity(model, moving, robot.torso)
+  angular, linear = velocity(model, moving, robot.root)
   assert moving.sensor('torso_angvel').data == pytest.approx(angular)
   assert moving.sensor('torso_linvel').data == pytest.approx(linear)
   assert linear == pytest.approx(moving.qvel[:3])  # a free joint's linear velocity is in world axes too
@@ -226,13 +226,13 @@ def test_cameras_that_play_names_exist(model):
 
 def test_the_spec_can_still_be_edited(robot):
   spec = build_spec(robot)
-  spec.body(robot.torso).add_geom(name='backpack', type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.1, 0, 0], mass=2)
+  spec.body(robot.root).add_geom(name='backpack', type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.1, 0, 0], mass=2)
   assert spec.compile().body_subtreemass[0] == pytest.approx(40.844 + 2, abs=1e-3)
 
 
 @pytest.mark.parametrize('change', [{'file': 'no/such.xml'}, {'package': 'no_such_package'}, {'file': 'mjx'}])
 def test_a_missing_model_file_says_how_to_mend_it(robot, change):
-  with pytest.raises(UserError, match=r'is missing from the installed .*pip'):
+  with pytest.raises(UserError, match=r'is missing from the package .*pip'):
     model_file(dataclasses.replace(robot, **change))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.physics.model import ROOT, build_model
+from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import (
   CHANGED,
   DERIVED,
@@ -20,6 +20,7 @@ from mjx_humanoid.physics.randomize import (
 )
 from mjx_humanoid.robots import robots
 
+ROOT = 1  # the torso, the first body after the world
 COUNT = 40
 OWN = {
   'mass': {'body_mass', 'body_inertia'},
