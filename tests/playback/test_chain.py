@@ -34,7 +34,7 @@ def goals(monkeypatch):
   """goals(name=function) -> there are only these cards, with these goals."""
 
   def put(**functions):
-    monkeypatch.setattr(chain, 'CARDS', {name: Card('', 1.0, None, {}, goal) for name, goal in functions.items()})
+    monkeypatch.setattr(chain, 'find_card', lambda name: Card('', 1.0, None, {}, functions[name]))
 
   return put
 

@@ -29,7 +29,7 @@ def use(monkeypatch):
   """use(seconds, judge, task) -> the card 'stand' is this one."""
 
   def put(seconds, judge=all_pass, task=STANDING, description='made up'):
-    monkeypatch.setattr(judging, 'CARDS', {'stand': Card(description, seconds, judge, task)})
+    monkeypatch.setattr(judging, 'find_card', lambda name: Card(description, seconds, judge, task))
 
   return put
 
