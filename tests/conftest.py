@@ -111,7 +111,7 @@ def make_policy(standing_task):
   return lambda **changes: random_policy(*standing_task, **changes)
 
 
-def random_policy(task, model, **changes):
+def random_policy(task, model, /, **changes):
   import numpy as np
 
   from mjx_humanoid.playback.policy import Policy

@@ -1,10 +1,19 @@
-"""Episodes whose every number is chosen by hand."""
+"""Episodes whose every number is chosen by hand, and the tasks that they are of."""
+
+from __future__ import annotations
 
 import numpy as np
 
+from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.types import View
 from mjx_humanoid.playback.rollout import Trajectories
 from mjx_humanoid.tasks.context import Context
+from mjx_humanoid.tasks.task import make_task
+
+
+def changed(task, settings):
+  """The task with other settings, by dotted name: {'command.value': (1, 0, 0)}."""
+  return make_task(replaced(task.config, settings, 'config.task'), task.body)
 
 
 def at_rest(body, episodes=2, steps=4):
@@ -42,7 +51,7 @@ def face(paths, angles):
   paths.views.qpos[..., 3], paths.views.qpos[..., 6] = np.cos(half), np.sin(half)
 
 
-def ended(paths, world, step):
+def ended(paths, episode, step):
   """The same episodes, of which this one ends at this step."""
-  paths.terminated[world, step:] = True
+  paths.terminated[episode, step:] = True
   return paths

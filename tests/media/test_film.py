@@ -7,12 +7,12 @@ import contextlib
 import numpy as np
 import pytest
 
-from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.media import film as module
 from mjx_humanoid.media.film import Look, film, labelled, side_by_side
 from mjx_humanoid.playback.chain import Played, Stage
-from mjx_humanoid.playback.rollout import make_scene, rollout
+from mjx_humanoid.playback.rollout import rollout, start_states, task_and_model
 
 SMALL = Look(width=64, height=48, framerate=20)
 
@@ -26,20 +26,21 @@ def straight(images, count):
 
 
 @pytest.fixture(scope='module')
-def scenes(scene):
-  """Of 25 ms and of 20 ms a control step."""
-  return {'slow': scene, 'quick': make_scene(TaskConfig(frame_skip=4))}
+def tasks(standing_task):
+  """(task, model) of 25 ms and of 20 ms a control step."""
+  return {'slow': standing_task, 'quick': task_and_model(TaskConfig(frame_skip=4))}
 
 
 @pytest.fixture
-def played(scenes):
-  """played('slow', steps) -> a limp robot; the place x of each recorded step is its number, for tests to read."""
+def played(tasks):
+  """played('slow', steps) -> a limp robot; the position x of each recorded step is its number, for tests to read."""
 
   def play(which, steps, name='someone'):
-    scene = scenes[which]
-    paths = rollout(scene, still, *scene.starts(np.random.default_rng(0), 1, 1.0), steps, stop_at_end=False)
+    task, model = tasks[which]
+    starts = start_states(task, model, np.random.default_rng(0), 1)
+    paths = rollout(task, model, still, *starts, steps, stop_at_end=False)
     paths.views.qpos[0, :, 0] = np.arange(steps)
-    return Played(Stage(name, scene, still), paths, False)
+    return Played(Stage(name, task, model, still), paths, False)
 
   return play
 
@@ -72,10 +73,10 @@ def test_each_policy_is_shown_in_real_time_whatever_its_control_step(played, dra
   assert steps_shown(pictures) == [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 0, 2, 5, 8, 10, 12, 15, 18, 20, 22]
 
 
-def test_episodes_come_one_after_the_other_in_order(played, drawn, scenes):
+def test_episodes_come_one_after_the_other_in_order(played, drawn, tasks):
   episodes = [[played('slow', 4), played('quick', 5)], [played('slow', 8)]]
   assert steps_shown(film(episodes, SMALL, straight)) == [0, 2, 0, 2, 0, 2, 4, 6]
-  assert [model for model, _ in drawn] == [scenes[name].model for name in ('slow', 'quick', 'slow')]
+  assert [model for model, _ in drawn] == [tasks[name][1] for name in ('slow', 'quick', 'slow')]
 
 
 def test_frames_that_are_cut_short_by_the_next_policy_still_show_something(played, drawn):

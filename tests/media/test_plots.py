@@ -12,14 +12,14 @@ import pytest
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.media import plots
 from mjx_humanoid.playback.find import load
-from mjx_humanoid.playback.keyframes import own_scene
+from mjx_humanoid.playback.keyframes import own_task
 from mjx_humanoid.playback.trajectories import trace
 
 
 @pytest.fixture(scope='module')
 def trajectory():
-  scene, _ = own_scene(load('stand'), {})
-  return trace(scene, load('stand'), 1.0, np.random.default_rng(0))
+  task, model, _ = own_task(load('stand'), {})
+  return trace(task, model, load('stand'), 1.0, np.random.default_rng(0))
 
 
 @pytest.fixture

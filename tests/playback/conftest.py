@@ -1,9 +1,24 @@
-"""What tests of exported policies share."""
+"""What tests of playback share: the default task, and small policies for it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+
+
+@pytest.fixture(scope='session')
+def task(standing_task):
+  return standing_task[0]
+
+
+@pytest.fixture(scope='session')
+def model(standing_task):
+  return standing_task[1]
+
+
+@pytest.fixture(scope='session')
+def body(task):
+  return task.body
 
 
 @pytest.fixture

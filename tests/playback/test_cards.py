@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
-from made_up import at_rest, ended, face, sensor
+from made_up import at_rest, changed, ended, face, sensor
 
-from mjx_humanoid.core.config.schema import TaskConfig, restore
+from mjx_humanoid.core.config.settings import replaced
+from mjx_humanoid.core.config.task import CommandConfig, TaskConfig
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.physics import randomize
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.playback.figures import measure
-from mjx_humanoid.playback.rollout import change_task
 
 SECOND = 40  # control steps of the humanoid
-
-
-@pytest.fixture
-def body(scene):
-  return scene.body
 
 
 def passes(name, figures, body):
@@ -85,7 +77,7 @@ def test_each_episode_passes_by_itself(body, card):
 
 def kneel(paths, body, on):
   """Puts both shins on the floor in the steps `on`."""
-  for shin in body.robot.shins:
+  for shin in body.robot.anatomy.shins:
     sensor(paths, body, f'{shin}_touch')[..., 0] = np.where(on, 200.0, 0.0)
 
 
@@ -126,7 +118,7 @@ def test_kneeling_allows_feet_on_the_floor_and_nothing_else(body):
   for foot in body.robot.feet:
     sensor(paths, body, f'{foot}_touch')[:] = 50
   assert kneeling(paths, body).tolist() == [[True] * 4]
-  for name in set(body.touch_names) - {*body.robot.feet, *body.robot.shins}:
+  for name in set(body.touch_names) - {*body.robot.feet, *body.robot.anatomy.shins}:
     sensor(paths, body, f'{name}_touch')[0, 2] = 1
     assert kneeling(paths, body).tolist() == [[True, True, False, True]], name
     sensor(paths, body, f'{name}_touch')[:] = 0
@@ -135,7 +127,7 @@ def test_kneeling_allows_feet_on_the_floor_and_nothing_else(body):
 @pytest.mark.parametrize('shin', [0, 1])
 def test_one_knee_is_not_kneeling(body, shin):
   paths = kneeling_from(body, 0, 4)
-  sensor(paths, body, f'{body.robot.shins[shin]}_touch')[0, 1:3] = 0
+  sensor(paths, body, f'{body.robot.anatomy.shins[shin]}_touch')[0, 1:3] = 0
   assert CARDS['kneel'].goal(paths, body).tolist() == [[True, False, False, True]]
 
 
@@ -213,7 +205,7 @@ def going(body, speed, down):
   """An episode of six seconds in this direction along x, with a stride of one second."""
   paths = at_rest(body, 1, 6 * SECOND)
   sensor(paths, body, 'com_vel')[..., 0] = speed
-  paths.contexts.asked[..., 0] = speed
+  paths.contexts.requested[..., 0] = speed
   stride(paths, body, SECOND, down)
   return paths
 
@@ -247,39 +239,36 @@ def test_standing_made_by_hand_passes_and_kneeling_is_no_standing(body):
 
 
 @pytest.mark.parametrize('card', list(CARDS))
-def test_the_task_of_a_card_is_made_of_settings_that_a_user_may_write(card, scene):
-  changed = dataclasses.replace(TaskConfig(), **CARDS[card].task)
-  assert restore(TaskConfig, vars(changed), 'task') == changed
-  other = change_task(scene, CARDS[card].task)  # names that exist, ranges that are not upside down
-  randomize.check(other.task.randomization)
-  assert other.terminate is not None
+def test_the_task_of_a_card_is_made_of_settings_that_a_user_may_write(card, task):
+  """Names that exist, values in range, ranges that are not upside down."""
+  assert changed(task, CARDS[card].task).terminate is not None
 
 
 @pytest.mark.parametrize('card', list(CARDS))
 def test_a_card_leaves_nothing_to_the_task_that_would_make_it_easier(card):
-  """How an episode starts and ends, who pushes and how the worlds differ is the card's to say, not the training's."""
-  task = CARDS[card].task
-  assert {'start', 'start_strength', 'termination', 'pushes', 'randomization'} <= set(task)
-  if task['pushes'] != 'none':
-    assert {'push_force', 'push_duration', 'push_interval'} <= set(task)
-  if task.get('commands') == 'sampled':
-    assert {'command_low', 'command_high', 'command_interval', 'command_rest'} <= set(task)
+  """How episodes start and end, pushes and how the robots vary is the card's to say, not the training's."""
+  settings = CARDS[card].task
+  assert {'start', 'start_strength', 'termination', 'push.kind', 'randomization'} <= set(settings)
+  if settings['push.kind'] != 'none':
+    assert {'push.force', 'push.duration', 'push.interval'} <= set(settings)
+  if settings.get('command.kind') == 'sampled':
+    assert {'command.low', 'command.high', 'command.interval', 'command.rest'} <= set(settings)
 
 
 @pytest.mark.parametrize('card', ['stand', 'stand_robust', 'kneel', 'getup'])
 def test_where_a_robot_shall_stay_nothing_commands_it_to_go(card):
   """Else the card of a policy that follows commands would be about whatever it was trained to follow."""
-  task = dataclasses.replace(TaskConfig(commands='sampled', command=(1.2, 0.0, 0.0)), **CARDS[card].task)
-  assert (task.commands, task.command) == ('fixed', (0, 0, 0))
+  trained = TaskConfig(command=CommandConfig(kind='sampled', value=(1.2, 0.0, 0.0)))
+  command = replaced(trained, CARDS[card].task, 'task').command
+  assert (command.kind, command.value) == ('fixed', (0, 0, 0))
 
 
 def test_the_robust_card_pushes_and_varies_what_it_says():
-  task = CARDS['stand_robust'].task
-  assert (task['pushes'], task['push_force'], task['push_duration'], task['push_interval']) == (
-    'force', (150, 150), 0.2, 4,
-  )  # fmt: skip
-  assert set(task['randomization']) == {'mass', 'friction', 'motor_strength'}
-  assert all(strength > 0 for strength in task['randomization'].values())
+  settings = CARDS['stand_robust'].task
+  push = [settings[f'push.{name}'] for name in ('kind', 'force', 'duration', 'interval')]
+  assert push == ['force', (150, 150), 0.2, 4]
+  assert set(settings['randomization']) == {'mass', 'friction', 'motor_strength'}
+  assert all(strength > 0 for strength in settings['randomization'].values())
 
 
 @pytest.mark.parametrize('card', list(CARDS))

@@ -15,7 +15,7 @@ from mjx_humanoid.physics.model import build_model, self_contained_xml
 from mjx_humanoid.playback.export_formats import describe, export
 from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.policy import load_policy
-from mjx_humanoid.playback.rollout import make_scene
+from mjx_humanoid.playback.rollout import task_and_model
 from mjx_humanoid.robots import robots
 
 # The model beside it
@@ -70,7 +70,7 @@ def test_a_model_in_several_files_is_refused(monkeypatch):
 
 def test_a_policy_of_another_robot_is_refused(policy):
   with pytest.raises(UserError, match='it is a policy of another robot or task'):
-    describe(dataclasses.replace(policy, mean=policy.mean[:-1]), make_scene(policy.task))
+    describe(dataclasses.replace(policy, mean=policy.mean[:-1]), *task_and_model(policy.task))
 
 
 # Plain arrays
@@ -90,7 +90,7 @@ def test_npz_holds_the_numbers_of_the_policy_file(tmp_path):
       np.testing.assert_array_equal(file[name], array)
     about = json.loads(str(file['metadata']))
     assert file['mirror.obs_sources'].dtype.kind == 'i'
-  assert about == json.loads(json.dumps(describe(policy, make_scene(policy.task))))
+  assert about == json.loads(json.dumps(describe(policy, *task_and_model(policy.task))))
 
 
 def test_an_npz_can_be_played_by_its_description_alone(policy, observations, tmp_path):

@@ -14,11 +14,6 @@ SECOND = 40  # steps
 
 
 @pytest.fixture
-def body(scene):
-  return scene.body
-
-
-@pytest.fixture
 def paths(body):
   """Two episodes of four steps."""
   return at_rest(body)
@@ -163,7 +158,7 @@ def test_an_episode_that_ended_within_two_seconds_has_no_forward_speed(long, bod
 def test_velocity_error_is_the_distance_to_the_command_in_the_frame_of_the_heading(paths, body):
   """Wanted is 1 forward and 0.5 to the left of y: in the world (-0.5, 1). Episode 1 has 0.4 and 0.3 too little."""
   paths.contexts.heading[:] = [0, 1]
-  paths.contexts.asked[:] = [1, 0.5, 9]
+  paths.contexts.requested[:] = [1, 0.5, 9]
   sensor(paths, body, 'com_vel')[0] = [-0.5, 1, 3]
   sensor(paths, body, 'com_vel')[1] = [-0.2, 0.6, 3]
   assert measure(paths, body)['velocity_error'] == pytest.approx([0, 0.5 * SHORT], abs=1e-6)
@@ -175,14 +170,14 @@ def test_velocity_error_is_that_of_the_mean_of_a_second(long, body):
   The mean of the last second goes from 0.01 to 0.4 in 40 steps, which sum to 8.2, and from 0.4 to -0.4 in 40 steps of
   0.02, whose sizes sum to 8; the other 80 steps are 0.4 off: (8.2 + 8 + 80 x 0.4) / 160 = 0.30125.
   """
-  long.contexts.asked[..., 0] = 1
+  long.contexts.requested[..., 0] = 1
   sensor(long, body, 'com_vel')[..., 0] = np.where(np.arange(160) < 80, 1.4, 0.6)
   assert measure(long, body)['velocity_error'][0] == pytest.approx(0.30125, rel=1e-5)
 
 
 def test_turning_error_is_about_the_vertical_and_of_either_sign(paths, body):
-  paths.contexts.asked[0, :, 2] = 0.5
-  paths.contexts.asked[1, :, 2] = -0.5
+  paths.contexts.requested[0, :, 2] = 0.5
+  paths.contexts.requested[1, :, 2] = -0.5
   sensor(paths, body, 'torso_angvel')[:] = [7, 7, 0.2]
   assert measure(paths, body)['turning_error'] == pytest.approx([0.3 * SHORT, 0.7 * SHORT])
 

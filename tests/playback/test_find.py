@@ -10,7 +10,7 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback import find
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.playback.policy import save_policy
-from mjx_humanoid.playback.rollout import check_fit, make_scene
+from mjx_humanoid.playback.rollout import check_fit, task_and_model
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def ready(tmp_path, monkeypatch, make_policy):
 @pytest.mark.parametrize('name', find.ready_policies())
 def test_a_ready_policy_fits_its_robot_and_comes_with_the_card_that_it_passed(name):
   policy = find.load(name)
-  check_fit(policy, make_scene(policy.task))
+  check_fit(policy, *task_and_model(policy.task))
   assert policy.name == name
   card = json.loads((find.READY / f'{name}.json').read_text())
   assert (card['card'], card['passed'], card['info']) == (policy.task.card, True, policy.info)

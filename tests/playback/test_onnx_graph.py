@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from tiny import TINY
 
-from mjx_humanoid.core.config.schema import ACTIVATIONS, default_config, resolve
+from mjx_humanoid.core.config.schema import default_config, resolve
+from mjx_humanoid.core.config.settings import to_dict
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.network import ACTIVATIONS
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.playback import export_formats as formats
 from mjx_humanoid.playback import onnx_graph
@@ -22,7 +24,7 @@ from mjx_humanoid.rl import normalize
 from mjx_humanoid.rl.algorithm import Spec, make_algorithm
 from mjx_humanoid.robots import robots
 from mjx_humanoid.run.policies import to_policy
-from mjx_humanoid.run.setup import mirror_of, prepare
+from mjx_humanoid.run.setup import prepare
 
 onnx = pytest.importorskip('onnx')
 
@@ -52,7 +54,7 @@ def prepared():
 def with_network(prepared, **changes):
   config = dataclasses.replace(prepared.config, network=dataclasses.replace(prepared.config.network, **changes))
   env = prepared.env
-  spec = Spec(env.observation_size, env.action_size, lambda: mirror_of(env.task))
+  spec = Spec(env.observation_size, env.action_size, env.task.mirror)
   return dataclasses.replace(prepared, config=config, algorithm=make_algorithm(config, spec))
 
 
@@ -127,13 +129,13 @@ def test_metadata(policy, tmp_path, session):
   found = session(tmp_path / 'p.onnx').get_modelmeta().custom_metadata_map
   about = {name: json.loads(text) for name, text in found.items()}
   assert about['format'] == formats.FORMAT
-  assert (about['robot'], about['fallen_height']) == ('humanoid', 0.8)
+  assert (about['robot'], about['root'], about['fallen_height']) == ('humanoid', 'free', 0.8)
   assert about['off_balance_height'] == pytest.approx(0.85 * 1.282)
   assert about['observations'] == {'joint_velocities': [0, 27], 'joint_positions': [27, 52]}
   assert list(about['observations']) == ['joint_velocities', 'joint_positions']  # in the order of the observation
   assert about['control_step'] == pytest.approx(0.02)
   assert about['substeps'] * about['timestep'] == pytest.approx(0.02)
-  assert about['task'] == json.loads(json.dumps(vars(task)))
+  assert about['task'] == json.loads(json.dumps(to_dict(task)))
   assert about['info'] == policy.info
   model = build_model(robots()['humanoid'])
   assert about['joints'] == [model.joint(i).name for i in range(1, model.njnt)]

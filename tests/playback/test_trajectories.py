@@ -12,21 +12,27 @@ import pytest
 
 from mjx_humanoid.playback import trajectories
 from mjx_humanoid.playback.find import load
-from mjx_humanoid.playback.keyframes import own_scene
+from mjx_humanoid.playback.keyframes import own_task
 from mjx_humanoid.playback.trajectories import to_csv, to_npz, trace
 
 GEAR = {'abdomen': 40, 'hip_x': 40, 'hip_z': 40, 'hip_y': 120, 'knee': 80, 'ankle': 20, 'shoulder': 20, 'elbow': 40}
 
 
 @pytest.fixture(scope='module')
-def scene():
-  return own_scene(load('stand'), {})[0]
+def stand():
+  """(task, model) of the ready policy."""
+  return own_task(load('stand'), {})[:2]
 
 
 @pytest.fixture(scope='module')
-def trajectory(scene):
+def model(stand):
+  return stand[1]
+
+
+@pytest.fixture(scope='module')
+def trajectory(stand):
   """The first second of the ready policy, 51 rows of 20 ms, in which a foot leaves the floor."""
-  return trace(scene, load('stand'), 1.0, np.random.default_rng(0))
+  return trace(*stand, load('stand'), 1.0, np.random.default_rng(0))
 
 
 @pytest.fixture(scope='module')
@@ -56,23 +62,23 @@ def test_torque_is_the_control_times_the_gear_of_the_motor(trajectory):
     np.testing.assert_array_equal(trajectory.torque[:, motor], trajectory.ctrl[:, motor] * gear)
 
 
-def test_torque_and_power_are_mujocos_own(scene, trajectory):
+def test_torque_and_power_are_mujocos_own(model, trajectory):
   """What the actuators put on their joints, and the work that this does."""
-  data = mujoco.MjData(scene.model)
+  data = mujoco.MjData(model)
   for row in (0, 7, 50):
     data.qpos[:], data.qvel[:], data.ctrl[:] = (getattr(trajectory, x)[row] for x in ('qpos', 'qvel', 'ctrl'))
-    mujoco.mj_forward(scene.model, data)
-    joints = scene.model.actuator_trnid[:, 0]
-    np.testing.assert_allclose(trajectory.torque[row], data.qfrc_actuator[scene.model.jnt_dofadr[joints]], rtol=1e-12)
+    mujoco.mj_forward(model, data)
+    joints = model.actuator_trnid[:, 0]
+    np.testing.assert_allclose(trajectory.torque[row], data.qfrc_actuator[model.jnt_dofadr[joints]], rtol=1e-12)
     assert trajectory.power[row].sum() == pytest.approx(data.qfrc_actuator @ data.qvel)
 
 
-def test_sensors_are_those_of_the_very_state(scene, trajectory):
-  data = mujoco.MjData(scene.model)
+def test_sensors_are_those_of_the_very_state(model, trajectory):
+  data = mujoco.MjData(model)
   for row in (0, 1, 30):
     data.qpos[:], data.qvel[:], data.ctrl[:] = (getattr(trajectory, x)[row] for x in ('qpos', 'qvel', 'ctrl'))
     data.qacc_warmstart[:] = 0
-    mujoco.mj_forward(scene.model, data)
+    mujoco.mj_forward(model, data)
     np.testing.assert_array_equal(trajectory.sensordata[row], data.sensordata)
 
 
@@ -125,14 +131,14 @@ def test_headings_name_joint_and_unit(table, trajectory):
   assert len(table) == 1 + 28 + 27 + 3 * 21 + 16 + 2 + 3
 
 
-def test_the_seed_decides_the_episode(scene):
-  first, again, other = (trace(scene, load('stand'), 0.1, np.random.default_rng(seed)) for seed in (0, 0, 1))
+def test_the_seed_decides_the_episode(stand):
+  first, again, other = (trace(*stand, load('stand'), 0.1, np.random.default_rng(seed)) for seed in (0, 0, 1))
   assert to_npz(first) == to_npz(again)
   assert not np.array_equal(first.qpos, other.qpos)
 
 
 @pytest.mark.filterwarnings('ignore:invalid value')
-def test_an_episode_that_diverges_ends_with_its_last_finite_row(scene, monkeypatch):
+def test_an_episode_that_diverges_ends_with_its_last_finite_row(stand, monkeypatch):
   advance = trajectories.advance
   calls = []
 
@@ -144,7 +150,7 @@ def test_an_episode_that_diverges_ends_with_its_last_finite_row(scene, monkeypat
     return result
 
   monkeypatch.setattr(trajectories, 'advance', diverges_at_the_third_step)
-  trajectory = trace(scene, load('stand'), 0.2, np.random.default_rng(0))
+  trajectory = trace(*stand, load('stand'), 0.2, np.random.default_rng(0))
   assert trajectory.time.tolist() == pytest.approx([0, 0.02, 0.04])
   assert {len(getattr(trajectory, f.name)) for f in dataclasses.fields(trajectory)[3:]} == {3}
   assert np.isfinite(np.concatenate([x.ravel() for x in (trajectory.qpos, trajectory.qvel, trajectory.ctrl)])).all()
