@@ -120,7 +120,11 @@ class Learner(NamedTuple):
 class Noise(Algorithm):
   \"\"\"Moves a linear policy towards the actions that were rewarded.\"\"\"
   def __init__(self, spec, settings):
-    self.spec, self.settings, self.unroll_length = spec, settings, settings.unroll_length
+    self.spec, self.settings = spec, settings
+
+  @property
+  def unroll_length(self):
+    return self.settings.unroll_length
 
   def init(self, key):
     return Learner(jnp.zeros((self.spec.observation_size, self.spec.action_size)), jnp.zeros(()))
@@ -158,7 +162,7 @@ def write_robot(folder, name):
 
 @pytest.mark.parametrize('engine', ['native', 'mjx'])
 @pytest.mark.parametrize('name', ['four_legged', 'planar'])
-def test_everything_of_a_task_and_the_algorithm_come_from_a_folder(tmp_path, monkeypatch, capsys, name, engine):
+def test_everything_of_a_task_and_the_algorithm_come_from_a_folder(tmp_path, monkeypatch, name, engine):
   monkeypatch.setenv('XDG_DATA_HOME', str(tmp_path / 'data'))
   monkeypatch.chdir(tmp_path)
   write_robot(tmp_path, name)
@@ -192,7 +196,7 @@ def test_everything_of_a_task_and_the_algorithm_come_from_a_folder(tmp_path, mon
   card = json.loads((run / 'report.json').read_text())
   assert card['criteria'] == 'mean height above 10 cm'
   assert 0.1 < card['height'] < 0.4
-  monkeypatch.chdir(tmp_path / 'data') if (tmp_path / 'data').is_dir() else None
-  evaluate.main([str(run), '--episodes=2', f'--json={tmp_path / "card.json"}', f'--engine={engine}'])
+  (tmp_path / 'elsewhere').mkdir()
+  monkeypatch.chdir(tmp_path / 'elsewhere')  # the run has copies of all that it needs
+  evaluate.main([str(run), '--episodes=2', f'--json={tmp_path / "card.json"}'])
   assert json.loads((tmp_path / 'card.json').read_text())['episodes'] == 2
-  capsys.readouterr()

@@ -92,7 +92,13 @@ class Chosen:
 
   def make(self, spec: Spec) -> Algorithm[Any]:
     """The algorithm for an environment. Raises UserError where it lacks a member of Algorithm."""
-    algorithm = self.maker(self.config, spec, self.settings)
+    try:
+      algorithm = self.maker(self.config, spec, self.settings)
+    except Exception as error:
+      if isinstance(error, UserError) or not user_objects.is_own(self.config.algorithm):
+        raise
+      what, where = f'{type(error).__name__}: {error}', user_objects.place(error)
+      raise UserError(f'algorithm {self.config.algorithm!r} cannot be made: {what}{where}') from error
     if lacking := [name for name in MEMBERS if not hasattr(algorithm, name)]:
       raise UserError(
         f'algorithm {self.config.algorithm!r} lacks {", ".join(lacking)}; derive it from'

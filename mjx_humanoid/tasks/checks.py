@@ -197,6 +197,12 @@ def check_push(function: PushFn, mass: float, name: str) -> None:
       check_values(values, (COUNT, 3), f'{what}: the {label}', 'a vector, shape (3,)')
 
 
+def _entries(context: Context) -> dict[str, tuple[tuple[int, ...], str]]:
+  """Shape and kind of type of each entry. NumPy's floats may be wider than those of JAX."""
+  entries = {name: value for name, value in context._asdict().items() if name != 'extra'} | context.extra
+  return {name: (np.shape(value), np.dtype(value.dtype).kind) for name, value in entries.items()}
+
+
 def check_part(maker: ContextMaker, index: int, views: View, name: str) -> None:
   """Tries a part of the context on B start states, behind the parts before it, in NumPy and in JAX.
 
@@ -218,9 +224,10 @@ def check_part(maker: ContextMaker, index: int, views: View, name: str) -> None:
 
   plain = attempt(what, part.start, play, views, uniform)
   traced = attempt(what, part.start, jax.jit(play), views, uniform)
-  shapes = [jax.tree.map(lambda x: (x.shape, str(x.dtype)), context) for context in (*plain, *traced)]
-  if any(shape != shapes[0] for shape in shapes):
-    raise UserError(f'{what} changes the shape or type of an entry from one step to the next, or in JAX.')
+  entries = [_entries(context) for context in (*plain, *traced)]
+  for entry, shape in entries[0].items():
+    if any(other.get(entry) != shape for other in entries):
+      raise UserError(f'{what} changes the shape or type of {entry} from one step to the next, or in JAX.')
   for entry, values in {**plain[0]._asdict(), **plain[0].extra}.items():
     if entry != 'extra':
       array = np.asarray(values)
