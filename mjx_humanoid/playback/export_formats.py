@@ -15,19 +15,22 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid.core import saved_code
-from mjx_humanoid.core.config.settings import to_dict
+from mjx_humanoid.core.config.settings import replaced, to_dict
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.files import check_free, write_files
 from mjx_humanoid.core.network import CLIP
 from mjx_humanoid.physics.model import self_contained_xml
-from mjx_humanoid.playback import onnx_graph
+from mjx_humanoid.playback import onnx_controller, onnx_graph
 from mjx_humanoid.playback.policy import Policy, save_policy
-from mjx_humanoid.playback.rollout import check_fit, standing, task_and_model
+from mjx_humanoid.playback.rollout import check_fit, rollout, standing, start_states, task_and_model
 from mjx_humanoid.tasks.observations import slices
-from mjx_humanoid.tasks.task import Task, find_robot
+from mjx_humanoid.tasks.task import Task, find_robot, make_task
 
 FORMAT = 5  # raised when readers of the metadata must change
 TOLERANCE = 1e-5  # of an action in [-1, 1]
+CONTROLLER_TOLERANCE = 1e-3  # the same, where errors of a whole episode add up in the context
+TRIED_STEPS = 100
+STEADY = {'push.kind': 'none', 'randomization': {}}  # what a controller does not play a part in
 
 
 class Exported(NamedTuple):
@@ -51,7 +54,7 @@ def export(policy: Policy, kind: str, out: Path, *, force: bool = False) -> Expo
     raise unknown('format', kind, FORMATS)
   if out.suffix != f'.{kind}':
     raise UserError(f'--out={out}: a policy in the format {kind} is written as .{kind}.')
-  files = (out, out.with_suffix('.xml')) if kind == 'onnx' else (out,)
+  files = (out, controller_path(out), out.with_suffix('.xml')) if kind == 'onnx' else (out,)
   check_free(files, force=force)
   return Exported(files, FORMATS[kind](policy, files))
 
@@ -96,19 +99,38 @@ def arrays(policy: Policy) -> dict[str, np.ndarray]:
   return {name: np.asarray(x, np.int64 if name.endswith('_sources') else np.float32) for name, x in found.items()}
 
 
+def controller_path(out: Path) -> Path:
+  """Where the controller of an exported policy is: walk_controller.onnx beside walk.onnx."""
+  return out.with_name(f'{out.stem}_controller.onnx')
+
+
 def _export_onnx(policy: Policy, files: Sequence[Path]) -> str:
-  content = onnx_graph.to_onnx(policy, describe(policy, *task_and_model(policy.task)))
-  difference = onnx_graph.largest_difference(content, policy)
-  if difference is not None and not difference <= TOLERANCE:  # so that NaN is refused too
+  task, model = task_and_model(policy.task)
+  about = describe(policy, task, model)
+  network, controller = onnx_graph.to_onnx(policy, about), onnx_controller.to_onnx(policy, task, about)
+  steady = make_task(replaced(policy.task, STEADY, 'config.task'), task.body)
+  rng = np.random.default_rng(0)
+  paths = rollout(steady, model, policy, *start_states(steady, model, rng, 1), TRIED_STEPS, rng=rng, stop_at_end=False)
+  _check_alike(policy, onnx_graph.largest_difference(network, policy), TOLERANCE)
+  difference = onnx_controller.largest_difference(controller, policy, steady, paths)
+  _check_alike(policy, difference, CONTROLLER_TOLERANCE)
+  contents = (network, controller, self_contained_xml(find_robot(policy.task.robot)).encode())
+  write_files(dict(zip(files, contents, strict=True)), 'the policy')
+  if difference is None:
+    return 'the graphs are well formed; they could not be tried, because onnxruntime is not installed'
+  return (
+    f'tried in onnxruntime: the network on {onnx_graph.TRIED} observations, the controller in an episode of'
+    f' {TRIED_STEPS} control steps; no action differs by more than {difference:.1e}'
+  )
+
+
+def _check_alike(policy: Policy, difference: float | None, tolerance: float) -> None:
+  """Raises UserError where actions differ; None: they could not be compared."""
+  if difference is not None and not difference <= tolerance:  # so that NaN is refused too
     raise UserError(
       f'the ONNX graph of {policy.name} differs from the policy by up to {difference:.1e} in an action, more than'
-      f' {TOLERANCE:.0e}; nothing was written.'
+      f' {tolerance:.0e}; nothing was written.'
     )
-  model = self_contained_xml(find_robot(policy.task.robot)).encode()
-  write_files(dict(zip(files, (content, model), strict=True)), 'the policy')
-  if difference is None:
-    return 'the graph is well formed; it could not be tried, because onnxruntime is not installed'
-  return f'tried in onnxruntime on {onnx_graph.TRIED} observations: no action differs by more than {difference:.1e}'
 
 
 def _export_npz(policy: Policy, files: Sequence[Path]) -> str:
