@@ -200,10 +200,11 @@ class Namespace:
     """a where the condition holds, else b."""
     chosen = self._tracer.traced(condition)
     first, second = (self._tracer.traced(x) for x in (a, b))
-    if first.dtype != second.dtype:
-      first, second = first.astype(float), second.astype(float)
+    if first.dtype == second.dtype == BOOL:  # runtimes have no such operator
+      return (chosen & first) | (~chosen & second)
+    first, second = first.astype(float), second.astype(float)
     shape = np.broadcast_shapes(chosen.shape, first.shape, second.shape)
-    return self._tracer.node('Where', [chosen.name, first.name, second.name], shape, first.dtype)
+    return self._tracer.node('Where', [chosen.name, first.name, second.name], shape, FLOAT)
 
   def maximum(self, a: Any, b: Any) -> Traced:
     """The larger of two."""
