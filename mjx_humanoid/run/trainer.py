@@ -42,6 +42,7 @@ class Trainer:
     # better policies (Loshchilov & Hutter, 2017).
     self._restarts = math.ceil(setup.config.restart_interval / self.steps_per_iteration)  # iterations between them
     self._bank: tuple[int, Any] | None = None
+    self._init, self._begin = jax.jit(setup.algorithm.init), jax.jit(setup.env.begin)
     platform = setup.device.platform if setup.device else jax.default_backend()
     options = COMPILER_OPTIONS if platform == 'cpu' else None
     if setup.env.traceable:
@@ -69,10 +70,10 @@ class Trainer:
     with self.computing():
       key = jax.random.PRNGKey(self._seed)
       keys = jax.random.split(jax.random.fold_in(key, iteration) if iteration else key, 4)
-      learner = jax.jit(algorithm.init)(keys[0])
+      learner = self._init(keys[0])
       if actor is not None:
         learner = algorithm.adopt(learner, actor)
-      state, qpos, qvel = jax.jit(env.begin)(keys[1], self.bank(iteration))
+      state, qpos, qvel = self._begin(keys[1], self.bank(iteration))
       physics = env.engine.init(qpos, qvel)
     return TrainState(learner, Collected(physics, state, keys[2]), keys[3], iteration)
 

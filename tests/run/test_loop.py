@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,10 +18,11 @@ from mjx_humanoid import train
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.policy import load_policy, save_policy
-from mjx_humanoid.run import loop as module
 from mjx_humanoid.run.checkpoint import CheckpointStore, flatten
-from mjx_humanoid.run.loop import Loop, StopRequest, due, headline
+from mjx_humanoid.run.listeners import Callback
+from mjx_humanoid.run.loop import Loop, StopRequest
 from mjx_humanoid.run.policies import to_policy
+from mjx_humanoid.run.report_cards import CARD_SEED
 from mjx_humanoid.run.setup import prepare
 
 
@@ -56,13 +58,8 @@ def same_arrays(first, second):
   ],
 )
 def test_due(interval, before, now, total, expected):
-  assert due(interval, before, now, total) is expected
-
-
-def test_headline():
-  report = {'passed': True, 'card': 'stand', 'timesteps': 1500, 'success_rate': 0.96, 'episodes': 100}
-  text = headline({**report, 'training_seconds': 75.4})
-  assert text == "report card 'stand' at step 1,500: 96% of 100 episodes, passed (after 75 s)"
+  trainer = SimpleNamespace(steps_per_iteration=now - before)
+  assert Loop.due(SimpleNamespace(step=now, total=total, trainer=trainer), interval) is expected
 
 
 def test_a_finished_run_holds_config_metrics_checkpoints_policy_and_report(finished_run):
@@ -72,7 +69,7 @@ def test_a_finished_run_holds_config_metrics_checkpoints_policy_and_report(finis
   assert [line['timesteps'] for line in metrics(finished_run)] == [64, 128, 192, 256]
   assert store(finished_run).steps() == [128, 256]
   report = json.loads((finished_run / 'report.json').read_text())
-  assert (report['timesteps'], report['episodes'], report['seed']) == (256, 2, module.CARD_SEED)
+  assert (report['timesteps'], report['episodes'], report['seed']) == (256, 2, CARD_SEED)
   assert load_policy(finished_run / 'policy.safetensors').info['timesteps'] == 256
 
 
@@ -106,7 +103,7 @@ def test_n_and_n_more_iterations_equal_2n(tiny, tmp_path, schedule):
 
 
 @pytest.mark.parametrize('interval', [128, 64])
-def test_n_and_n_more_iterations_equal_2n_where_training_begins_anew(tiny, tmp_path, interval):
+def test_n_and_n_more_iterations_equal_2n_where_training_restarts(tiny, tmp_path, interval):
   """Right where it was interrupted, too: after 128 steps of 256."""
   resumed_equals_straight(lambda **more: tiny(restart_interval=interval, **more), tmp_path)
 
@@ -238,79 +235,19 @@ def test_the_checkpoint_holds_everything_that_the_rest_depends_on(finished_run):
     assert part in names
 
 
-def test_the_score_is_a_running_mean_of_returns(tiny, tmp_path, monkeypatch):
-  """By hand: the first return counts in full, each later one a tenth; updates without an end change nothing."""
-  scores = []
-  monkeypatch.setattr(CheckpointStore, 'save', lambda self, step, tree, score: scores.append(score))
-  loop = Loop(prepare(tiny(checkpoint_interval=64)), tmp_path)
-  step, returns = loop.trainer.step, iter([(0, 0.0), (2, 10.0), (0, 0.0), (5, 20.0)])
-
-  def told(state):
-    state, values = step(state)
-    episodes, mean = next(returns)
-    return state, {**values, 'episodes': np.array(episodes), 'episode_return': np.array(mean)}
-
-  monkeypatch.setattr(loop.trainer, 'step', told)
-  go(loop)
-  assert scores == [-np.inf, 10.0, 10.0, pytest.approx(0.9 * 10 + 0.1 * 20)]
-
-
-@pytest.mark.parametrize('changes', [{'curriculum': 'linear'}, {'restart_interval': 128}])
-def test_where_returns_do_not_compare_the_best_is_the_latest(changes, tiny, tmp_path):
-  go(Loop(prepare(tiny(checkpoint_interval=64, keep_checkpoints=1, **changes)), tmp_path))
-  assert (store(tmp_path).best(), store(tmp_path).steps()) == (256, [256])
-
-
-def test_it_stops_at_the_first_card_that_passes(tiny, tmp_path, monkeypatch):
-  monkeypatch.setattr(module, 'judge_policy', lambda policy, *rest: card(passed=policy.info['timesteps'] >= 128))
-  config = tiny(evaluation_interval=64, stop_when_passed=True, total_timesteps=640)
-  report = go(Loop(prepare(config), tmp_path))
-  assert (report['timesteps'], report['passed'], report['stopped_early']) == (128, True, False)
-  assert store(tmp_path).steps() == [128]
-  assert load_policy(tmp_path / 'policy.safetensors').info['timesteps'] == 128
-
-
-def card(passed):
-  return {'card': 'stand', 'passed': passed, 'success_rate': float(passed), 'episodes': 2}
-
-
-def test_videos_are_asked_for_at_their_interval_with_the_policy_of_that_moment(tiny, tmp_path):
-  asked = []
-  config = tiny(render_interval=128)
-  go(Loop(prepare(config), tmp_path, lambda policy, step: asked.append((step, policy.info['timesteps']))))
-  assert asked == [(128, 128)]  # the one at the end is the command's own
-
-
-def test_whoever_asks_is_told_what_was_measured_after_every_update(tiny, tmp_path):
+def test_a_callback_is_called_with_what_was_measured_after_every_update(tiny, tmp_path):
   told = []
-  loop = Loop(prepare(tiny(total_timesteps=128, log_interval=2)), tmp_path, None, 0.0, lambda *news: told.append(news))
-  go(loop)
+  callback = Callback(lambda *news: told.append(news))
+  go(Loop(prepare(tiny(total_timesteps=128, log_interval=2)), tmp_path, [callback], 0.0))
   assert [step for step, _ in told] == [64, 128]
   assert metrics(tmp_path) == [{'timesteps': 128, **told[1][1]}]
 
 
-def test_that_training_begins_anew_is_told(tiny, tmp_path, capsys):
+def test_that_training_restarts_is_told(tiny, tmp_path, capsys):
   """64 steps an iteration: after two of them, and not at the end."""
   go(Loop(prepare(tiny(restart_interval=128)), tmp_path))
-  told = [line for line in capsys.readouterr().out.splitlines() if 'begins anew' in line]
-  assert told == ['training begins anew at step 128, from the policy so far (config.restart_interval).']
-
-
-def test_worlds_that_diverge_are_told(tiny, tmp_path, capsys, monkeypatch):
-  """Three in each of four updates of 64 steps: at once, and whenever there are twice as many as were told of."""
-  loop = Loop(prepare(tiny(total_timesteps=256)), tmp_path)
-  step = loop.trainer.step
-  monkeypatch.setattr(loop.trainer, 'step', lambda state: diverging(*step(state)))
-  go(loop)
-  told = [line for line in capsys.readouterr().out.splitlines() if 'diverged' in line]
-  assert told == [
-    f'worlds that diverged up to step {at} and were started anew: {count}'
-    for at, count in ((64, 3), (128, 6), (256, 12))
-  ]
-
-
-def diverging(state, values):
-  return state, {**values, 'diverged': np.array(3)}
+  told = [line for line in capsys.readouterr().out.splitlines() if 'restarts' in line]
+  assert told == ['training restarts at step 128 from its own policy (config.restart_interval).']
 
 
 def test_a_checkpoint_of_another_network_is_refused_with_the_leaf_named(run_copy, tiny):
@@ -385,9 +322,8 @@ def test_ctrl_c_saves_and_ends_tidily_and_the_run_goes_on_from_there(tiny_argume
 
 def test_a_stop_after_the_last_update_is_none(tiny, tmp_path):
   """All steps are made: the run is judged, and nobody is told to resume what is complete."""
-  loop = Loop(prepare(tiny(total_timesteps=128)), tmp_path)
-  loop.on_metrics = lambda step, values: os.kill(os.getpid(), signal.SIGINT) if step == 128 else None
-  report = go(loop)
+  interrupt = Callback(lambda step, values: os.kill(os.getpid(), signal.SIGINT) if step == 128 else None)
+  report = go(Loop(prepare(tiny(total_timesteps=128)), tmp_path, [interrupt]))
   assert (report['timesteps'], report['stopped_early'], report['episodes']) == (128, False, 2)
 
 
@@ -405,3 +341,10 @@ def wait_for(ready, process, limit=240):
 
 def test_flatten_names_leaves_by_path():
   assert list(flatten({'a': {'b': np.zeros(2)}, 'c': 1.0})) == ["['a']['b']", "['c']"]
+
+
+def test_speed_is_measured_from_the_first_update_on(finished_run):
+  assert all(line['steps_per_second'] > 0 for line in metrics(finished_run))
+
+
+OLD = Path(__file__).parent / 'old_run'  # by the version before config.json had a format: 8 environments x 4 steps

@@ -5,9 +5,10 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
+from points import point_setup
 
 from mjx_humanoid import __version__
-from mjx_humanoid.core.config.schema import ACTIVATIONS
+from mjx_humanoid.core.network import ACTIVATIONS
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.policy import load_policy, save_policy
 from mjx_humanoid.rl import normalize
@@ -135,3 +136,10 @@ def test_versions_name_this_package_and_those_that_results_depend_on():
 
   found = versions()
   assert (found['mjx_humanoid'], found['mujoco'], found['jax']) == (__version__, mujoco.__version__, jax.__version__)
+
+
+def test_without_a_task_a_policy_says_all_but_what_its_actions_mean():
+  setup = point_setup()
+  info = to_policy(setup, setup.algorithm.init(jax.random.PRNGKey(0)), 8).info
+  assert (info['engine'], info['num_envs'], info['timesteps']) == ('points', 4, 8)
+  assert not {'joints', 'actuators', 'control_step'} & set(info)
