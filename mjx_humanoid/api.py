@@ -173,18 +173,8 @@ def render(
   if not any(chosen):
     raise UserError('render needs a policy: mh.render(mh.load("stand")).')
 
-<<<<<<< HEAD
   look, changes = Look(camera, width, height, framerate), task_changes(command, push)
   pictures = film_policies(chosen, changes, look, seconds, seed, compare=compare)
-=======
-  changes = {**({} if push is None else pushed(push)), **({} if command is None else commanded(command))}
-  stages = make_stages(chosen, changes, noise=np.random.default_rng(seed), compare=compare)
-  look = Look(camera, width, height, framerate, gl.software)
-  lanes = [[stage] for stage in stages] if compare else [stages]
-  episodes = [play_chain(lane, np.random.default_rng(seed), seconds) for lane in lanes]
-  films = [film([episode], look, lambda images, count: images, label=len(stages) > 1) for episode in episodes]
-  pictures = side_by_side(films)
->>>>>>> f7878de618a0e8371e2866de1988c48d5d0c9722
   if path is not None:
     _write_video(Path(path), pictures, framerate)
   return np.stack(pictures)
@@ -275,8 +265,6 @@ def _policy(policy: PolicyLike, allow_code: bool) -> Policy:
   return load(policy, allow_code=allow_code) if isinstance(policy, str | Path) else policy
 
 
-<<<<<<< HEAD
-=======
 def _typed(config: str | Path | ConfigDict, name: str | None, settings: Mapping[str, Any]) -> tuple[Config, Path]:
   """The config of a training that the user asks for, whose code of his own may run from now on, and its folder."""
   if (script := user_code.loading()) is not None:
@@ -289,7 +277,6 @@ def _typed(config: str | Path | ConfigDict, name: str | None, settings: Mapping[
   return resolved, folder
 
 
->>>>>>> f7878de618a0e8371e2866de1988c48d5d0c9722
 def _free_folder(parent: Path, name: str, *, exactly: bool) -> Path:
   """A folder for a run that does not exist yet. Raises UserError where it must be exactly this one and exists."""
   folder, number = parent / name, 1
