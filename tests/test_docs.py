@@ -115,13 +115,14 @@ def test_python_of_the_pages_runs(code, workplace, monkeypatch, opengl):
 
 
 def make_small(monkeypatch):
+  import brax.envs
   import mediapy
 
   import mjx_humanoid.api as api
   from mjx_humanoid.core.config.schema import Config, resolve, to_dict
   from mjx_humanoid.run import brax_training
 
-  train, render, on_brax = api.train, api.render, brax_training.train_on_brax
+  train, evaluate, render, on_brax = api.train, api.evaluate, api.render, brax_training.train_on_brax
   sections: dict = {}
   for name, value in TINY.items():
     *parents, leaf = name.split('.')
@@ -134,10 +135,14 @@ def make_small(monkeypatch):
   def small_video(*policies, **options):
     return render(*policies, **{**options, 'seconds': 0.2, 'width': 64, 'height': 48})
 
+  def few_episodes(policy, **options):
+    return evaluate(policy, **{**options, 'episodes': 2})
+
   def small_brax(env, **options):
-    return on_brax(env, tiny, total_timesteps=128)
+    return on_brax(brax.envs.get_environment('fast'), tiny, total_timesteps=128)
 
   monkeypatch.setattr(api, 'train', small_training)
+  monkeypatch.setattr(api, 'evaluate', few_episodes)
   monkeypatch.setattr(api, 'render', small_video)
   monkeypatch.setattr(brax_training, 'train_on_brax', small_brax)
   monkeypatch.setattr(mediapy, 'show_video', lambda *args, **kwargs: None)
