@@ -205,7 +205,7 @@ def _add_sensors(spec: mujoco.MjSpec, robot: Robot) -> None:
     if name not in present:
       spec.add_sensor(name=name, type=kind, objtype=objtype, objname=objname)
     elif present[name] != (kind, objname):
-      raise UserError(f'robot {robot.name!r}: its sensor {name!r} measures something else than tasks read by that name.')
+      raise UserError(f'robot {robot.name!r}: its sensor {name!r} is not what tasks read by that name; rename it.')
     present[name] = (kind, objname)  # a foot may be the root or the head, too
 
   root = robot.root

@@ -151,7 +151,7 @@ def test_a_mistake_in_a_helper_is_told_by_the_helpers_own_line(tmp_path, views, 
 def test_a_mistake_behind_a_function_of_this_package_is_the_users(own, views, contexts):
   """Rewards reach the check inside a function of ours, which is not to blame."""
   function = own('return view.speed')
-  message = refusal(checks.check_reward, lambda v, b, c: function(v, b, c), BODY, views, contexts, 'mine')
+  message = refusal(checks.check_reward, lambda v, b, c: function(v, b, c), BODY, views, contexts, 'mine')  # noqa: PLW0108
   assert '(mine.py, line 4)' in message
 
 
