@@ -14,6 +14,7 @@ from mjx_humanoid.physics.actuation import servo_of
 
 # What a report card and playback use: enough iterations that the solution no longer depends on them.
 CONVERGED = (100, 50)
+TOUCH_REACH = 0.6  # m; a touch sensor feels contacts that are nearer to the frame of its body
 FOLLOWING = mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM
 # Cameras from ahead and to the side at eye level, and from straight ahead, for a robot whose root is 1 m high.
 CAMERAS = {
@@ -198,11 +199,14 @@ def _add_sensors(spec: mujoco.MjSpec, robot: Robot) -> None:
   kinds, body_type = mujoco.mjtSensor, mujoco.mjtObj.mjOBJ_BODY
   # XBODY is the frame of the body itself; BODY would be that of its inertia.
   frame = mujoco.mjtObj.mjOBJ_XBODY
-  own = {sensor.name for sensor in spec.sensors}
+  present = {sensor.name: (sensor.type, sensor.objname) for sensor in spec.sensors}
 
   def add(name: str, kind: mujoco.mjtSensor, objname: str, objtype: mujoco.mjtObj = frame) -> None:
-    if name not in own:
+    if name not in present:
       spec.add_sensor(name=name, type=kind, objtype=objtype, objname=objname)
+    elif present[name] != (kind, objname):
+      raise UserError(f'robot {robot.name!r}: its sensor {name!r} is not what tasks read by that name; rename it.')
+    present[name] = (kind, objname)  # a foot may be the root or the head, too
 
   root = robot.root
   add(f'{root}_pos', kinds.mjSENS_FRAMEPOS, root)
@@ -220,8 +224,10 @@ def _add_sensors(spec: mujoco.MjSpec, robot: Robot) -> None:
     add(f'{foot}_linvel', kinds.mjSENS_FRAMELINVEL, foot)
   for body in _moving_bodies(spec):
     if body.geoms:
-      site = body.add_site(name=f'{body.name}_touch', type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.6, 0, 0], group=5)
-      add(f'{body.name}_touch', kinds.mjSENS_TOUCH, site.name, mujoco.mjtObj.mjOBJ_SITE)
+      site = f'{body.name}_touch'
+      if spec.site(site) is None:
+        body.add_site(name=site, type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[TOUCH_REACH, 0, 0], group=5)
+      add(site, kinds.mjSENS_TOUCH, site, mujoco.mjtObj.mjOBJ_SITE)
 
 
 def _add_cameras(spec: mujoco.MjSpec, robot: Robot) -> None:

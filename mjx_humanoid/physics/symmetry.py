@@ -82,10 +82,17 @@ def mirror_view(view: View, body: Body) -> View:
   )
 
 
+def _other_sensor(name: str, body: Body) -> str:
+  """The sensor of the part on the other side; itself, where there is none. '_l' is no side in 'torso_linvel'."""
+  part, _, quantity = name.rpartition('_')
+  others = (f'{other_side(part, body)}_{quantity}', other_side(name, body))
+  return next((other for other in others if other != name and other in body.sensors), name)
+
+
 def _mirror_sensors(sensordata: np.ndarray, body: Body) -> np.ndarray:
   mirrored = np.empty_like(sensordata)
   for name, place in body.sensors.items():
-    reading = sensordata[..., body.sensors[other_side(name, body)]]
+    reading = sensordata[..., body.sensors[_other_sensor(name, body)]]
     width = place.stop - place.start
     signs = np.ones(1, np.float32) if width != POLAR.size else AXIAL if name.endswith('_angvel') else POLAR
     mirrored[..., place] = reading * signs

@@ -201,7 +201,7 @@ class Namespace:
     chosen = self._tracer.traced(condition)
     first, second = (self._tracer.traced(x) for x in (a, b))
     if first.dtype == second.dtype == BOOL:  # runtimes have no such operator
-      return (chosen & first) | (~chosen & second)
+      return self._logical('Or', self._logical('And', chosen, first), self._logical('And', ~chosen, second))
     first, second = first.astype(float), second.astype(float)
     shape = np.broadcast_shapes(chosen.shape, first.shape, second.shape)
     return self._tracer.node('Where', [chosen.name, first.name, second.name], shape, FLOAT)
@@ -227,6 +227,9 @@ class Namespace:
   def stack(self, parts: Sequence[Any], axis: int = -1) -> Traced:
     """Numbers as a vector."""
     return self.concatenate([self._tracer.traced(part).reshape((1,)) for part in parts])
+
+  def _logical(self, operator: str, a: Traced, b: Traced) -> Traced:
+    return self._tracer.node(operator, [a.name, b.name], np.broadcast_shapes(a.shape, b.shape), BOOL)
 
   def _pair(self, operator: str, a: Any, b: Any) -> Traced:
     first, second = (self._tracer.traced(x).astype(float) for x in (a, b))

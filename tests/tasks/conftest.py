@@ -25,13 +25,6 @@ def body(model):
 
 
 @pytest.fixture(scope='session')
-def servo_body():
-  """The humanoid with servos at 50 decisions a second: the one that learns to get up."""
-  robot = robots()['humanoid_pd']
-  return describe(robot, build_model(robot), 4)
-
-
-@pytest.fixture(scope='session')
 def settle(model):
   return functools.partial(settle_limp, model)
 

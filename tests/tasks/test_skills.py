@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from mjx_humanoid.core import trust
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.tasks import skills
 from mjx_humanoid.tasks.rewards import TERMS
@@ -75,6 +76,7 @@ def own(tmp_path):
   def write(text):
     path = tmp_path / 'mine.py'
     path.write_text(f'import jax.numpy as jnp\ndef f(view, body, context):\n  {text}\n')
+    trust.allow([path])
     return f'{path}:f'
 
   return write
