@@ -39,6 +39,7 @@ class EnvState(NamedTuple):
   episode: Episode  # [B, ...]
   obs: Array  # [B, O]
   episode_return: Array  # [B]
+  length: Array  # [B] int32, control steps of the episode, without the age that training may have begun it at
   level: Array  # [B] of the curriculum, in (0, 1]
 
 
@@ -111,7 +112,8 @@ class Env:
     context = task.context.at_age(episode.context._replace(step=ages))
     episode = self._push(episode._replace(context=context), level, jax.random.fold_in(key, 5))
     obs = self._observe(start.view, context, noise_key)
-    return EnvState(episode, obs, jnp.zeros(count), level), start.qpos, start.qvel
+    state = EnvState(episode, obs, jnp.zeros(count), jnp.zeros(count, jnp.int32), level)
+    return state, start.qpos, start.qvel
 
   def act(self, state: EnvState, ctrl: Array) -> tuple[EnvState, Inputs]:
     """What acts on the physics in the next control step, when the policy's controls are ctrl [B, nu] in [-1, 1]."""
@@ -137,14 +139,16 @@ class Env:
     next_obs = jnp.where(diverged[:, None], state.obs, next_obs)
     terms = {name: jnp.where(diverged, 0.0, value) for name, value in terms.items()}
 
-    level = self.curriculum(state.level, terminated, truncated, self.lifetime)
+    length = state.length + 1
+    succeeded = truncated & (length >= task.episode_steps)  # not those that began at a later age
+    level = self.curriculum(state.level, terminated, succeeded, self.lifetime)
     start = self._draw(bank, level, keys[2])
     fresh = self._begin(start, keys[3], level)._replace(delay=state.episode.delay, push=state.episode.push)
     episode = self._push(_where(reset, fresh, following), level, keys[5])
     obs = _where(reset, self._observe(start.view, fresh.context, keys[4]), next_obs)
     episode_return = state.episode_return + reward
-    metrics = self._metrics(reset, episode_return, judged.step, diverged, level, terms)
-    after = EnvState(episode, obs, jnp.where(reset, 0.0, episode_return), level)
+    metrics = self._metrics(reset, episode_return, length, diverged, level, terms)
+    after = EnvState(episode, obs, jnp.where(reset, 0.0, episode_return), jnp.where(reset, 0, length), level)
     return after, Outcome(
       reward, terminated, truncated, next_obs, reset, start.qpos, start.qvel, diverged, terms, metrics
     )

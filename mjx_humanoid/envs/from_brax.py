@@ -28,8 +28,9 @@ class BraxState(NamedTuple):
   """What is remembered of the worlds beside their States."""
 
   obs: Array  # [B, O]
-  step: Array  # [B] int32, control steps since the episode began
+  step: Array  # [B] int32, control steps since the episode began, or would have begun
   episode_return: Array  # [B]
+  length: Array  # [B] int32, control steps of the episode, without the age that it began at
 
 
 class BraxEngine:
@@ -133,7 +134,7 @@ class FromBrax:
     row_key, age_key = jax.random.split(key)
     start = self._draw(bank, row_key)
     ages = jax.random.randint(age_key, (self.num_envs,), 0, self.episode_steps)
-    return BraxState(seen(start.obs), ages, jnp.zeros(self.num_envs)), start, None
+    return BraxState(seen(start.obs), ages, jnp.zeros(self.num_envs), jnp.zeros_like(ages)), start, None
 
   def act(self, state: BraxState, ctrl: Array) -> tuple[BraxState, tuple[Array]]:
     """What BraxEngine.step takes when the policy says ctrl [B, A] in [-1, 1]."""
@@ -155,11 +156,11 @@ class FromBrax:
     next_obs = jnp.where(diverged[:, None], state.obs, next_obs)
 
     start = self._draw(bank, key)
-    episode_return = state.episode_return + reward
+    episode_return, length = state.episode_return + reward, state.length + 1
     metrics = {
       'episodes': jnp.sum(reset),
       'episode_return': jnp.sum(jnp.where(reset, episode_return, 0.0)),
-      'episode_length': jnp.sum(jnp.where(reset, step, 0)),
+      'episode_length': jnp.sum(jnp.where(reset, length, 0)),
       'steps': jnp.asarray(self.num_envs),
       'diverged': jnp.sum(diverged),
       'level': jnp.asarray(self.num_envs * 1.0),  # there are no curricula here
@@ -171,6 +172,7 @@ class FromBrax:
       obs=jnp.where(reset[:, None], seen(start.obs), next_obs),
       step=jnp.where(reset, 0, step),
       episode_return=jnp.where(reset, 0.0, episode_return),
+      length=jnp.where(reset, 0, length),
     )
     return following, Outcome(reward, terminated, truncated, next_obs, reset, start, None, diverged, terms, metrics)
 

@@ -29,6 +29,8 @@ RENAMED = {
   "['env'].sent": "['env'].episode.sent",
   "['env'].delay": "['env'].episode.delay",
 }
+# Arrays that earlier versions did not have: such a checkpoint goes on with those of a training that begins.
+ADDED = ("['env'].length",)
 
 
 def flatten(tree: Any) -> Arrays:
@@ -47,7 +49,7 @@ def renamed(arrays: Arrays, table: Mapping[str, str] = RENAMED) -> Arrays:
 
 
 def unflatten(template: Any, arrays: Arrays, source: Path) -> Any:
-  """A tree like `template`, filled with `arrays`.
+  """A tree like `template`, filled with `arrays`; those of ADDED may be absent.
 
   Raises:
     UserError: names or shapes differ, so the arrays are of another task, network or algorithm.
@@ -55,7 +57,8 @@ def unflatten(template: Any, arrays: Arrays, source: Path) -> Any:
   paths, structure = jax.tree_util.tree_flatten_with_path(template)
   leaves = {jax.tree_util.keystr(path): leaf for path, leaf in paths}
   shapes = {name: np.shape(leaf) for name, leaf in leaves.items() if np.size(leaf)}
-  found = {name: array.shape for name, array in arrays.items()}
+  found = {name: shapes[name] for name in ADDED if name in shapes}
+  found |= {name: array.shape for name, array in arrays.items()}
   if different := sorted(n for n in shapes.keys() | found.keys() if shapes.get(n) != found.get(n)):
     name = different[0]
     raise UserError(

@@ -15,27 +15,28 @@ from mjx_humanoid.core.types import Array
 LOWEST = 0.1
 HARDER, EASIER = 0.03, 0.06  # so that two of three episodes succeed
 
-# (level [B], terminated [B], truncated [B], steps of a world in the whole training) -> level [B]
+# (level [B], terminated [B], succeeded [B]: reached the time limit from the first step on, control steps of an
+# environment in the whole training) -> level [B]
 CurriculumFn = Callable[[Array, Array, Array, float], Array]
 CURRICULA: Registry[CurriculumFn] = Registry('curriculum')
 
 
 @CURRICULA.register()
-def none(level: Array, terminated: Array, truncated: Array, steps: float) -> Array:
+def none(level: Array, terminated: Array, succeeded: Array, steps: float) -> Array:
   """Full difficulty from the first step."""
   return jnp.ones_like(level)
 
 
 @CURRICULA.register()
-def linear(level: Array, terminated: Array, truncated: Array, steps: float) -> Array:
+def linear(level: Array, terminated: Array, succeeded: Array, steps: float) -> Array:
   """Ever harder, up to full difficulty in the middle of the training."""
   return jnp.minimum(level + 2.0 * (1.0 - LOWEST) / steps, 1.0)
 
 
 @CURRICULA.register()
-def survival(level: Array, terminated: Array, truncated: Array, steps: float) -> Array:
+def survival(level: Array, terminated: Array, succeeded: Array, steps: float) -> Array:
   """Each world by itself: harder after an episode that reached its time limit, easier after one that did not."""
-  return jnp.clip(level + HARDER * truncated - EASIER * terminated, LOWEST, 1.0)
+  return jnp.clip(level + HARDER * succeeded - EASIER * terminated, LOWEST, 1.0)
 
 
 def share_of_starts(curriculum: CurriculumFn, level: Array, uniform: Array) -> Array:

@@ -4,13 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.config.settings import restore
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.envs.env import Bank, Env
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.choice import make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks import step
 from mjx_humanoid.tasks.task import make_task
 
 STAND = 'mjx_humanoid/Stand-v0'
@@ -20,8 +22,8 @@ QUICK = {
   'episode_length': 0.5,
   'termination': 'off_balance',
   'observations': ('joint_positions', 'joint_velocities', 'heading_error', 'position_error', 'gait_phase'),
-  'gait_frequency': 1.3,
-  'command': (0.6, 0.1, 0.4),
+  'gait': {'frequency': 1.3},
+  'command': {'value': (0.6, 0.1, 0.4)},
 }
 LIMIT, CONTROLS = 20, 21
 
@@ -32,10 +34,10 @@ def actions(count, seed=0, strength=0.5):
 
 
 class Direct:
-  """Our Env, one world, stepped by hand."""
+  """Our Env, a single one, stepped by hand."""
 
   def __init__(self, config):
-    task = TaskConfig(**config)
+    task = restore(TaskConfig, config, 'config.task')
     robot = robots()[task.robot]
     model = build_model(robot)
     self.engine = make_engine('native', model, 1, task.frame_skip, 1)
@@ -51,9 +53,10 @@ class Direct:
     task, qpos, qvel = self.env.task, np.float32(qpos)[None], np.float32(qvel)[None]
     bank = Bank(qpos, qvel, view_states(self.env.model, qpos, qvel))
     state, _, _ = self.begin(jax.random.PRNGKey(9), bank)
-    context = task.guide.start(jnp.asarray(qpos), CONTROLS, jnp.zeros((1, 4)))
-    obs = jax.vmap(lambda v, c: task.observe(v, task.body, c))(bank.view, context)
-    state = state._replace(context=context, obs=obs)
+    view = jax.tree.map(jnp.asarray, bank.view)
+    episode = step.begin(task, view, jnp.zeros((1, task.context.draws)), jnp.zeros(1, jnp.int32))
+    obs = step.observe(task, view, episode.context)
+    state = state._replace(episode=episode, obs=obs)
     physics, steps = self.engine.init(qpos, qvel), []
     for control in controls:
       state, inputs = self.env.act(state, control[None])

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.config.task import GaitConfig, TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.envs import demonstrations as room
 from mjx_humanoid.envs.demonstrations import demonstrate
-from mjx_humanoid.motions.rising import spring_up
+from mjx_humanoid.motions.rising import leap
 from mjx_humanoid.tasks.task import make_task
 
 SEEN = ('joint_positions', 'joint_velocities', 'gait_phase')
@@ -17,7 +17,9 @@ SEEN = ('joint_positions', 'joint_velocities', 'gait_phase')
 
 @pytest.fixture(scope='module')
 def task(servo_body):
-  return make_task(TaskConfig(robot='humanoid_pd', observations=SEEN, frame_skip=4, gait_frequency=1.2), servo_body)
+  return make_task(
+    TaskConfig(robot='humanoid_pd', observations=SEEN, frame_skip=4, gait=GaitConfig(frequency=1.2)), servo_body
+  )
 
 
 @pytest.fixture(scope='module')
@@ -27,7 +29,7 @@ def shown(task):
 
 @pytest.fixture(scope='module')
 def spring(servo_body):
-  return spring_up(servo_body)
+  return leap(servo_body)
 
 
 def rows_of(shown, spring):
@@ -66,7 +68,7 @@ def test_it_is_shown_at_any_time_of_the_stride(shown):
 
 
 def test_a_seed_shows_the_same_again_and_another_seed_something_else(task, shown, monkeypatch):
-  monkeypatch.setattr(room, 'WORLDS', 8)
+  monkeypatch.setattr(room, 'ENVIRONMENTS', 8)
   first, again, other = (demonstrate(task, np.random.default_rng(seed)).obs for seed in (1, 1, 2))
   np.testing.assert_array_equal(first, again)
   assert first.shape != other.shape or not np.array_equal(first, other)
@@ -74,7 +76,7 @@ def test_a_seed_shows_the_same_again_and_another_seed_something_else(task, shown
 
 def test_without_noise_it_stays_on_the_spring(task, spring, monkeypatch):
   """Started exactly on it and left alone, each next state is that of the spring, but for the solver's warm start."""
-  monkeypatch.setattr(room, 'WORLDS', 64)
+  monkeypatch.setattr(room, 'ENVIRONMENTS', 64)
   monkeypatch.setattr(room, 'PERTURBED', 0.0)
   monkeypatch.setattr(room, 'NOISES', (0.0,))
   shown = demonstrate(task, np.random.default_rng(0))

@@ -165,7 +165,7 @@ def test_a_number_that_is_not_finite_ends_the_world_for_nothing(move, field):
 def test_metrics_are_sums(move):
   _, _, _, out, _ = move([9.0, 9.0, 0.5, 0.5])
   assert set(EPISODE_METRICS) <= set(out.metrics)
-  expected = {'episodes': 2, 'episode_return': 50.0, 'episode_length': 8, 'steps': WORLDS, 'term/place': 23.0}
+  expected = {'episodes': 2, 'episode_return': 50.0, 'episode_length': 2, 'steps': WORLDS, 'term/place': 23.0}
   assert {name: float(out.metrics[name]) for name in expected} == expected
 
 

@@ -17,9 +17,9 @@ from gym_tools import LIMIT, QUICK, STAND, Direct, actions
 from mjx_humanoid.core.config.files import load_config
 from mjx_humanoid.core.config.schema import default_config, resolve
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.envs import registration as _gymnasium
-from mjx_humanoid.envs import worlds
+from mjx_humanoid.envs import host_env
 from mjx_humanoid.envs.gym_env import GymEnv
+from mjx_humanoid.envs.registration import register
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
 
@@ -28,7 +28,7 @@ STILL = np.zeros(21, np.float32)
 
 @pytest.fixture(scope='module', autouse=True)
 def registered():
-  _gymnasium.register()
+  register()
 
 
 @pytest.fixture(scope='module')
@@ -194,7 +194,7 @@ def test_a_time_limit_is_a_truncation_with_the_true_last_observation(model):
     mujoco.mj_step(model, data, 5)
   # 0.5 s on the floor: where the episode was, not where the next one begins.
   np.testing.assert_allclose(steps[-1][0][0], data.qpos[2], atol=1e-3)
-  np.testing.assert_allclose(env._worlds.qpos[0, 2], data.qpos[2], atol=1e-3)
+  np.testing.assert_allclose(env._envs.qpos[0, 2], data.qpos[2], atol=1e-3)
 
 
 def test_a_fall_is_a_termination(env, model):
@@ -236,7 +236,7 @@ def test_each_episode_has_a_world_of_its_own_where_the_task_says_so(start):
 
 def test_pushes_come_when_the_task_says(start):
   """The last 50 ms of every 250 ms: in steps 8 and 9 of ten."""
-  pushed = {**QUICK, 'pushes': 'force', 'push_force': (200.0, 200.0), 'push_duration': 0.05, 'push_interval': 0.25}
+  pushed = {**QUICK, 'push': {'kind': 'force', 'force': (200.0, 200.0), 'duration': 0.05, 'interval': 0.25}}
   alone, shoved = (play(GymEnv(**c), np.zeros((12, 21)), seed=0, options=start) for c in (QUICK, pushed))
   apart = [np.abs(a[0] - b[0]).max() for a, b in zip(alone[1], shoved[1], strict=True)]
   assert max(apart[:8]) < 1e-5
@@ -265,17 +265,17 @@ def test_a_config_may_be_a_name_a_path_or_itself(tmp_path):
   edited = default_config()
   edited.task.episode_length = 0.05
   for config in (path, str(path), edited, resolve(edited)):
-    assert GymEnv(config)._worlds.env.task.episode_steps == 2
-  assert GymEnv('walk')._worlds.task == resolve(load_config('walk')).task
+    assert GymEnv(config)._envs.env.task.episode_steps == 2
+  assert GymEnv('walk')._envs.task == resolve(load_config('walk')).task
 
 
 def test_settings_of_the_task_are_keywords_of_make():
   env = gymnasium.make(STAND, **{**QUICK, 'episode_length': 0.05})
-  assert env.unwrapped._worlds.env.task.episode_steps == 2
+  assert env.unwrapped._envs.env.task.episode_steps == 2
 
 
 def test_a_second_environment_of_a_task_compiles_nothing(env):
-  assert GymEnv(**QUICK)._worlds._programs is env._worlds._programs
+  assert GymEnv(**QUICK)._envs._programs is env._envs._programs
 
 
 def test_a_reward_of_ones_own_is_read_again_when_it_was_edited(tmp_path):
@@ -386,9 +386,9 @@ def test_it_computes_on_the_cpu_where_jax_knows_of_one(monkeypatch):
   def refuse(backend):
     raise RuntimeError(f'no {backend}')
 
-  assert worlds._cpu().platform == 'cpu'
-  monkeypatch.setattr(worlds.jax, 'local_devices', refuse)
-  assert worlds._cpu() is None
+  assert host_env._cpu().platform == 'cpu'
+  monkeypatch.setattr(host_env.jax, 'local_devices', refuse)
+  assert host_env._cpu() is None
 
 
 def test_making_one_starts_no_jax(run_python):
