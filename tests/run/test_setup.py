@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.core.config.files import load_config
-from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.config.schema import resolve
+from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.envs import demonstrations
 from mjx_humanoid.motions.rising import Way
@@ -119,7 +119,9 @@ def test_settings_that_do_something_are_not(changes):
 def test_a_start_without_demonstrations_cannot_be_imitated(start, searches):
   config = getup()
   config = dataclasses.replace(config, task=dataclasses.replace(config.task, start=start))
-  words = rf"config\.ppo\.imitation_coef: config\.task\.start='{start}' has no demonstrations .*: rising\. Set it to 0\."
+  words = (
+    rf"config\.ppo\.imitation_coef: config\.task\.start='{start}' has no demonstrations .*: rising\. Set it to 0\."
+  )
   with pytest.raises(UserError, match=words):
     prepare(config)
   assert not searches
