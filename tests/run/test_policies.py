@@ -8,8 +8,8 @@ import pytest
 from points import point_setup
 
 from mjx_humanoid import __version__
-from mjx_humanoid.core.network import ACTIVATIONS
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.network import ACTIVATIONS
 from mjx_humanoid.playback.policy import load_policy, save_policy
 from mjx_humanoid.rl import normalize
 from mjx_humanoid.run.policies import from_policy, to_policy, versions
