@@ -151,6 +151,7 @@ OWN = {  # settings that take a function of the reader's own, as the page shows 
   'task.push.kind': 'my_push.py:along_x',
   'task.push.interval': '0.1',
   'task.push.duration': '0.05',
+  'task.randomization.my_randomization.py:one_leg_stronger': '0.2',
   'curriculum': 'my_curriculum.py:slow_start',
 }
 TRAININGS = {
@@ -180,7 +181,8 @@ def test_examples_of_ones_own_train_and_are_judged(settings, examples, monkeypat
 
 
 def test_every_example_is_trained_with():
-  named = {part.partition(':')[0] for s in TRAININGS.values() for v in s.values() for part in str(v).split(',')}
+  texts = [x for s in TRAININGS.values() for n, v in s.items() for x in (n.removeprefix('task.randomization.'), str(v))]
+  named = {part.partition(':')[0] for text in texts for part in text.split(',')}
   assert {code.name for code in EXAMPLES} <= {*named, 'my_robot.xml'}
 
 
@@ -218,7 +220,7 @@ def test_the_readme_is_short():
 def test_a_setting_that_is_named_exists(name):
   known = schema.settings()
   open_ended = ('config.task.weights', 'config.task.randomization', 'config.custom')
-  entry = name.rpartition('.')[0] in open_ended
+  entry = name.removesuffix('.py').rpartition('.')[0] in open_ended
   section = any(other.startswith(f'{name}.') for other in known)
   assert name in known or section or entry or name == 'config'
 
