@@ -158,6 +158,7 @@ OWN = {  # settings that take a function of the reader's own, as the page shows 
   'task.push.kind': 'my_push.py:along_x',
   'task.push.interval': '0.1',
   'task.push.duration': '0.05',
+  'task.randomization.my_randomization.py:one_leg_stronger': '0.2',
   'curriculum': 'my_curriculum.py:slow_start',
 }
 TRAININGS = {

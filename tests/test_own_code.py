@@ -225,3 +225,12 @@ def test_a_script_that_trains_when_it_is_loaded_is_stopped(tmp_path):
   path.write_text('import mjx_humanoid as mh\ndef f(view, body, context): return 1.0\nmh.train("stand")\n')
   with pytest.raises(mh.UserError, match=r'script\.py trains when it is loaded: put that under `if __name__'):
     mh.train('stand', run_dir=str(tmp_path), task={'reward': f'{path}:f'})
+
+
+def test_gymnasium_environments_take_what_the_user_typed(tmp_path, monkeypatch):
+  gymnasium = pytest.importorskip('gymnasium')
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'mine.py').write_text('def f(view, body, context):\n  return 0.5\n')
+  env = gymnasium.make('mjx_humanoid/Stand-v0', reward='mine.py:f')
+  env.reset(seed=0)
+  assert env.step(np.zeros(env.action_space.shape, np.float32))[1] == 0.5

@@ -49,6 +49,11 @@ def read_spec(path: Path, name: str) -> mujoco.MjSpec:
     raise UserError(f'robot {name!r}: MuJoCo cannot read {path}: {" ".join(str(error).split())}') from None
 
 
+def same_model(a: Robot, b: Robot) -> bool:
+  """Whether two robots have the same MJCF file, or copies of it. Raises UserError like model_file."""
+  return (a.package, a.file) == (b.package, b.file) or model_file(a).read_bytes() == model_file(b).read_bytes()
+
+
 def build_spec(robot: Robot) -> mujoco.MjSpec:
   """The completed, still editable model.
 

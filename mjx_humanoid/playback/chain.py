@@ -12,6 +12,7 @@ import numpy as np
 from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import Body
+from mjx_humanoid.physics.model import same_model
 from mjx_humanoid.playback.cards import find_card
 from mjx_humanoid.playback.find import RANDOM
 from mjx_humanoid.playback.policy import Policy
@@ -67,7 +68,7 @@ def make_stages(
 
 def _stage(policy: Policy, first: Policy, changes: Mapping[str, Any], rng: np.random.Generator | None) -> Stage:
   robot, other = find_robot(policy.task.robot), find_robot(first.task.robot)
-  if (robot.package, robot.file) != (other.package, other.file):  # its motors may be others
+  if not same_model(robot, other):  # its motors may be others
     raise UserError(
       f'{policy.name} is a policy of {policy.task.robot} and cannot go on where {first.name},'
       f' of {first.task.robot}, ends.'

@@ -140,11 +140,12 @@ def test_a_file_that_was_edited_is_read_again(write):
 
 def test_functions_of_a_config_file_are_named_by_it(write):
   body = 'def f(view, body, context): return 1.0\ndef get_config():\n  c = default_config()\n'
-  body += "  c.task.reward = f\n  c.task.weights['near.py:g'] = 0.5\n  return c\n"
+  body += "  c.task.reward = f\n  c.task.weights['near.py:g'] = 0.5\n"
+  body += "  c.task.randomization = {'near.py:h': 0.1}\n  return c\n"
   path = write(HEAD + body)
   config = resolve(config_file.load_config(path))
   assert config.task.reward == f'{path}:f'
-  assert config.task.weights == {'near.py:g': 0.5}
+  assert (config.task.weights, config.task.randomization) == ({'near.py:g': 0.5}, {'near.py:h': 0.1})
 
 
 @pytest.mark.parametrize('text', ['None', '{"seed": 1}', '3'])

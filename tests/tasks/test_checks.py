@@ -364,11 +364,12 @@ def test_a_part_that_works_passes(views):
   [
     ({'start': lambda context, view, uniform, level: context}, "KeyError: 'count'"),
     ({'start': lambda context, view, uniform, level: None}, 'AttributeError'),
-    ({'one': np.ones((2, 1), np.float32)}, 'changes the shape or type of an entry'),
+    ({'one': np.ones((2, 1), np.float32)}, 'changes the shape or type of count'),
+    ({'one': np.float64(1.0)}, None),
     ({'one': np.nan}, None),
     (
       {'advance': lambda *a: a[0]._replace(duty=a[0].duty > 0, extra=a[1].extra)},
-      'changes the shape or type of an ent',
+      'changes the shape or type of duty from one',
     ),
     ({'start': lambda c, view, u, level: c._replace(extra={'count': u[..., 0] / 0})}, 'count is inf on 6 of 6'),
   ],

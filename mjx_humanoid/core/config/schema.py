@@ -75,9 +75,19 @@ def default_config() -> ConfigDict:
   return config
 
 
+class _Section(ConfigDict):  # type: ignore[misc, unused-ignore]  # ml_collections is untyped
+  """Takes any key, also in dicts that are assigned to it: a user's own reward term is 'path/to/file.py:name'."""
+
+  def __setitem__(self, key: str, value: Any) -> None:
+    super().__setitem__(key, as_config_dict(value) if isinstance(value, dict) else value)
+
+
 def as_config_dict(values: Mapping[str, Any]) -> ConfigDict:
-  """Nested dicts as a ConfigDict whose sections take any key: a user's own reward term is 'path/to/file.py:name'."""
-  return ConfigDict(values, type_safe=False, allow_dotted_keys=True)
+  """Nested dicts as a ConfigDict, whose keys may have dots."""
+  section = _Section(type_safe=False, allow_dotted_keys=True)
+  for key, value in values.items():
+    section[key] = value
+  return section
 
 
 def to_dict(config: Config) -> dict[str, Any]:
