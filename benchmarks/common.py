@@ -36,10 +36,11 @@ def machine() -> dict[str, Any]:
   }
 
 
-def save(name: str, result: dict[str, Any]) -> Path:
+def save(name: str, result: dict[str, Any], *, silently: bool = False) -> Path:
   """Writes benchmarks/results/<name>.json, with the machine, and returns its path."""
   RESULTS.mkdir(exist_ok=True)
   path = RESULTS / f'{name}.json'
   path.write_text(json.dumps({'machine': machine(), **result}, indent=2) + '\n')
-  print(f'wrote {path}', flush=True)
+  if not silently:
+    print(f'wrote {path}', flush=True)
   return path

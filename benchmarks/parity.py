@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -31,28 +32,40 @@ SHOWN = (1, 2, 5, 10, 20)  # control steps
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument('--engines', default='native,mjx')
-  names = parser.parse_args().engines.split(',')
+  found = []
+  for row in rows(parser.parse_args().engines.split(','), WORLDS, STEPS):
+    found.append(row)
+    print(in_words(row), flush=True)
+  save('parity', {'rows': found})
+
+
+def rows(names: list[str], worlds: int, steps: int) -> Iterator[dict[str, Any]]:
+  """For each engine but the first how far it parts from that one, with either solver."""
   robot = robots()['humanoid']
-  rows = []
   for converged in (False, True):
     model = build_model(robot, converged=converged)
     body = describe(robot, model)
     rng = np.random.default_rng(0)
-    qpos, qvel = (x.astype(np.float32) for x in standing(body, rng, np.ones(WORLDS), functools.partial(settle, model)))
-    controls = np.cumsum(0.1 * rng.normal(size=(STEPS, WORLDS, body.nu)), axis=0).clip(-1, 1).astype(np.float32)
-    paths = {name: run(name, model, qpos, qvel, controls, robot.frame_skip) for name in names}
+    qpos, qvel = (x.astype(np.float32) for x in standing(body, rng, np.ones(worlds), functools.partial(settle, model)))
+    controls = np.cumsum(0.1 * rng.normal(size=(steps, worlds, body.nu)), axis=0).clip(-1, 1).astype(np.float32)
+    reference = run(names[0], model, qpos, qvel, controls, robot.frame_skip)
     for name in names[1:]:
-      apart = np.abs(paths[name] - paths[names[0]]).max(axis=-1)
-      medians = {f'{step * body.control_step:.3f} s': float(np.median(apart[step - 1])) for step in SHOWN}
-      rows.append({'engine': name, 'against': names[0], 'converged': converged, 'apart': medians})
-      solver = 'converged' if converged else 'training'
-      print(f'{name} against {names[0]}, {solver} solver: ' + ', '.join(f'{t} {m:.1e}' for t, m in medians.items()))
-  save('parity', {'rows': rows})
+      apart = np.abs(run(name, model, qpos, qvel, controls, robot.frame_skip) - reference).max(axis=-1)
+      shown = [step for step in SHOWN if step <= steps]
+      medians = {f'{step * body.control_step:.3f} s': float(np.median(apart[step - 1])) for step in shown}
+      yield {'engine': name, 'against': names[0], 'converged': converged, 'apart': medians}
+
+
+def in_words(row: dict[str, Any]) -> str:
+  """A row as one line."""
+  solver = 'converged' if row['converged'] else 'training'
+  apart = ', '.join(f'{time} {median:.1e}' for time, median in row['apart'].items())
+  return f'{row["engine"]} against {row["against"]}, {solver} solver: {apart}'
 
 
 def run(name: str, model: Any, qpos: np.ndarray, qvel: np.ndarray, controls: np.ndarray, substeps: int) -> np.ndarray:
   """Positions [T, B, nq]."""
-  engine = make_engine(name, model, WORLDS, substeps)
+  engine = make_engine(name, model, len(qpos), substeps)
   options = COMPILER_OPTIONS if jax.default_backend() == 'cpu' else None
   step = jax.jit(engine.step, compiler_options=options) if engine.traceable else engine.step
   state = engine.init(jnp.asarray(qpos), jnp.asarray(qvel)) if engine.traceable else engine.init(qpos, qvel)

@@ -70,3 +70,28 @@ def test_policies_across_engines(run):
   assert native['trained_in'] == mjx['trained_in'] == 'native'
   assert native['success_rate'] == mjx['success_rate'] == 1
   assert native['mean_height'] == pytest.approx(mjx['mean_height'], abs=0.01)
+
+
+def test_gpu_script_records_what_fails_and_what_it_leaves_out(run):
+  tiny = importlib.import_module('gpu').TINY[0]
+  trainings = [f'--train={tiny}', '--train=stand nonsense=1', f'--train={tiny}']
+  found = run('gpu', '--small', '--engines=native', '--parts=checks,throughput,skills', *trainings)
+  assert {row['check'] for row in found['checks']} >= {'python', 'mujoco', 'gpu', 'driver'}
+  assert 'native' in found['throughput'][0]['failed']  # it does not run inside JAX
+  good, wrong, again = found['skills']
+  assert (good['env_steps'], good['updates'], good['gradient_steps']) == (128, 2, 16)
+  assert 'nonsense' in wrong['failed']
+  assert again == {**good, **{name: again[name] for name in again if name.startswith('seconds')}}
+  spent = run('gpu', '--small', '--engines=native', '--parts=checks,skills', '--budget-seconds=0')
+  assert spent['left_out'] == ['checks', 'skills']
+
+
+@pytest.mark.slow
+def test_gpu_script_in_all_its_parts(run):
+  gpu = importlib.import_module('gpu')
+  found = run('gpu', '--small', '--engines=mjx', '--budget-seconds=3600')
+  for part in gpu.PARTS:
+    assert found[part]
+    assert not any('failed' in row for row in found[part]), found[part]
+  assert found['left_out'] == []
+  assert [row['cache'] for row in found['compiling']] == ['cold', 'cached']

@@ -60,6 +60,14 @@ def test_a_step_is_compiled_once_for_first_and_later_states(mjx_engine, starts, 
   assert len({leaf.committed for leaf in jax.tree.leaves(first)}) == 1
 
 
+def test_products_are_in_full_precision_whatever_jax_is_set_to(mjx_engine, starts, smooth_controls):
+  """By default GPUs round to 10 bits: on an H200, MJX then parted 200 times as far from C MuJoCo as on a CPU."""
+  text = jax.jit(mjx_engine.step).lower(mjx_engine.init(*starts), smooth_controls[0]).as_text()
+  products = [line for line in text.splitlines() if 'stablehlo.dot_general' in line]
+  assert products
+  assert all('HIGHEST, HIGHEST' in line for line in products)
+
+
 def test_a_step_is_a_function_of_its_arguments(mjx_step, later, smooth_controls):
   one, two = mjx_step(later[0], smooth_controls[3])[1], mjx_step(later[0], smooth_controls[3])[1]
   assert same(one, two)
