@@ -1,4 +1,4 @@
-"""From controls to torques: torque motors, and position servos (PD) of a datasheet."""
+"""From controls to torques: torque motors, position servos (PD) of a datasheet, and those of the MJCF file itself."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class Actuation:
   stiffness: np.ndarray  # 1/rad; see Servos
   damping: np.ndarray  # s/rad
   reach: np.ndarray  # rad
+  affine: np.ndarray  # bool: an actuator of the file's own whose torque depends on the state of its joint
+  slopes: np.ndarray  # [4, nu] of its torque: at ctrl = 0 in the standing pose, and per ctrl, rad and rad/s
 
   def torque(self, ctrl: Array, angle: Array, velocity: Array) -> Array:
     """Torques [..., nu] N m.
@@ -30,13 +32,15 @@ class Actuation:
       angle: [..., nu] rad, from the standing pose.
       velocity: [..., nu] rad/s.
     """
-    if not self.servoed.any():
-      return ctrl * self.limit
-    asked = self.stiffness * (self.reach * ctrl - angle) - self.damping * velocity
-    driven = asked.clip(-1.0, 1.0) * self.limit
-    if self.servoed.all():
-      return driven
-    return ctrl.__array_namespace__().where(self.servoed, driven, ctrl * self.limit)
+    xp, torque = ctrl.__array_namespace__(), ctrl * self.limit
+    if self.servoed.any():
+      asked = self.stiffness * (self.reach * ctrl - angle) - self.damping * velocity
+      torque = xp.where(self.servoed, asked.clip(-1.0, 1.0) * self.limit, torque)
+    if self.affine.any():
+      standing, per_ctrl, per_angle, per_velocity = self.slopes
+      free = standing + per_ctrl * ctrl + per_angle * angle + per_velocity * velocity
+      torque = xp.where(self.affine, free.clip(-self.limit, self.limit), torque)
+    return torque
 
 
 def servo_of(robot: Robot, joint: str) -> Servos | None:
@@ -44,17 +48,33 @@ def servo_of(robot: Robot, joint: str) -> Servos | None:
   return next((servos for part, servos in robot.servos if part in joint), None)
 
 
-def read_actuation(robot: Robot, model: mujoco.MjModel) -> Actuation:
-  """The actuation of a model that build_spec has completed. Raises UserError for motors that drive no joint."""
+def read_actuation(robot: Robot, model: mujoco.MjModel, standing: np.ndarray) -> Actuation:
+  """The actuation of a model that build_spec has completed.
+
+  Args:
+    standing: [nq] the standing pose.
+
+  Raises:
+    UserError: a motor drives no joint.
+  """
   elsewhere = np.flatnonzero(model.actuator_trntype != int(mujoco.mjtTrn.mjTRN_JOINT))
   if len(elsewhere):
     names = [model.actuator(i).name for i in elsewhere]
     raise UserError(f'actuators must drive joints; these do not: {", ".join(names)}.')
-  servos = [servo_of(robot, model.joint(joint).name) for joint in model.actuator_trnid[:, 0]]
+  joints, gear = model.actuator_trnid[:, 0], model.actuator_gear[:, 0]
+  servos = [servo_of(robot, model.joint(joint).name) for joint in joints]
+  servoed = np.array([servo is not None for servo in servos])
+  affine = (model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_AFFINE)) & ~servoed
+  bias = model.actuator_biasprm * gear[:, None]
+  at_rest = bias[:, 0] + bias[:, 1] * gear * standing[model.jnt_qposadr[joints]]
+  slopes = np.stack([at_rest, gear * model.actuator_gainprm[:, 0], bias[:, 1] * gear, bias[:, 2] * gear])
+  most = np.where(model.actuator_forcelimited, np.abs(gear) * model.actuator_forcerange[:, 1], np.inf)
   return Actuation(
-    limit=(model.actuator_gear[:, 0] * model.actuator_ctrlrange[:, 1]).astype(np.float32),
-    servoed=np.array([servo is not None for servo in servos]),
+    limit=np.where(affine, most, gear * model.actuator_ctrlrange[:, 1]).astype(np.float32),
+    servoed=servoed,
     stiffness=np.array([servo.stiffness if servo else 0.0 for servo in servos], np.float32),
     damping=np.array([servo.damping if servo else 0.0 for servo in servos], np.float32),
     reach=np.array([servo.reach if servo else 0.0 for servo in servos], np.float32),
+    affine=affine,
+    slopes=slopes.astype(np.float32),
   )

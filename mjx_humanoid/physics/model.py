@@ -159,16 +159,24 @@ def _moving_bodies(spec: mujoco.MjSpec) -> list[mujoco.MjsBody]:
 def _complete_actuator(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, robot: Robot) -> None:
   """Controls in [-1, 1] that mean the file's own range, and a servo where the datasheet has one for the joint."""
   low, high = motor.ctrlrange
-  if motor.ctrllimited != mujoco.mjtLimited.mjLIMITED_FALSE and low < high:
+  if motor.ctrllimited != mujoco.mjtLimited.mjLIMITED_FALSE and low < high and (low, high) != (-1.0, 1.0):
     middle, half = (low + high) / 2, (high - low) / 2
-    if (low, high) != (-1.0, 1.0):
-      motor.biasprm[0] += motor.gainprm[0] * middle
-      if middle and motor.biastype == mujoco.mjtBias.mjBIAS_NONE:
-        motor.biastype = mujoco.mjtBias.mjBIAS_AFFINE
-      motor.gainprm[0] *= half
+    motor.biasprm[0] += motor.gainprm[0] * middle
+    if middle and motor.biastype == mujoco.mjtBias.mjBIAS_NONE:
+      motor.biastype = mujoco.mjtBias.mjBIAS_AFFINE
+    motor.gainprm[0] *= half
   motor.ctrllimited, motor.ctrlrange = True, (-1.0, 1.0)
+  if motor.biastype == mujoco.mjtBias.mjBIAS_NONE and motor.gaintype == mujoco.mjtGain.mjGAIN_FIXED:
+    _gain_into_gear(motor)
   if (servos := servo_of(robot, motor.target)) is not None:
     _make_servo(spec, motor, servos, robot)
+
+
+def _gain_into_gear(motor: mujoco.MjsActuator) -> None:
+  """The same torques with a gain of 1, so that the gear is the torque at ctrl = 1."""
+  gain = motor.gainprm[0]
+  if gain > 0 and gain != 1:
+    motor.gear[0], motor.gainprm[0], motor.forcerange = motor.gear[0] * gain, 1.0, motor.forcerange / gain
 
 
 def _make_servo(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, servos: Servos, robot: Robot) -> None:
@@ -176,7 +184,10 @@ def _make_servo(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, servos: Servos, 
 
   Forces stay in units of the gear, which is the torque limit: length and velocity come in multiplied by it.
   """
-  gear, standing = motor.gear[0], spec.joint(motor.target).ref
+  joint, own = spec.joint(motor.target), motor.forcerange[1]
+  standing = joint.ref
+  gear = abs(motor.gear[0]) * (own if own > 0 and motor.forcelimited != mujoco.mjtLimited.mjLIMITED_FALSE else 1.0)
+  motor.gear[0] = gear
   for part, angle in robot.pose or ():
     standing = angle if part in motor.target else standing
   motor.gaintype, motor.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE

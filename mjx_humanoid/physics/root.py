@@ -17,6 +17,7 @@ from mjx_humanoid.physics.rotations import quaternion_product, tilted_heading
 
 TINY = 1e-6
 AXES = np.eye(3)
+UPRIGHT = (1, 0, 0, 0)  # a quaternion
 FREE, HINGE, SLIDE = (int(getattr(mujoco.mjtJoint, f'mjJNT_{kind}')) for kind in ('FREE', 'HINGE', 'SLIDE'))
 
 
@@ -101,7 +102,7 @@ class Root:
 
 @dataclass(frozen=True, eq=False)
 class PlanarRoot(Root):
-  """A root in the plane y = 0: slides along x and z, and a hinge about y, in any order."""
+  """A root in the plane y = 0: slides along x and z in either order, and then a hinge about y."""
 
   x: int  # elements of qpos and of qvel
   z: int
@@ -256,7 +257,8 @@ def find_root(model: mujoco.MjModel) -> Root:
 
   Raises:
     UserError: joints of the root that are neither free, nor two slides and a hinge in the plane y = 0, nor none; other
-      bodies with joints of their own; joints of the robot that have more than one degree of freedom.
+      bodies with joints of their own; joints of the robot that have more than one degree of freedom; a planar root
+      whose coordinates are not those of its body.
   """
   body = root_body(model)
   kinds, start, count = model.jnt_type, int(model.body_jntadr[body]), int(model.body_jntnum[body])
@@ -267,7 +269,7 @@ def find_root(model: mujoco.MjModel) -> Root:
     root, own = planar, 3
   else:
     root, own = FixedRoot(body, rest, model.body_quat[body].copy()), 0
-  if start != 0 or any(kinds[j] not in (HINGE, SLIDE) for j in range(own, model.njnt)):
+  if (count and start) or any(kinds[j] not in (HINGE, SLIDE) for j in range(own, model.njnt)):
     raise UserError(
       'the first joints of the model must be those of its root (a free joint; two slides and a hinge; or none), and all'
       ' others hinges or slides: ball joints and objects that move by themselves cannot be controlled.'
@@ -276,7 +278,7 @@ def find_root(model: mujoco.MjModel) -> Root:
 
 
 def _planar(model: mujoco.MjModel, body: int, rest: np.ndarray) -> PlanarRoot | None:
-  """The root with two slides and a hinge in the plane y = 0; None where its joints are others."""
+  """The root with two slides and a hinge in the plane y = 0; None where its joints are others. Raises UserError."""
   places: dict[str, int] = {}
   sign = 1.0
   for joint in range(model.body_jntadr[body], model.body_jntadr[body] + 3):
@@ -287,10 +289,24 @@ def _planar(model: mujoco.MjModel, body: int, rest: np.ndarray) -> PlanarRoot | 
       places['x'] = element
     elif model.jnt_type[joint] == SLIDE and axis[2] > 1 - TINY:
       places['z'] = element
+  if len(places) < 3:
+    return None
+  hinge = int(model.body_jntadr[body]) + 2
+  # Slides behind a hinge turn with it; so do the axes of slides in a body that is turned itself.
+  if (
+    places['pitch'] != hinge
+    or model.jnt_pos[hinge].any()
+    or model.qpos0[hinge]
+    or (model.body_quat[body] != UPRIGHT).any()
+  ):
+    raise UserError(
+      f'the slides of planar root {model.body(body).name!r} must come before its hinge, which must have pos="0 0 0" and'
+      ' ref="0", in a body that is not turned.'
+    )
   # Slides with a reference position count from there: qpos is not zero in the file's own pose.
-  return PlanarRoot(body, rest - reference(model, places), **places, sign=sign) if len(places) == 3 else None
+  return PlanarRoot(body, rest - reference(model, places), **places, sign=sign)
 
 
 def reference(model: mujoco.MjModel, places: dict[str, int]) -> np.ndarray:
   """qpos0 of the slides as a position [3] in m."""
-  return np.array([model.qpos0[places.get('x', 0)], 0.0, model.qpos0[places.get('z', 0)]])
+  return np.array([model.qpos0[places['x']], 0.0, model.qpos0[places['z']]])

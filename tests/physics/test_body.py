@@ -7,8 +7,6 @@ import pytest
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.robots import robots
 
 
 @pytest.fixture
@@ -121,20 +119,3 @@ def test_unknown_sensor_and_joint_are_refused_with_the_choices(body, view):
     body.sensor(view, 'torso_po')
   with pytest.raises(UserError, match=r"unknown joint 'root'.*Choices: .*knee_left"):
     body.joint_index('root')
-
-
-@pytest.mark.parametrize('name', list(robots()))
-def test_torque_is_what_mujoco_applies(name):
-  """For random states and controls, with torque motors and with servos, some of them at their limit."""
-  robot = robots()[name]
-  model = build_model(robot)
-  body, data, rng = describe(robot, model), mujoco.MjData(model), np.random.default_rng(0)
-  largest = 0.0
-  for _ in range(20):
-    data.qpos[7:], data.qvel[:] = rng.uniform(*model.jnt_range[1:].T), rng.normal(size=model.nv)
-    data.ctrl[:] = rng.uniform(-1, 1, model.nu)
-    mujoco.mj_forward(model, data)
-    found = body.torque(View(0.0, data.qpos, data.qvel, data.ctrl, data.sensordata))
-    np.testing.assert_allclose(found, data.qfrc_actuator[body.actuator_dofs], rtol=1e-5, atol=1e-5)
-    largest = max(largest, (np.abs(found) / body.torque_limit).max())
-  assert largest == pytest.approx(1.0, abs=0.05)
