@@ -75,6 +75,7 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
     robot = find_robot(config.robot)
     self.model = build_model(robot)
     self.task = make_task(config, describe(robot, self.model, config.frame_skip))
+    _ = self.task.reward  # a name that does not exist is refused now rather than at the first step
     fields = randomized_fields(self.model, config.randomization, np.random.default_rng([seed, FIELDS]), starts)
     self._variants = starts if fields else 1
     self._engine = SingleEngine(self.model, self.task.body.substeps, impl='jax', num_envs=1, fields=fields)

@@ -178,6 +178,7 @@ def _programs(task: str, num_envs: int, episode_steps: int, stamps: tuple[str, .
   model = build_model(robot)
   made = make_task(config, describe(robot, model, config.frame_skip))
   made = dataclasses.replace(made, episode_steps=episode_steps or made.episode_steps)
+  _ = made.reward  # a name that does not exist is refused now rather than at the first step
   env = Env(made, _NO_ENGINE, model, num_envs)
   if own_code(config):
     check_task(made, env.make_bank(np.random.default_rng(0), CHECKED_STARTS).view)

@@ -31,6 +31,22 @@ def body(model):
 
 
 @pytest.fixture(scope='session')
+def servo_body():
+  """The humanoid with servos at 50 decisions a second: the one that learns to get up."""
+  robot = robots()['humanoid_pd']
+  return describe(robot, build_model(robot), 4)
+
+
+@pytest.fixture
+def moving_start(model):
+  """A start near the standing pose, moving a little, as reset(options=...) takes it."""
+  rng = np.random.default_rng(4)
+  qpos = model.qpos0.copy()
+  qpos[7:] += 0.05 * rng.standard_normal(21)
+  return {'qpos': qpos, 'qvel': 0.1 * rng.standard_normal(27)}
+
+
+@pytest.fixture(scope='session')
 def make_env(model, body):
   """make_env(push__kind='kick', ...) -> an environment of env_tools' own reward, observation and end."""
 

@@ -26,11 +26,34 @@ QUICK = {
   'command': {'value': (0.6, 0.1, 0.4)},
 }
 LIMIT, CONTROLS = 20, 21
+STILL = np.zeros(CONTROLS, np.float32)
 
 
 def actions(count, seed=0, strength=0.5):
   """Random actions [count, 21], float32."""
   return np.random.default_rng(seed).uniform(-strength, strength, (count, CONTROLS)).astype(np.float32)
+
+
+def play(env, controls, **reset):
+  """The first observation, and what each step gave until the episode ended."""
+  obs, _ = env.reset(**reset)
+  steps = []
+  for control in controls:
+    steps.append(env.step(control))
+    if steps[-1][2] or steps[-1][3]:
+      break
+  return obs, steps
+
+
+def assert_same(first, second, exact=True):
+  """Two results of `play` are equal."""
+  compare = np.testing.assert_array_equal if exact else lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5)
+  assert len(first[1]) == len(second[1])
+  compare(first[0], second[0])
+  for a, b in zip(first[1], second[1], strict=True):
+    compare(a[0], b[0])
+    compare(a[1], b[1])
+    assert a[2:4] == b[2:4]
 
 
 class Direct:

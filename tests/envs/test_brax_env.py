@@ -219,6 +219,8 @@ def test_mistakes_are_told():
     make_brax_env('nowhere')
   with pytest.raises(UserError, match='starts=0'):
     make_brax_env('stand', starts=0)
+  with pytest.raises(UserError, match="Did you mean 'stand'"):
+    make_brax_env('stand', reward='stnd')
 
 
 def test_a_reward_of_ones_own_is_tried(tmp_path):

@@ -27,8 +27,8 @@ def registered():
   register()
 
 
-def actions(steps, worlds=ENVS, strength=1.0):
-  return np.random.default_rng(1).uniform(-strength, strength, (steps, worlds, CONTROLS)).astype(np.float32)
+def actions(steps, count=ENVS, strength=1.0):
+  return np.random.default_rng(1).uniform(-strength, strength, (steps, count, CONTROLS)).astype(np.float32)
 
 
 def play(env, controls, seed=None):
@@ -64,29 +64,29 @@ def test_it_equals_as_many_single_environments():
   """Observations, rewards, terms and ends, over several episodes from the same starts."""
   env, singles = GymVectorEnv(ENVS, **QUICK), [GymEnv(**QUICK) for _ in range(ENVS)]
 
-  def begin(world, seen):
-    """The single environment goes to where this world is now; it must see the same."""
-    start = {'qpos': env._envs.qpos[world], 'qvel': env._envs.qvel[world]}
-    np.testing.assert_allclose(singles[world].reset(options=start)[0], seen, atol=1e-5)
+  def begin(i, seen):
+    """The single environment goes to where this one is now; it must see the same."""
+    start = {'qpos': env._envs.qpos[i], 'qvel': env._envs.qvel[i]}
+    np.testing.assert_allclose(singles[i].reset(options=start)[0], seen, atol=1e-5)
 
   obs, _ = env.reset(seed=0)
-  for world in range(ENVS):
-    begin(world, obs[world])
+  for i in range(ENVS):
+    begin(i, obs[i])
   ends = {'terminated': 0, 'truncated': 0}
-  # Half of the worlds keep still and stand until the limit; half are shaken until they fall.
+  # Half of the environments keep still and stand until the limit; half are shaken until they fall.
   for control in actions(60) * np.array([0, 0, 1, 1], np.float32)[:, None]:
     obs, rewards, terminated, truncated, info = env.step(control)
-    for world, single in enumerate(singles):
-      seen, reward, fell, late, terms = single.step(control[world])
-      assert (fell, late) == (terminated[world], truncated[world])
-      np.testing.assert_allclose(rewards[world], reward, atol=2e-5)
+    for i, single in enumerate(singles):
+      seen, reward, fell, late, terms = single.step(control[i])
+      assert (fell, late) == (terminated[i], truncated[i])
+      np.testing.assert_allclose(rewards[i], reward, atol=2e-5)
       ended = fell or late
       where = info['final_info'] if ended else info
-      np.testing.assert_allclose([where[name][world] for name in terms], list(terms.values()), atol=2e-5)
-      assert all(where[f'_{name}'][world] for name in terms)
-      np.testing.assert_allclose(info['final_obs'][world] if ended else obs[world], seen, atol=5e-5)
+      np.testing.assert_allclose([where[name][i] for name in terms], list(terms.values()), atol=2e-5)
+      assert all(where[f'_{name}'][i] for name in terms)
+      np.testing.assert_allclose(info['final_obs'][i] if ended else obs[i], seen, atol=5e-5)
       if ended:
-        begin(world, obs[world])
+        begin(i, obs[i])
     ends['terminated'] += terminated.sum()
     ends['truncated'] += truncated.sum()
   assert min(ends.values()) >= 2
@@ -132,7 +132,7 @@ def test_a_seed_makes_everything_that_follows():
   np.testing.assert_array_equal(play(env, actions(3))[0], later[0])
   assert not np.array_equal(first[0], later[0])
   assert not np.array_equal(play(env, [], seed=4)[0], first[0])
-  assert len(np.unique(first[0][:, 4])) == ENVS  # starts differ among worlds
+  assert len(np.unique(first[0][:, 4])) == ENVS  # starts differ among environments
 
 
 def test_the_number_of_threads_changes_nothing():
@@ -164,7 +164,7 @@ def test_gymnasiums_own_wrappers_understand_it():
   np.testing.assert_allclose(info['episode']['r'], total, rtol=1e-5)
 
 
-def test_a_world_that_diverges_spoils_no_other():
+def test_an_environment_that_diverges_spoils_no_other():
   env = GymVectorEnv(ENVS, **ENDLESS)
   env.reset(seed=0)
   controls = np.zeros((ENVS, CONTROLS), np.float32)
@@ -191,7 +191,7 @@ def test_what_is_returned_is_the_callers_own():
 
 
 def test_starts_do_not_run_out(monkeypatch):
-  """Fresh ones come after a while; until then ended worlds choose from the ones there are."""
+  """Fresh ones come after a while; until then ended environments choose from the ones there are."""
   monkeypatch.setattr(gym_vector, 'BANK_SIZE', 1)
   monkeypatch.setattr(gym_vector, 'BANK_STEPS', 6)
   env = GymVectorEnv(1, **{**ENDLESS, 'episode_length': 0.05})
@@ -204,7 +204,7 @@ def test_starts_do_not_run_out(monkeypatch):
   assert seen[0] != seen[4]
 
 
-def test_worlds_differ_where_the_task_says_so_and_by_the_seed():
+def test_environments_differ_where_the_task_says_so_and_by_the_seed():
   env = GymVectorEnv(ENVS, **ENDLESS, start_strength=0.0, randomization={'mass': 0.3})
   env.reset(seed=0)
   env._envs.qpos[:] = 0
@@ -214,7 +214,7 @@ def test_worlds_differ_where_the_task_says_so_and_by_the_seed():
   assert not np.allclose(heights[0], heights[1], atol=1e-6)
 
 
-def test_pictures_of_all_worlds(opengl):
+def test_pictures_of_all_environments(opengl):
   env = GymVectorEnv(2, **QUICK, render_mode='rgb_array', width=40, height=30)
   env.reset(seed=0)
   frames = env.render()
