@@ -32,18 +32,20 @@ import throughput as throughput_benchmark
 from common import save
 
 import mjx_humanoid as mh
-from mjx_humanoid import config as schema
-from mjx_humanoid import config_file, doctor
-from mjx_humanoid._environment import COMPILER_OPTIONS
+from mjx_humanoid import doctor
+from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.engine import choose, settle
+from mjx_humanoid.physics.choice import choose
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_spec
+from mjx_humanoid.physics.states import settle
 from mjx_humanoid.robots import robots
 from mjx_humanoid.run.cache import use_compilation_cache
 from mjx_humanoid.run.setup import prepare
 from mjx_humanoid.run.trainer import Trainer
-from mjx_humanoid.tasks.episodes import standing
+from mjx_humanoid.tasks.starts import standing
 
 Row = dict[str, Any]
 

@@ -20,8 +20,9 @@ from common import save
 
 from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.engine import make_engine, settle
+from mjx_humanoid.physics.choice import make_engine
 from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.physics.states import settle
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.starts import standing
 

@@ -1,4 +1,4 @@
-"""Survival against push strength, in plain C MuJoCo: how hard a policy may be shoved.
+"""Survival against push strength, in plain C MuJoCo: how hard a policy may be pushed.
 
   python benchmarks/push_curve.py stand stand_robust walk
 
@@ -19,21 +19,21 @@ FORCES = (0, 25, 50, 75, 100, 125, 150, 175, 200, 250, 300)  # N
 
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-  parser.add_argument('policies', nargs='+', help='runs, policy files or ready policies')
+  parser.add_argument('policies', nargs='+', help='runs, policy files or pretrained policies')
   parser.add_argument('--episodes', type=int, default=100)
   arguments = parser.parse_args()
   from mjx_humanoid.playback.find import load
   from mjx_humanoid.playback.judge import judge, pushed
-  from mjx_humanoid.playback.rollout import make_scene
+  from mjx_humanoid.playback.rollout import task_and_model
 
   curves = {}
   for name in arguments.policies:
     policy = load(name)
     card = 'stand' if policy.task.card == 'stand_robust' else policy.task.card  # the card's own pushes left out
-    scene = make_scene(dataclasses.replace(policy.task, card=card))
+    task, model = task_and_model(dataclasses.replace(policy.task, card=card))
     curve = []
     for force in FORCES:
-      summary, _ = judge(scene, policy, arguments.episodes, 4321, **pushed(force))
+      summary, _ = judge(task, model, policy, arguments.episodes, 4321, **pushed(force))
       curve.append({'force': force, 'survival_rate': summary['survival_rate'], 'success_rate': summary['success_rate']})
       print(f'{name} {force:4d} N: {summary["survival_rate"]:.0%} survive, {summary["success_rate"]:.0%} pass')
     curves[name] = curve  # as it was given: two runs of one config have one name

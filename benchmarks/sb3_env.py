@@ -9,11 +9,10 @@ import gymnasium
 import mujoco
 import numpy as np
 
-from mjx_humanoid.core.config.schema import TaskConfig
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model, quiet
-from mjx_humanoid.physics.rotations import heading_of
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.context import Context
 from mjx_humanoid.tasks.observations import observe_all
@@ -54,7 +53,7 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     self.data.qpos[:], self.data.qvel[:] = qpos[0], qvel[0]
     mujoco.mj_forward(self.model, self.data)
     self.steps, self.last_action = 0, np.zeros(self.body.nu, np.float32)
-    self.heading = heading_of(self.data.qpos)
+    self.heading = self.body.heading(self._view())
     return self._observe(self._view()), {}
 
   def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -73,10 +72,10 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     feet = (sensor('foot_left_pos') + sensor('foot_right_pos')) / 2
     com, com_vel, up = sensor('com_pos'), sensor('com_vel'), sensor('torso_up')
     lead = math.sqrt(max(com[2] - feet[2], 0.1) / 9.81)
-    ahead, command = self.heading, np.asarray(self.config.command[:2])
+    ahead, command = self.heading, np.asarray(self.config.command.value[:2])
     error = np.array([com_vel[:2] @ ahead, ahead[0] * com_vel[1] - ahead[1] * com_vel[0]]) - command
     distance = math.hypot(*error) / (0.3 + math.hypot(*command))
-    offset = view.qpos[7:] - body.default_qpos[7:]
+    offset = body.joint_angles(view) - body.default_angles
     values = {
       'alive': 1.0,
       'height': gaussian(sensor('torso_pos')[2] - body.robot.standing_height, 0.15),
@@ -90,14 +89,14 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     return {name: weight * values[name] for name, weight in self.weights.items()}
 
   def _view(self) -> View:
-    """Live arrays of the one world, in float32 as the policy sees them."""
+    """Live arrays of the one environment, in float32 as the policy sees them."""
     data = self.data
     return View(
       np.float32(data.time), *(x.astype(np.float32) for x in (data.qpos, data.qvel, data.ctrl, data.sensordata))
     )
 
   def _context(self) -> Context:
-    command = np.asarray(self.config.command, np.float32)
+    command = np.asarray(self.config.command.value, np.float32)
     nothing = np.zeros(2, np.float32)
     return Context(np.int32(0), self.last_action, command, self.heading, nothing, np.float32(0), np.float32(1), command)
 

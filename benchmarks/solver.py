@@ -18,8 +18,8 @@ from common import save
 from mujoco import batch
 
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.engine import settle
 from mjx_humanoid.physics.model import CONVERGED, build_model, quiet
+from mjx_humanoid.physics.states import settle
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.starts import standing
 
