@@ -147,25 +147,21 @@ def test_a_listener_that_cannot_start_is_not_closed_but_those_before_it_are(tmp_
 
 
 def test_the_policy_is_made_once_an_update_and_only_if_somebody_asks(tmp_path, monkeypatch):
-  made, make = [], loop_module.to_policy
-  monkeypatch.setattr(
-    loop_module, 'to_policy', lambda setup, learner, step: made.append(step) or make(setup, learner, step)
-  )
+  made, make, seen, recorder = [], loop_module.to_policy, [], Recorder()
 
-  class Viewer(Listener):
-    seen = []
+  def making(setup, learner, step):
+    made.append(step)
+    return make(setup, learner, step)
 
-    def on_start(self, loop):
-      self.loop = loop
+  def view(step, metrics):
+    if step == 16:
+      seen.extend([recorder.loop.policy(), recorder.loop.policy()])
 
-    def on_update(self, step, metrics):
-      if step == 16:
-        self.seen += [self.loop.policy(), self.loop.policy()]
-
-  train_points(tmp_path, viewer := Viewer())
+  monkeypatch.setattr(loop_module, 'to_policy', making)
+  train_points(tmp_path, recorder, Callback(view))
   assert made == [16, 32]  # the second one is saved and judged
-  assert viewer.seen[0] is viewer.seen[1]
-  assert viewer.seen[0].info['timesteps'] == 16
+  assert seen[0] is seen[1]
+  assert seen[0].info['timesteps'] == 16
 
 
 def test_videos_are_asked_for_at_their_interval_with_the_policy_of_that_moment(tmp_path):

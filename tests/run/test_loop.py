@@ -12,13 +12,14 @@ import time
 from types import SimpleNamespace
 
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from mjx_humanoid import train
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.policy import load_policy, save_policy
-from mjx_humanoid.run.checkpoint import CheckpointStore, flatten
+from mjx_humanoid.run.checkpoint import MANIFEST, CheckpointStore, digests, flatten
 from mjx_humanoid.run.listeners import Callback
 from mjx_humanoid.run.loop import Loop, StopRequest
 from mjx_humanoid.run.policies import to_policy
@@ -225,7 +226,7 @@ def test_a_run_with_all_that_disturbs_goes_on_exactly(tiny, tmp_path):
   go(Loop(prepare(tiny(**disturbed)), resumed), resume=True)
   same_arrays(store(straight).load(256)[1], store(resumed).load(256)[1])
   names = ' '.join(store(straight).load()[1])
-  for part in ('push', 'sent', 'delay', 'level', 'command', 'heading', 'place'):
+  for part in ('push', 'sent', 'delay', 'level', 'command', 'heading', 'target_position'):
     assert f'.{part}' in names
 
 
@@ -263,8 +264,6 @@ def test_a_checkpoint_of_another_task_is_refused(run_copy, tiny):
 
 
 def test_a_full_disk_ends_the_run_with_a_message_and_what_was_saved_stays(tiny, tmp_path, monkeypatch):
-  import orbax.checkpoint as ocp
-
   save = ocp.PyTreeCheckpointer.save
 
   def full_at_the_second(self, path, *rest):
@@ -347,4 +346,53 @@ def test_speed_is_measured_from_the_first_update_on(finished_run):
   assert all(line['steps_per_second'] > 0 for line in metrics(finished_run))
 
 
-OLD = Path(__file__).parent / 'old_run'  # by the version before config.json had a format: 8 environments x 4 steps
+# Runs of earlier versions
+
+# Of arrays in checkpoints, in the order in which they are replaced: today's names, and those before `format` 2.
+ARRAYS = {
+  '.episode.context.requested': '.context.asked',
+  '.episode.context.target_position': '.context.place',
+  '.episode': '',
+}
+SETTINGS = {  # the same of settings of the task, which had no sections
+  'command': {
+    'kind': 'commands',
+    'value': 'command',
+    'low': 'command_low',
+    'high': 'command_high',
+    'interval': 'command_interval',
+    'rest': 'command_rest',
+  },
+  'station': {'gain': 'hold', 'radius': 'hold_radius'},
+  'gait': {'frequency': 'gait_frequency', 'speedup': 'gait_hurry', 'duty': 'gait_duty'},
+  'push': {'kind': 'pushes', 'force': 'push_force', 'duration': 'push_duration', 'interval': 'push_interval'},
+}
+
+
+def make_older(run):
+  """Writes the config and the checkpoints of a run as earlier versions did."""
+  config = json.loads((run / 'config.json').read_text())
+  assert config.pop('format') == 2
+  del config['custom'], config['task']['context']
+  for section, names in SETTINGS.items():
+    values = config['task'].pop(section)
+    config['task'] |= {names[name]: value for name, value in values.items()}
+  (run / 'config.json').write_text(json.dumps(config))
+  for step in store(run).steps():
+    arrays, path = store(run).load(step)[1:]
+    for new, old in ARRAYS.items():
+      arrays = {name.replace(new, old): array for name, array in arrays.items()}
+    shutil.rmtree(path)
+    ocp.PyTreeCheckpointer().save(path, arrays)
+    (path / MANIFEST).write_text(json.dumps(digests(path)))
+
+
+def test_a_run_of_an_earlier_version_goes_on_exactly(finished_run, run_copy):
+  shutil.rmtree(store(run_copy).path(256))
+  make_older(run_copy)
+  assert {"['env'].context.asked", "['env'].context.place", "['env'].delay"} <= set(
+    ocp.PyTreeCheckpointer().restore(store(run_copy).path(128))
+  )
+  train.main([f'--resume={run_copy}'])
+  same_arrays(store(finished_run).load(256)[1], store(run_copy).load(256)[1])
+  assert (run_copy / 'config.json').read_text() == (finished_run / 'config.json').read_text()

@@ -10,29 +10,29 @@ from mjx_humanoid.core.config.schema import resolve
 from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.envs import demonstrations
-from mjx_humanoid.motions.rising import Way
+from mjx_humanoid.motions.rising import RisePath
 from mjx_humanoid.motions.search import Motion
 from mjx_humanoid.run import setup as module
 from mjx_humanoid.run.setup import prepare
-from mjx_humanoid.tasks import starts as episodes
+from mjx_humanoid.tasks import starts
 
 
 @pytest.fixture
 def searches(monkeypatch):
-  """Robots for which a way was searched; none is, here."""
+  """Robots for which a path was searched; none is, here."""
   asked = []
 
   def stay(body):
     asked.append(body.robot.name)
-    return Way(np.linspace(0, 1, len(body.descent)), body.descent, np.zeros((len(body.descent), body.nv)))
+    return RisePath(np.linspace(0, 1, len(body.descent)), body.descent, np.zeros((len(body.descent), body.nv)))
 
   def lie(body):
     asked.append(body.robot.name)
     still = np.zeros((3, body.nv))
     return Motion(np.tile(body.default_qpos, (3, 1)).astype(float), still, np.zeros((2, body.nu)), 0.0)
 
-  monkeypatch.setattr(episodes, 'way_up', stay)
-  monkeypatch.setattr(demonstrations, 'spring_up', lie)
+  monkeypatch.setattr(starts, 'rise_path', stay)
+  monkeypatch.setattr(demonstrations, 'leap', lie)
   return asked
 
 
@@ -119,9 +119,7 @@ def test_settings_that_do_something_are_not(changes):
 def test_a_start_without_demonstrations_cannot_be_imitated(start, searches):
   config = getup()
   config = dataclasses.replace(config, task=dataclasses.replace(config.task, start=start))
-  words = (
-    rf"config\.ppo\.imitation_coef: config\.task\.start='{start}' has no demonstrations .*: rising\. Set it to 0\."
-  )
+  words = rf"ppo\.imitation_coef: config\.task\.start='{start}' has no demonstrations .*: rising\. Set it to 0\."
   with pytest.raises(UserError, match=words):
     prepare(config)
   assert not searches
