@@ -7,8 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import as_arguments
-from tiny import TINY
+from tiny import TINY, as_arguments
 
 import mjx_humanoid as mh
 from mjx_humanoid import evaluate, export, train, trajectory
