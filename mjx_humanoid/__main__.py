@@ -125,6 +125,8 @@ def list_choices() -> None:
 
 def list_sensors(robot: str) -> None:
   """Prints every sensor of a robot's model, for `body.sensor(view, name)`. Raises UserError for an unknown robot."""
+  from mjx_humanoid.core import saved_code
+  from mjx_humanoid.core.config.task import TaskConfig
   from mjx_humanoid.physics.model import build_model
   from mjx_humanoid.physics.sensors import describe_sensors
   from mjx_humanoid.robots import robots
@@ -132,6 +134,7 @@ def list_sensors(robot: str) -> None:
 
   if not robot:
     raise UserError(f'--sensors needs a robot: --sensors=NAME, one of {", ".join(robots())}.')
+  saved_code.allow(TaskConfig(robot=robot))  # the user typed it
   sensors = describe_sensors(build_model(find_robot(robot)))
   width = max(len(sensor.unit) for sensor in sensors.values())
   lines = {name: f'{s.width}  {s.unit:<{width}}  {s.meaning}' for name, s in sensors.items()}

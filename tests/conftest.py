@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import TINY
+from tiny import TINY, as_arguments
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.opengl import choose_gl
@@ -37,11 +37,6 @@ def no_opengl(monkeypatch):
   """A machine without any OpenGL, whatever was chosen before."""
   monkeypatch.setattr('mjx_humanoid.core.opengl._chosen', None)
   monkeypatch.setattr('mjx_humanoid.core.opengl.probe', lambda name: None)
-
-
-def as_arguments(settings):
-  """Settings as the command line takes them."""
-  return [f'--config.{name}={value}' for name, value in settings.items()]
 
 
 def dotted(overrides):

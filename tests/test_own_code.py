@@ -7,8 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import as_arguments
-from tiny import TINY
+from tiny import TINY, as_arguments
 
 import mjx_humanoid as mh
 from mjx_humanoid import evaluate, export, train, trajectory
@@ -234,3 +233,12 @@ def test_gymnasium_environments_take_what_the_user_typed(tmp_path, monkeypatch):
   env = gymnasium.make('mjx_humanoid/Stand-v0', reward='mine.py:f')
   env.reset(seed=0)
   assert env.step(np.zeros(env.action_space.shape, np.float32))[1] == 0.5
+
+
+def test_sensors_of_a_robot_of_the_users_own_are_listed(tmp_path, capsys):
+  from mjx_humanoid import __main__
+
+  text = 'import dataclasses\nfrom mjx_humanoid.robots.humanoid import ROBOT as HUMANOID\n'
+  (tmp_path / 'robot.py').write_text(text + "MINE = dataclasses.replace(HUMANOID, name='mine')\n")
+  __main__.main([f'--sensors={tmp_path}/robot.py:MINE'])
+  assert 'torso_pos' in capsys.readouterr().out

@@ -4,8 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import as_arguments
-from tiny import TINY
+from tiny import TINY, as_arguments
 
 from mjx_humanoid import evaluate, train
 
