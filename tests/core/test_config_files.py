@@ -1,6 +1,7 @@
 """Config files, the command line and JSON: what they may say, and the line that answers what they may not."""
 
 import json
+import operator
 
 import pytest
 from ml_collections import ConfigDict
@@ -48,21 +49,20 @@ def test_a_ready_config_names_what_exists(name):
   from mjx_humanoid.physics import randomize
   from mjx_humanoid.playback.cards import CARDS
   from mjx_humanoid.playback.find import find_policy
-  from mjx_humanoid.playback.rollout import make_scene
+  from mjx_humanoid.playback.rollout import task_and_model
   from mjx_humanoid.rl.algorithm import algorithms
-  from mjx_humanoid.run.setup import mirror_of
   from mjx_humanoid.tasks.curricula import CURRICULA
-  from mjx_humanoid.tasks.task import make_task
 
   config = resolve(config_file.load_config(name))
   # Robot, reward, weights, observations, start, end, commands and pushes.
-  task = make_task(config.task, make_scene(config.task).body)
+  task, _ = task_and_model(config.task)
+  assert task.reward
   randomize.check(config.task.randomization)
   assert config.task.card in CARDS
   assert config.curriculum in CURRICULA
   assert config.algorithm in algorithms()
   if config.network.symmetric:
-    mirror_of(task)
+    assert task.mirror() is not None
   if config.init_from:
     find_policy(config.init_from)
 
@@ -317,21 +317,21 @@ def test_ranges_and_choices_hold_for_overrides(argument, match):
     ('--config.task.observations=command', 'task', 'observations', ('command',)),
     ('--config.task.observations=("a", \'b\')', 'task', 'observations', ('a', 'b')),
     ('--config.task.observations=a, b,', 'task', 'observations', ('a', 'b')),
-    ('--config.task.command.value=1,0,-0.5', 'task', 'command', (1.0, 0.0, -0.5)),
+    ('--config.task.command.value=1,0,-0.5', 'task.command', 'value', (1.0, 0.0, -0.5)),
     ('--config.task.weights={"height": 2}', 'task', 'weights', {'height': 2.0}),
     ('--config.task.weights.height=-2', 'task', 'weights', {'height': -2.0}),
     ('--config.task.weights.place=0.2', 'task', 'weights', {'place': 0.2}),
     ('--config.task.randomization.mass=0.1', 'task', 'randomization', {'mass': 0.1}),
     ('--config.task.randomization={"mass": 0}', 'task', 'randomization', {'mass': 0.0}),
-    ('--config.task.push.force=0,150', 'task', 'push_force', (0.0, 150.0)),
-    ('--config.task.command.low=(-1, 0, 0)', 'task', 'command_low', (-1.0, 0.0, 0.0)),
+    ('--config.task.push.force=0,150', 'task.push', 'force', (0.0, 150.0)),
+    ('--config.task.command.low=(-1, 0, 0)', 'task.command', 'low', (-1.0, 0.0, 0.0)),
     ('--config.init_from=runs/mine', None, 'init_from', 'runs/mine'),
     ('--config.task.start_strength=0', 'task', 'start_strength', 0.0),
   ],
 )
 def test_values_as_people_write_them(argument, section, name, value):
   config = override(argument)
-  found = getattr(getattr(config, section) if section else config, name)
+  found = operator.attrgetter(f'{section}.{name}' if section else name)(config)
   assert found == value
   assert type(found) is type(value)
 
