@@ -14,7 +14,7 @@ from mjx_humanoid.physics.actuation import servo_of
 
 # What a report card and playback use: enough iterations that the solution no longer depends on them.
 CONVERGED = (100, 50)
-TOUCH_REACH = 0.6  # m; a touch sensor feels contacts that are nearer to the frame of its body
+TOUCH_REACH = 0.6  # m; touch sensors feel contacts nearer to the frame of their body; it grows with tall robots
 FOLLOWING = mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM
 # Cameras from ahead and to the side at eye level, and from straight ahead, for a robot whose root is 1 m high.
 CAMERAS = {
@@ -238,11 +238,12 @@ def _add_sensors(spec: mujoco.MjSpec, robot: Robot) -> None:
     add(f'{foot}_pos', kinds.mjSENS_FRAMEPOS, foot)
     add(f'{foot}_up', kinds.mjSENS_FRAMEZAXIS, foot)
     add(f'{foot}_linvel', kinds.mjSENS_FRAMELINVEL, foot)
+  reach = TOUCH_REACH * max(1.0, robot.standing_height / 1.282)
   for body in _moving_bodies(spec):
     if body.geoms:
       site = f'{body.name}_touch'
       if spec.site(site) is None:
-        body.add_site(name=site, type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[TOUCH_REACH, 0, 0], group=5)
+        body.add_site(name=site, type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[reach, 0, 0], group=5)
       add(site, kinds.mjSENS_TOUCH, site, mujoco.mjtObj.mjOBJ_SITE)
 
 

@@ -5,9 +5,11 @@ How its physics compares with C MuJoCo is in test_parity.py.
 
 import jax
 import jax.numpy as jnp
+import mujoco
 import numpy as np
 import pytest
 
+from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine
 
@@ -201,10 +203,20 @@ def test_names_of_the_two_implementations(mjx_engine):
   assert (mjx_engine.name, mjx_engine.traceable) == ('mjx', True)
 
 
-def test_engines_of_another_substep_differ_in_their_clock(model):
-  """Traced only, not compiled: three substeps are one scan of length three."""
-  engine = MjxEngine(model, 3, impl='jax', num_envs=2)
-  state = engine.init(jnp.zeros((2, 28)), jnp.zeros((2, 27)))
-  program = jax.make_jaxpr(engine.step)(state, jnp.zeros((2, 21)))
-  scans = [e for e in program.eqns if e.primitive.name == 'scan']
-  assert 3 in [e.params['length'] for e in scans]
+RAIL = """
+<mujoco>
+  <option timestep="0.01" gravity="0 0 0"><flag contact="disable"/></option>
+  <worldbody><body><joint name="x" type="slide" axis="1 0 0"/><geom size="0.1" mass="1"/></body></worldbody>
+  <actuator><motor joint="x" gear="2"/></actuator>
+</mujoco>"""
+
+
+@pytest.mark.parametrize('substeps', [1, 3])
+def test_a_control_step_has_as_many_physics_steps_as_it_should(substeps):
+  """1 kg under 2 N from rest: after n steps of 10 ms, v = 0.02 n m/s and x = 0.0002 n (n + 1) / 2 m."""
+  engine = MjxEngine(mujoco.MjModel.from_xml_string(RAIL), substeps, impl='jax', num_envs=2)
+  step = jax.jit(engine.step, compiler_options=COMPILER_OPTIONS)
+  _, view = step(engine.init(jnp.zeros((2, 1)), jnp.zeros((2, 1))), jnp.ones((2, 1)))
+  np.testing.assert_allclose(view.time, 0.01 * substeps, rtol=1e-6)
+  np.testing.assert_allclose(view.qvel, 0.02 * substeps, rtol=1e-6)
+  np.testing.assert_allclose(view.qpos, 0.0002 * substeps * (substeps + 1) / 2, rtol=1e-6)

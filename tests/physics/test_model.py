@@ -196,6 +196,25 @@ def test_touch_sensors_feel_nothing_in_the_air(moving, model):
   assert [n for n in names if n.endswith('_touch') and moving.sensor(n).data[0] != 0] == []
 
 
+def test_touch_sensors_of_a_giant_reach_all_of_it(tmp_path):
+  """A leg of 3 m, whose sole is 1.5 m from the frame of its body: 10 kg, 98.1 N."""
+  path = tmp_path / 'giant.xml'
+  path.write_text("""
+<mujoco>
+  <worldbody>
+    <geom name="floor" type="plane" size="9 9 1"/>
+    <body name="leg" pos="0 0 1.5"><joint name="up" type="slide" axis="0 0 1" damping="50"/>
+      <geom type="box" size="0.2 0.2 1.5" mass="10"/>
+    </body>
+  </worldbody>
+  <actuator><motor joint="up"/></actuator>
+</mujoco>""")
+  giant = build_model(Robot('giant', '', str(path), 'leg', ('leg',), 3.5, 1.0), converged=True)
+  data = mujoco.MjData(giant)
+  mujoco.mj_step(giant, data, 400)
+  assert data.sensor('leg_touch').data[0] == pytest.approx(98.1, rel=0.01)
+
+
 def test_feet_carry_the_weight_of_a_robot_that_was_just_put_down(model, robot):
   data = mujoco.MjData(model)
   mujoco.mj_step(model, data, 20)  # 0.1 s: at rest, and not yet falling
