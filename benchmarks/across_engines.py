@@ -17,7 +17,7 @@ SEED = 1234  # other starts than those that training judged itself by
 
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-  parser.add_argument('policies', nargs='+', help='runs, policy files or ready policies')
+  parser.add_argument('policies', nargs='+', help='runs, policy files or pretrained policies')
   parser.add_argument('--episodes', type=int, default=100)
   arguments = parser.parse_args()
   from mjx_humanoid.playback.find import load

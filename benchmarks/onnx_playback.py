@@ -2,7 +2,7 @@
 
   python benchmarks/onnx_playback.py
 
-Exports the ready policy `stand` and measures actions/s, one observation at a time, and the seconds from the start of a
+Exports the pretrained policy `stand` and measures actions/s, one observation at a time, and the seconds from the start of a
 process until its first action: Python, NumPy, MuJoCo and ONNX Runtime imported, the robot's model and the graph loaded.
 All files have been read before, so that no disk is measured. Everything is held to one core.
 """
@@ -56,7 +56,7 @@ print(count / (time.perf_counter() - start))
 
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-  parser.add_argument('--policy', default='stand', help='run, policy file or ready policy (%(default)s)')
+  parser.add_argument('--policy', default='stand', help='run, policy file or pretrained policy (%(default)s)')
   parser.add_argument('--repetitions', type=int, default=9)
   arguments = parser.parse_args()
   if hasattr(os, 'sched_setaffinity'):

@@ -3,7 +3,7 @@
 import mjx_humanoid as mh
 
 run = mh.train('stand')       # a Run: run.policy, run.report, run.metrics
-policy = mh.load('walk')      # a ready policy, a run or a policy file: policy(obs) -> controls
+policy = mh.load('walk')      # a pretrained policy, a run or a policy file: policy(obs) -> controls
 mh.evaluate(policy)           # its report card, in C MuJoCo
 mh.render(policy)             # frames of a video
 mh.export(policy, 'walk.onnx')

@@ -68,7 +68,7 @@ def commands() -> dict[str, str]:
 
 
 def configs() -> dict[str, str]:
-  """The ready configs, with their first lines."""
+  """The built-in configs, with their first lines."""
   from mjx_humanoid.core.config.files import config_names, find_config
   from mjx_humanoid.core.files import read_text
 
@@ -84,18 +84,18 @@ def pages() -> dict[str, str]:
 
 
 def list_commands() -> None:
-  """Prints the documentation, the commands and the ready configs: nothing heavy is imported."""
+  """Prints the documentation, the commands and the built-in configs: nothing heavy is imported."""
   section('documentation', pages())
   section('commands: python -m mjx_humanoid COMMAND', commands())
   section('configs, for train --config=NAME', configs())
 
 
 def list_choices() -> None:
-  """Prints the ready policies and, for each setting that is a name, its choices."""
+  """Prints the pretrained policies and, for each setting that is a name, its choices."""
   from mjx_humanoid.physics.choice import ENGINES
   from mjx_humanoid.physics.randomize import OF_THE_ENV, RANDOMIZATIONS
   from mjx_humanoid.playback.cards import CARDS
-  from mjx_humanoid.playback.find import describe_ready
+  from mjx_humanoid.playback.find import describe_pretrained
   from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards, skills
@@ -106,7 +106,7 @@ def list_choices() -> None:
   from mjx_humanoid.tasks.starts import STARTS
   from mjx_humanoid.tasks.terminations import TERMINATIONS
 
-  section('ready policies, for play, evaluate, export and trajectory', describe_ready())
+  section('pretrained policies, for play, evaluate, export and trajectory', describe_pretrained())
   section('robots, config.task.robot', robots().describe())
   section('rewards, config.task.reward', skills.describe())
   section('reward terms, config.task.weights', rewards.describe_terms())

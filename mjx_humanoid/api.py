@@ -67,7 +67,7 @@ def train(
   """Trains a policy, as `python -m mjx_humanoid.train` does, without videos.
 
   Args:
-    config: the name of a ready config ('stand', 'walk', ...), a config file, or a ConfigDict.
+    config: the name of a built-in config ('stand', 'walk', ...), a config file, or a ConfigDict.
     name: of the run; by default the config's own, with a number where that folder exists.
     on_metrics: called after every update, for example to draw curves during training; True stops the training there.
     listeners: are told of everything that happens, see run/listeners.py.
@@ -93,7 +93,7 @@ def train(
 
 
 def load(reference: str | Path, *, own: Mapping[str, Any] | None = None, allow_code: bool = False) -> Policy:
-  """A policy: of a run folder, of a policy file, or a ready one by its name. Nothing in it is run.
+  """A policy: of a run folder, of a policy file, or a pretrained one by its name. Nothing in it is run.
 
   The policy is a function of observations [..., O] that returns controls [..., A] in [-1, 1], and says how it was
   made: `policy.name`, `policy.task`, `policy.info`.

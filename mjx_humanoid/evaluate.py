@@ -35,7 +35,7 @@ UNITS = {
 def main(argv: Sequence[str]) -> None:
   """The command."""
   arguments = parser('evaluate', __doc__ or '')
-  arguments.add_argument('policy', help='a run folder, a policy file or the name of a ready policy')
+  arguments.add_argument('policy', help='a run folder, a policy file or the name of a pretrained policy')
   arguments.add_argument('--episodes', type=int, default=100, help='perturbed starts (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='of the start states (%(default)s)')
   arguments.add_argument('--card', help="another report card than the policy's own task names")
@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def default_path(reference: str) -> Path:
-  """card.json in the run's folder, or in the current one for a ready policy or a lone file."""
+  """card.json in the run's folder, or in the current one for a pretrained policy or a lone file."""
   from mjx_humanoid.playback.find import POLICY_FILE
 
   path = Path(reference).resolve()

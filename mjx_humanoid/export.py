@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> None:
 def parse(argv: Sequence[str]) -> argparse.Namespace:
   """The arguments. Raises UserError."""
   arguments = parser('export', __doc__ or '')
-  arguments.add_argument('policy', help='a run folder, a policy file or the name of a ready policy')
+  arguments.add_argument('policy', help='a run folder, a policy file or the name of a pretrained policy')
   arguments.add_argument('--format', choices=FORMATS, default='onnx', help='of the file (%(default)s)')
   arguments.add_argument('--out', help='the file; by default named after the policy, in the current folder')
   arguments.add_argument('--force', action='store_true', help='replace files that exist')

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LIMITS = {'episodes': (1, 100), 'seconds': (0.1, 600), 'framerate': (1, 240), 'width': (16, 3840), 'height': (16, 2160)}
 EPILOG = """examples:
-  python -m mjx_humanoid.play walk                           one ready policy
+  python -m mjx_humanoid.play walk                           one pretrained policy
   python -m mjx_humanoid.play getup stand walk               one after the other: each goes on where the last is done
   python -m mjx_humanoid.play --compare runs/mine walk random  side by side, from the same start
   python -m mjx_humanoid.play runs/follow --command 1 0 0.5  forward 1 m/s, sideways 0, turning left 0.5 rad/s
@@ -57,7 +57,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   """The arguments, checked. Raises UserError."""
   arguments = parser('play', __doc__ or '')
   arguments.epilog = EPILOG
-  arguments.add_argument('policy', nargs='+', help='run folders, policy files or names of ready policies')
+  arguments.add_argument('policy', nargs='+', help='run folders, policy files or names of pretrained policies')
   arguments.add_argument('--compare', action='store_true', help="side by side; 'random' stands for random actions")
   arguments.add_argument('--out', help='the video, .mp4; by default named after the policies, in the current folder')
   actions = arguments.add_mutually_exclusive_group()

@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
   started = process_start()
   parser = config_file.parser('train', __doc__)
   parser.epilog = config_file.settings_help()
-  parser.add_argument('--config', help='config file, or the name of a ready one (configs/stand.py)')
+  parser.add_argument('--config', help='config file, or the name of a built-in one (configs/stand.py)')
   parser.add_argument('--resume', metavar='RUN', help='folder of a run to go on with, exactly where it was')
   parser.add_argument('--allow-code', action='store_true', help=saved_code.ALLOW_HELP)
   arguments, rest = parser.parse_known_args(argv)

@@ -60,7 +60,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   """The arguments, checked. Raises UserError."""
   arguments = parser('trajectory', __doc__ or '')
   arguments.epilog = EPILOG
-  arguments.add_argument('policy', help='a run folder, a policy file or the name of a ready policy')
+  arguments.add_argument('policy', help='a run folder, a policy file or the name of a pretrained policy')
   arguments.add_argument(
     '--out', help='a folder, or where the files go without their endings; by default <name>_trajectory here'
   )

@@ -41,7 +41,7 @@ def examples(tmp_path, monkeypatch):
 
 @pytest.fixture
 def workplace(examples, finished_run):
-  """The same, with the ready configs and a finished run runs/stand."""
+  """The same, with the built-in configs and a finished run runs/stand."""
   shutil.copytree(finished_run, examples / 'runs' / 'stand')
   shutil.copytree(ROOT / 'configs', examples / 'configs')
   return examples
@@ -267,9 +267,9 @@ def test_choices_of_the_task_are_all_explained():
 
 
 def test_every_skill_and_every_page_is_in_the_readme():
-  from mjx_humanoid.playback.find import ready_policies
+  from mjx_humanoid.playback.find import pretrained_policies
 
-  assert set(ready_policies()) == set(pages.table('README.md', '## Results'))
+  assert set(pretrained_policies()) == set(pages.table('README.md', '## Results'))
   assert all(f'({page})' in PAGES['README.md'] for page in PAGES if page != 'README.md')
 
 

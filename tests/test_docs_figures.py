@@ -21,11 +21,11 @@ def test_every_metric_of_a_training_is_explained(finished_run):
 
 def test_every_figure_of_a_report_card_is_explained(finished_run):
   from mjx_humanoid.evaluate import UNITS
-  from mjx_humanoid.playback.find import READY
+  from mjx_humanoid.playback.find import PRETRAINED
 
   explained = pages.table('docs/metrics.md', '## Figures of a report card')
   entries = pages.table('docs/metrics.md', 'Beside the figures a card has:\n')
-  cards = [json.loads(path.read_text()) for path in (*READY.glob('*.json'), finished_run / 'report.json')]
+  cards = [json.loads(path.read_text()) for path in (*PRETRAINED.glob('*.json'), finished_run / 'report.json')]
   figures = {name for card in cards for name in card['worst']}
   assert figures <= set(explained)
   assert {name for card in cards for name in card} - figures <= {*explained, *entries, 'config'}
@@ -65,10 +65,10 @@ def bounds(values, form):
   return low if low == high else f'{low} to {high}'
 
 
-def test_ready_policies_pass_as_many_episodes_as_their_cards_say():
+def test_pretrained_policies_pass_as_many_episodes_as_their_cards_say():
   rows, skills = (
     pages.table('README.md', '## Results'),
-    pages.table('docs/skills.md', '## Results of the ready policies'),
+    pages.table('docs/skills.md', '## Results of the pretrained policies'),
   )
   for skill, cells in rows.items():
     card = json.loads((ROOT / f'mjx_humanoid/policies/{skill}.json').read_text())

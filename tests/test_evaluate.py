@@ -115,7 +115,7 @@ def test_every_unit_is_that_of_a_figure(standing_task):
 
 MISTAKES = {
   'no policy': ([], 'policy'),
-  'unknown policy': (['nobody'], "unknown run, policy file or ready policy 'nobody'"),
+  'unknown policy': (['nobody'], "unknown run, policy file or pretrained policy 'nobody'"),
   'no episodes': (['RUN', '--episodes=0'], 'out of range: 1 to 2000'),
   'too many episodes': (['RUN', '--episodes=2001'], 'out of range: 1 to 2000'),
   'a negative seed': (['RUN', '--seed=-1'], 'seed=-1 is out of range: 0 or more'),

@@ -21,7 +21,7 @@ from mjx_humanoid.core.config.schema import TaskConfig, resolve
 from mjx_humanoid.export import FORMATS, NEXT, main
 from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.playback import export_formats as formats
-from mjx_humanoid.playback.find import READY
+from mjx_humanoid.playback.find import PRETRAINED
 from mjx_humanoid.playback.policy import Policy, load_policy
 from mjx_humanoid.playback.rollout import make_scene
 
@@ -34,7 +34,7 @@ def run_folder(tmp_path):
   """A run with a policy, as far as this command cares; its name has a dot."""
   folder = tmp_path / 'runs' / 'v1.2'
   folder.mkdir(parents=True)
-  shutil.copy(READY / 'stand.safetensors', folder / 'policy.safetensors')
+  shutil.copy(PRETRAINED / 'stand.safetensors', folder / 'policy.safetensors')
   return folder
 
 
@@ -166,14 +166,14 @@ def test_the_example_imports_numpy_mujoco_and_onnxruntime_alone():
 
 
 def task_of(config, command):
-  """Of a ready config, with this command."""
+  """Of a built-in config, with this command."""
   return dataclasses.replace(resolve(load_config(config)).task, commands='fixed', command=command)
 
 
 @pytest.mark.parametrize('command', [(0.8, -0.3, 0.5), (0.0, 0.0, 0.0)])
 @pytest.mark.parametrize('config', config_names())
 def test_the_example_sees_what_the_package_shows(config, command, example):
-  """In random states, over a few control steps of every ready config, walking and turning or asked for nothing."""
+  """In random states, over a few control steps of every built-in config, walking and turning or asked for nothing."""
   task = task_of(config, command)
   scene, rng = make_scene(task), np.random.default_rng(0)
   about = {'observations': task.observations, 'task': vars(task), 'control_step': scene.body.control_step}
@@ -198,7 +198,7 @@ def test_the_example_sees_what_the_package_shows(config, command, example):
 
 
 @pytest.mark.parametrize('config', config_names())
-def test_the_example_plays_a_policy_of_every_ready_config(config, example, here, monkeypatch, capsys):
+def test_the_example_plays_a_policy_of_every_builtin_config(config, example, here, monkeypatch, capsys):
   pytest.importorskip('onnx')
   task = task_of(config, (0.8, -0.3, 0.5))
   scene = make_scene(task)

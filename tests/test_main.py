@@ -52,7 +52,7 @@ def test_the_listing_names_everything_that_can_be_chosen(capsys):
   from mjx_humanoid.physics.choice import ENGINES
   from mjx_humanoid.physics.randomize import OF_THE_ENV, RANDOMIZATIONS
   from mjx_humanoid.playback.cards import CARDS
-  from mjx_humanoid.playback.find import ready_policies
+  from mjx_humanoid.playback.find import pretrained_policies
   from mjx_humanoid.rl.algorithm import algorithms
   from mjx_humanoid.robots import robots
   from mjx_humanoid.tasks import rewards, skills
@@ -69,7 +69,7 @@ def test_the_listing_names_everything_that_can_be_chosen(capsys):
     'documentation': list(listing.pages()),
     'commands: python -m mjx_humanoid COMMAND': listing.commands(),
     'configs': config_names(),
-    'ready policies': ready_policies(),
+    'pretrained policies': pretrained_policies(),
     'robots': robots(),
     'rewards': skills.describe(),
     'reward terms': rewards.describe_terms(),

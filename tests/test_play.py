@@ -74,8 +74,8 @@ def test_one_after_the_other_and_side_by_side(opengl, finished_run, saved, tmp_p
 
 MISTAKES = {
   'no policy': ([], 'policy'),
-  'unknown policy': (['nobody'], "unknown run, policy file or ready policy 'nobody'"),
-  'an unknown one after a good one': (['RUN', 'nobody'], "unknown run, policy file or ready policy 'nobody'"),
+  'unknown policy': (['nobody'], "unknown run, policy file or pretrained policy 'nobody'"),
+  'an unknown one after a good one': (['RUN', 'nobody'], "unknown run, policy file or pretrained policy 'nobody'"),
   'a file that does not exist': (['none.safetensors'], 'there is no policy file or run'),
   'another kind of video': (['RUN', '--out=v.avi'], 'videos are written as .mp4'),
   'no seconds': (['RUN', '--seconds=0'], '--seconds=0.0 is out of range: 0.1 to 600'),
@@ -90,7 +90,7 @@ MISTAKES = {
   'an unknown option': (['RUN', '--colour'], '--colour'),
   'an unknown camera': (['RUN', '--camera=trak', '--seconds=0.1'], "Did you mean 'track'?"),
   'random actions alone': (['--compare', 'random'], "--compare needs a policy beside 'random'"),
-  'random actions in a row': (['RUN', 'random'], "unknown run, policy file or ready policy 'random'"),
+  'random actions in a row': (['RUN', 'random'], "unknown run, policy file or pretrained policy 'random'"),
   'a push that pulls': (['RUN', '--push=-1'], '--push=-1.0 is out of range: 0 to 10000 N'),
   'a push too hard': (['RUN', '--push=10001'], '--push=10001.0 is out of range'),
   'a push that is no number': (['RUN', '--push=nan'], '--push=nan is out of range'),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import mjx_humanoid.trajectory as trajectory
-from mjx_humanoid.playback.find import READY, load
+from mjx_humanoid.playback.find import PRETRAINED, load
 from mjx_humanoid.playback.policy import save_policy
 
 SHORT = ['--seconds=0.2']  # 11 rows of 20 ms
@@ -124,7 +124,7 @@ def test_force_overwrites(here):
 
 MISTAKES = {
   'no policy': ([], 'policy'),
-  'unknown policy': (['nobody'], "unknown run, policy file or ready policy 'nobody'"),
+  'unknown policy': (['nobody'], "unknown run, policy file or pretrained policy 'nobody'"),
   'a file that does not exist': (['none.safetensors'], 'there is no policy file or run'),
   'no seconds': (['stand', '--seconds=0'], '--seconds=0.0 is out of range: 0.1 to 600'),
   'too many seconds': (['stand', '--seconds=601'], 'out of range: 0.1 to 600'),
@@ -157,7 +157,7 @@ def test_a_policy_of_another_robot_is_refused(here, user_error):
 
 
 def test_a_damaged_policy_is_refused(here, user_error):
-  whole = (READY / 'stand.safetensors').read_bytes()
+  whole = (PRETRAINED / 'stand.safetensors').read_bytes()
   (here / 'p.safetensors').write_bytes(whole[: len(whole) // 2])
   assert 'is not a readable policy file' in user_error(trajectory.main, ['p.safetensors'])
 

@@ -190,7 +190,7 @@ def make_brax_env(config: ConfigLike = 'stand', *, starts: int = STARTS, seed: i
   """A task as an environment of Brax.
 
   Args:
-    config: a path, the name of a ready config, or a config; only its task is used.
+    config: a path, the name of a built-in config, or a config; only its task is used.
     starts, seed: see BraxEnv.
     changes: settings of the task, such as episode_length=5.0.
 
@@ -201,7 +201,7 @@ def make_brax_env(config: ConfigLike = 'stand', *, starts: int = STARTS, seed: i
 
 
 def register() -> list[str]:
-  """Makes each ready config known to Brax: brax.envs.get_environment('mjx_humanoid_stand'). Returns the names."""
+  """Makes each built-in config known to Brax: brax.envs.get_environment('mjx_humanoid_stand'). Returns the names."""
   ready = {PREFIX + name: functools.partial(make_brax_env, name) for name in config_names()}
   for name, make in ready.items():
     brax_envs.register_environment(name, make)

@@ -38,7 +38,7 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     """Raises UserError like task_config and HostEnv, and for what cannot be rendered.
 
     Args:
-      config: a path, the name of a ready config, or a config; only its task is used.
+      config: a path, the name of a built-in config, or a config; only its task is used.
       width, height: of pictures, in pixels.
       camera: of the robot's model: track or front.
       changes: settings of the task, such as episode_length=5.0.

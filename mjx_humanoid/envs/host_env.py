@@ -60,7 +60,7 @@ def task_config(config: ConfigLike, changes: Mapping[str, Any], others: tuple[st
   """The task of a config, with some of its settings changed.
 
   Args:
-    config: a path, the name of a ready config, or a config itself.
+    config: a path, the name of a built-in config, or a config itself.
     changes: by name of the setting, without 'config.task.'; sections as dicts, such as command={'value': (1, 0, 0)}.
     others: keywords that are no settings of the task, for the message.
 
@@ -72,7 +72,7 @@ def task_config(config: ConfigLike, changes: Mapping[str, Any], others: tuple[st
   if isinstance(config, ConfigDict):
     config = settings.restore(schema.Config, config.to_dict(), 'config')
   if not isinstance(config, schema.Config):
-    raise UserError(f'config must be a path, the name of a ready config or a config itself, not {config!r}.')
+    raise UserError(f'config must be a path, the name of a built-in config or a config itself, not {config!r}.')
   known = [field.name for field in dataclasses.fields(TaskConfig)]
   for name in changes:
     if name not in known:

@@ -1,4 +1,4 @@
-"""The ready configs as Gymnasium environments, mjx_humanoid/Stand-v0 and so on. Imports Gymnasium only where used.
+"""The built-in configs as Gymnasium environments, mjx_humanoid/Stand-v0 and so on. Imports Gymnasium only where used.
 
 Gymnasium finds the environments of other packages only after these were imported. So they are registered as
 soon as both packages are there, whichever was imported first.
@@ -19,12 +19,12 @@ VECTOR_ENTRY_POINT = 'mjx_humanoid.envs.gym_vector:GymVectorEnv'
 
 
 def environment_id(config: str) -> str:
-  """What Gymnasium calls a ready config: 'stand_robust' is 'mjx_humanoid/StandRobust-v0'."""
+  """What Gymnasium calls a built-in config: 'stand_robust' is 'mjx_humanoid/StandRobust-v0'."""
   return f'{NAMESPACE}/{"".join(word.capitalize() for word in config.split("_"))}-v0'
 
 
 def register() -> None:
-  """Registers every ready config; a second call changes nothing."""
+  """Registers every built-in config; a second call changes nothing."""
   from gymnasium.envs import registration
 
   from mjx_humanoid.core.config.files import config_names

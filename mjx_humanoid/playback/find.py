@@ -1,4 +1,4 @@
-"""A run, a policy file and the name of a ready policy are accepted alike."""
+"""A run, a policy file and the name of a pretrained policy are accepted alike."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mjx_humanoid.playback.policy import Policy, check_code, load_policy
 
 POLICY_FILE = 'policy.safetensors'
 RANDOM = 'random'  # stands for random actions in place of a policy, where policies are compared
-READY = Path(__file__).resolve().parent.parent / 'policies'
+PRETRAINED = Path(__file__).resolve().parent.parent / 'policies'
 
 
-def ready_policies() -> list[str]:
+def pretrained_policies() -> list[str]:
   """Names of the policies that come with the package."""
-  return sorted(path.stem for path in READY.glob('*.safetensors'))
+  return sorted(path.stem for path in PRETRAINED.glob('*.safetensors'))
 
 
-def describe_ready() -> dict[str, str]:
-  """One line for each ready policy, from the report card that comes with it."""
-  cards = {name: read_json(READY / f'{name}.json', 'report card') for name in ready_policies()}
+def describe_pretrained() -> dict[str, str]:
+  """One line for each pretrained policy, from the report card that comes with it."""
+  cards = {name: read_json(PRETRAINED / f'{name}.json', 'report card') for name in pretrained_policies()}
   return {n: f'{c["criteria"]}: {c["success_rate"]:.0%} of {c["episodes"]} episodes' for n, c in cards.items()}
 
 
@@ -29,7 +29,7 @@ def find_policy(reference: str) -> Path:
   """The policy file that a user means.
 
   Raises:
-    UserError: there is none; names the ready policies.
+    UserError: there is none; names the pretrained policies.
   """
   path = Path(reference)
   if (path / POLICY_FILE).is_file():
@@ -38,8 +38,8 @@ def find_policy(reference: str) -> Path:
     if message := wrong_kind(path):
       raise UserError(message)
     return path
-  if reference in ready_policies():  # even beside a folder of that name, where it is no run
-    return READY / f'{reference}.safetensors'
+  if reference in pretrained_policies():  # even beside a folder of that name, where it is no run
+    return PRETRAINED / f'{reference}.safetensors'
   if path.is_dir():
     runs = sorted(found.parent.name for found in path.glob(f'*/{POLICY_FILE}'))
     hint = f' It holds the runs {", ".join(runs)}.' if runs else ''
@@ -47,8 +47,10 @@ def find_policy(reference: str) -> Path:
       f'the folder {path} holds no {POLICY_FILE}: the run has not saved a policy yet, or is no run.{hint}'
     )
   if path.suffix or len(path.parts) > 1:
-    raise UserError(f'there is no policy file or run {reference!r}. Ready policies: {", ".join(ready_policies())}.')
-  raise unknown('run, policy file or ready policy', reference, ready_policies())
+    raise UserError(
+      f'there is no policy file or run {reference!r}. Pretrained policies: {", ".join(pretrained_policies())}.'
+    )
+  raise unknown('run, policy file or pretrained policy', reference, pretrained_policies())
 
 
 def load(reference: str, *, allow_code: bool = False) -> Policy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-POLICY = 'a policy is a run folder, a .safetensors file or the name of a ready policy'
+POLICY = 'a policy is a run folder, a .safetensors file or the name of a pretrained policy'
 
 # By the ending of its name: what it is, and what to do with it.
 KINDS = {

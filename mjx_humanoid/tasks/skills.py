@@ -154,5 +154,5 @@ def make_reward(name: str, weights: Mapping[str, float]) -> RewardFn:
 
 
 def describe() -> dict[str, str]:
-  """One line for each ready reward."""
+  """One line for each built-in reward."""
   return {name: line for name, (line, _) in SKILLS.items()}

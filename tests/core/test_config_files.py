@@ -37,14 +37,14 @@ def refuse(*arguments, match):
 # Finding and loading files
 
 
-def test_every_ready_config_loads_and_resolves():
+def test_every_builtin_config_loads_and_resolves():
   assert 'stand' in config_file.config_names()
   for name in config_file.config_names():
     assert resolve(config_file.load_config(name)).name == name
 
 
 @pytest.mark.parametrize('name', config_file.config_names())
-def test_a_ready_config_names_what_exists(name):
+def test_a_builtin_config_names_what_exists(name):
   """All that a training looks up by name, short of making its worlds."""
   from mjx_humanoid.physics import randomize
   from mjx_humanoid.playback.cards import CARDS
@@ -68,7 +68,7 @@ def test_a_ready_config_names_what_exists(name):
 
 
 @pytest.mark.parametrize('name', config_file.config_names())
-def test_a_ready_config_is_the_same_at_every_call_whatever_became_of_the_last(name):
+def test_a_builtin_config_is_the_same_at_every_call_whatever_became_of_the_last(name):
   first = config_file.load_config(name)
   expected = resolve(first)
   first.task.weights.anything = 1.0
@@ -79,14 +79,14 @@ def test_a_ready_config_is_the_same_at_every_call_whatever_became_of_the_last(na
 
 
 @pytest.mark.parametrize('name', config_file.config_names())
-def test_a_ready_config_says_what_it_teaches(name):
+def test_a_builtin_config_says_what_it_teaches(name):
   import ast
 
   assert ast.get_docstring(ast.parse(config_file.find_config(name).read_text()))
 
 
 @pytest.mark.parametrize('name', ['stand', 'stand.py', 'configs/stand.py'])
-def test_a_ready_config_is_found_from_any_folder(name, tmp_path, monkeypatch):
+def test_a_builtin_config_is_found_from_any_folder(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   assert resolve(config_file.load_config(name)).name == 'stand'
 
@@ -100,7 +100,7 @@ def test_a_file_of_the_users_own_comes_first(write, tmp_path, monkeypatch):
 @pytest.mark.parametrize('name', ['', 'no_such', 'folder/stand.py', '.', '/no/such.py'])
 def test_a_missing_file_is_refused_with_the_ready_ones(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  with pytest.raises(UserError, match=r'there is no config file .*Ready configs: .*stand'):
+  with pytest.raises(UserError, match=r'there is no config file .*Built-in configs: .*stand'):
     config_file.find_config(name)
 
 

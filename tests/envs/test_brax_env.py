@@ -230,7 +230,7 @@ def test_a_reward_of_ones_own_is_tried(tmp_path):
     make_brax_env('stand', starts=4, reward=f'{path}:bad')
 
 
-def test_ready_configs_are_found_in_the_registry_of_brax(monkeypatch):
+def test_builtin_configs_are_found_in_the_registry_of_brax(monkeypatch):
   monkeypatch.setattr(envs, '_envs', dict(envs._envs))
   names = register()
   assert {'mjx_humanoid_stand', 'mjx_humanoid_walk', 'mjx_humanoid_getup'} <= set(names)

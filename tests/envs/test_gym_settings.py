@@ -82,7 +82,7 @@ def test_a_start_file_serves(tmp_path, model):
     ({'episode_length': -1.0}, 'config.task.episode_length=-1.0 is out of range'),
     ({'reward': 'stnd'}, "unknown reward 'stnd'. Did you mean 'stand'?"),
     ({'config': 'stant'}, "no config file 'stant'"),
-    ({'config': 3}, 'config must be a path, the name of a ready config or a config itself, not 3'),
+    ({'config': 3}, 'config must be a path, the name of a built-in config or a config itself, not 3'),
     ({'render_mode': 'ascii'}, "unknown render mode 'ascii'.*rgb_array"),
     ({'camera': 'trak'}, "unknown camera 'trak'. Did you mean 'track'?"),
     ({'width': 0}, 'width=0, height=480: a picture needs at least one pixel'),

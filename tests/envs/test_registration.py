@@ -1,4 +1,4 @@
-"""Registration: every ready config is a Gymnasium environment, and importing the package costs nothing for it."""
+"""Registration: every built-in config is a Gymnasium environment, and importing the package costs nothing for it."""
 
 import subprocess
 import sys
@@ -62,7 +62,7 @@ def test_without_gymnasium_the_package_is_imported_all_the_same():
   assert done.stdout.strip() == 'fine', done.stderr
 
 
-def test_every_ready_config_is_registered_once():
+def test_every_builtin_config_is_registered_once():
   gymnasium = pytest.importorskip('gymnasium')
   from mjx_humanoid.envs.registration import register
 
@@ -76,7 +76,7 @@ def test_every_ready_config_is_registered_once():
 
 
 @pytest.mark.parametrize('config', config_names())
-def test_every_ready_config_makes_an_environment(config):
+def test_every_builtin_config_makes_an_environment(config):
   gymnasium = pytest.importorskip('gymnasium')
   from mjx_humanoid.envs.registration import register
 

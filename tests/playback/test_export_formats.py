@@ -77,7 +77,7 @@ def test_a_policy_of_another_robot_is_refused(policy):
 
 
 def test_npz_holds_the_numbers_of_the_policy_file(tmp_path):
-  """Under the same names; the ready policy is symmetric, so the mirror is among them."""
+  """Under the same names; the pretrained policy is symmetric, so the mirror is among them."""
   from safetensors.numpy import load_file
 
   policy = load('stand')

@@ -1,4 +1,4 @@
-"""Protects what a user may call a policy: a run's folder, a file, the name of a ready one."""
+"""Protects what a user may call a policy: a run's folder, a file, the name of a pretrained one."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from mjx_humanoid.playback.rollout import check_fit, task_and_model
 
 @pytest.fixture
 def ready(tmp_path, monkeypatch, make_policy):
-  """Two ready policies, and a current folder without any."""
+  """Two pretrained policies, and a current folder without any."""
   folder = tmp_path / 'ready'
   folder.mkdir()
   for name in ('stand', 'walk'):
     save_policy(make_policy(info={'name': name}), folder / f'{name}.safetensors')
-  monkeypatch.setattr(find, 'READY', folder)
+  monkeypatch.setattr(find, 'PRETRAINED', folder)
   (tmp_path / 'here').mkdir()
   monkeypatch.chdir(tmp_path / 'here')
   return folder
 
 
-@pytest.mark.parametrize('name', find.ready_policies())
+@pytest.mark.parametrize('name', find.pretrained_policies())
 def test_a_ready_policy_fits_its_robot_and_comes_with_the_card_that_it_passed(name):
   policy = find.load(name)
   check_fit(policy, *task_and_model(policy.task))
   assert policy.name == name
-  card = json.loads((find.READY / f'{name}.json').read_text())
+  card = json.loads((find.PRETRAINED / f'{name}.json').read_text())
   assert (card['card'], card['passed'], card['info']) == (policy.task.card, True, policy.info)
   assert card['config']['task']['card'] == policy.task.card  # what it was trained by
   assert (card['config']['seed'], card['config']['name']) == (policy.info['seed'], name)
   assert card['criteria'] == CARDS[policy.task.card].description  # as it is judged today
 
 
-def test_ready_policies_are_described_by_their_cards():
-  lines = find.describe_ready()
-  assert list(lines) == find.ready_policies()
+def test_pretrained_policies_are_described_by_their_cards():
+  lines = find.describe_pretrained()
+  assert list(lines) == find.pretrained_policies()
   assert all('% of ' in line and line.endswith(' episodes') for line in lines.values())
 
 
@@ -54,8 +54,8 @@ def test_a_file(finished_run):
   assert find.find_policy(str(path)) == path
 
 
-def test_a_ready_name(ready):
-  assert find.ready_policies() == ['stand', 'walk']
+def test_the_name_of_a_pretrained_policy(pretrained):
+  assert find.pretrained_policies() == ['stand', 'walk']
   assert find.load('walk').name == 'walk'
 
 
@@ -72,13 +72,15 @@ def test_a_folder_of_that_name_that_is_no_run_does_not_hide_the_ready_policy(rea
 
 
 def test_an_unknown_name_lists_the_choices_and_the_closest(ready):
-  with pytest.raises(UserError, match=r"unknown .*ready policy 'wakl'. Did you mean 'walk'\? Choices: stand, walk"):
+  with pytest.raises(
+    UserError, match=r"unknown .*pretrained policy 'wakl'. Did you mean 'walk'\? Choices: stand, walk"
+  ):
     find.find_policy('wakl')
 
 
 @pytest.mark.parametrize('reference', ['runs/none', 'none.safetensors', '/no/such/place'])
-def test_a_path_that_does_not_exist_is_called_one_and_lists_the_ready_policies(ready, reference):
-  with pytest.raises(UserError, match=r'there is no policy file or run .*Ready policies: stand, walk'):
+def test_a_path_that_does_not_exist_is_called_one_and_lists_the_pretrained_policies(ready, reference):
+  with pytest.raises(UserError, match=r'there is no policy file or run .*Pretrained policies: stand, walk'):
     find.find_policy(reference)
 
 

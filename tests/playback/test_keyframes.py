@@ -73,7 +73,7 @@ def record(policy, seconds, seed=0):
 
 @pytest.fixture(scope='module')
 def stand():
-  """3 s of the ready policy, 151 rows of 20 ms."""
+  """3 s of the pretrained policy, 151 rows of 20 ms."""
   return record(load('stand'), 3.0)
 
 

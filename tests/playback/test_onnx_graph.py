@@ -19,7 +19,7 @@ from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.playback import export_formats as formats
 from mjx_humanoid.playback import onnx_graph
 from mjx_humanoid.playback.export_formats import export
-from mjx_humanoid.playback.find import load, ready_policies
+from mjx_humanoid.playback.find import load, pretrained_policies
 from mjx_humanoid.rl import normalize
 from mjx_humanoid.rl.algorithm import Spec, make_algorithm
 from mjx_humanoid.robots import robots
@@ -83,7 +83,7 @@ def test_onnx_acts_as_the_trainers_network(prepared, tmp_path, session, observat
 
 
 def test_every_ready_policy_can_be_exported(tmp_path, session, observations):
-  for name in ready_policies():
+  for name in pretrained_policies():
     policy = load(name)
     export(policy, 'onnx', tmp_path / f'{name}.onnx')
     obs = observations(policy, 1000)

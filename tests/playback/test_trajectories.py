@@ -20,7 +20,7 @@ GEAR = {'abdomen': 40, 'hip_x': 40, 'hip_z': 40, 'hip_y': 120, 'knee': 80, 'ankl
 
 @pytest.fixture(scope='module')
 def stand():
-  """(task, model) of the ready policy."""
+  """(task, model) of the pretrained policy."""
   return own_task(load('stand'), {})[:2]
 
 
@@ -31,7 +31,7 @@ def model(stand):
 
 @pytest.fixture(scope='module')
 def trajectory(stand):
-  """The first second of the ready policy, 51 rows of 20 ms, in which a foot leaves the floor."""
+  """The first second of the pretrained policy, 51 rows of 20 ms, in which a foot leaves the floor."""
   return trace(*stand, load('stand'), 1.0, np.random.default_rng(0))
 
 

@@ -126,7 +126,7 @@ def test_a_step_that_diverges_earns_nothing_as_in_training(task_of, record, cont
   np.testing.assert_allclose(terms['height'], [1])
 
 
-def test_ready_rewards_are_scored_with_their_weights(record, contexts, body):
+def test_builtin_rewards_are_scored_with_their_weights(record, contexts, body):
   # alive at 0.5 a step for three steps; the other terms of the skill are switched off
   weights = dict.fromkeys(SKILLS['stand'][1], 0.0) | {'alive': 0.5}
   views = record([[1.3, 1.3, 1.3]])

@@ -42,7 +42,7 @@ def find_config(name: str) -> Path:
     if candidate.is_file():
       return candidate
   hint = f'; {name} is a folder: to continue a run, use --resume={name}' if path.is_dir() else ''
-  raise UserError(f'there is no config file {name!r}{hint}. Ready configs: {", ".join(config_names())}.')
+  raise UserError(f'there is no config file {name!r}{hint}. Built-in configs: {", ".join(config_names())}.')
 
 
 def load_config(name: str) -> ConfigDict:

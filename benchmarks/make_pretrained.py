@@ -1,6 +1,6 @@
-"""Makes a ready policy of a run: the policy, its report card with config and versions, and a picture for the README.
+"""Makes a pretrained policy of a run: the policy, its report card with config and versions, and a picture for the README.
 
-  python benchmarks/make_ready.py runs/walk runs/run ...
+  python benchmarks/make_pretrained.py runs/walk runs/run ...
 
 The name of the run is that of the policy. Nothing is written unless the report card passes.
 """
@@ -18,7 +18,7 @@ import numpy as np
 import mjx_humanoid as mh
 
 ROOT = Path(__file__).resolve().parent.parent
-READY, PICTURES = ROOT / 'mjx_humanoid' / 'policies', ROOT / 'assets'
+PRETRAINED, PICTURES = ROOT / 'mjx_humanoid' / 'policies', ROOT / 'assets'
 SIZE = 200  # pixels of a picture's sides
 FRAMERATE = 15
 COLOURS = 128
@@ -36,18 +36,18 @@ def main() -> None:
     print(f'{name}: {card["success_rate"]:.0%} of {card["episodes"]} episodes')
     if not card['passed']:
       sys.exit(f'{name} does not pass; nothing was written')
-    shutil.copy(folder / 'policy.safetensors', READY / f'{name}.safetensors')
+    shutil.copy(folder / 'policy.safetensors', PRETRAINED / f'{name}.safetensors')
     config = json.loads((folder / 'config.json').read_text()) | {'run_dir': 'runs'}  # not where it was made
-    (READY / f'{name}.json').write_text(json.dumps({**card, 'config': config}, indent=2) + '\n')
+    (PRETRAINED / f'{name}.json').write_text(json.dumps({**card, 'config': config}, indent=2) + '\n')
     draw(name)
 
 
 def draw(name: str) -> None:
-  """A small film of the ready policy, as a GIF that repeats."""
+  """A small film of the pretrained policy, as a GIF that repeats."""
   from PIL import Image
 
   how = {'seconds': 4.0, 'camera': CAMERAS.get(name, 'track'), **SHOWN.get(name, {})}
-  frames = mh.render(READY / f'{name}.safetensors', width=SIZE, height=SIZE, framerate=FRAMERATE, **how)
+  frames = mh.render(PRETRAINED / f'{name}.safetensors', width=SIZE, height=SIZE, framerate=FRAMERATE, **how)
   # One palette for all frames, or the robot would change its colour from one to the next.
   palette = Image.fromarray(np.concatenate(frames[:: max(1, len(frames) // 8)])).quantize(COLOURS)
   images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
