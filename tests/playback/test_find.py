@@ -14,9 +14,9 @@ from mjx_humanoid.playback.rollout import check_fit, task_and_model
 
 
 @pytest.fixture
-def ready(tmp_path, monkeypatch, make_policy):
+def pretrained(tmp_path, monkeypatch, make_policy):
   """Two pretrained policies, and a current folder without any."""
-  folder = tmp_path / 'ready'
+  folder = tmp_path / 'pretrained'
   folder.mkdir()
   for name in ('stand', 'walk'):
     save_policy(make_policy(info={'name': name}), folder / f'{name}.safetensors')
@@ -59,19 +59,19 @@ def test_the_name_of_a_pretrained_policy(pretrained):
   assert find.load('walk').name == 'walk'
 
 
-def test_a_folder_of_that_name_comes_before_the_ready_policy(ready, tmp_path, make_policy):
+def test_a_folder_of_that_name_comes_before_the_ready_policy(pretrained, tmp_path, make_policy):
   run = tmp_path / 'here' / 'walk'
   run.mkdir()
   save_policy(make_policy(info={'name': 'mine'}), run / 'policy.safetensors')
   assert find.load('walk').name == 'mine'
 
 
-def test_a_folder_of_that_name_that_is_no_run_does_not_hide_the_ready_policy(ready, tmp_path):
+def test_a_folder_of_that_name_that_is_no_run_does_not_hide_the_ready_policy(pretrained, tmp_path):
   (tmp_path / 'here' / 'walk').mkdir()
-  assert find.find_policy('walk') == ready / 'walk.safetensors'
+  assert find.find_policy('walk') == pretrained / 'walk.safetensors'
 
 
-def test_an_unknown_name_lists_the_choices_and_the_closest(ready):
+def test_an_unknown_name_lists_the_choices_and_the_closest(pretrained):
   with pytest.raises(
     UserError, match=r"unknown .*pretrained policy 'wakl'. Did you mean 'walk'\? Choices: stand, walk"
   ):
@@ -79,7 +79,7 @@ def test_an_unknown_name_lists_the_choices_and_the_closest(ready):
 
 
 @pytest.mark.parametrize('reference', ['runs/none', 'none.safetensors', '/no/such/place'])
-def test_a_path_that_does_not_exist_is_called_one_and_lists_the_pretrained_policies(ready, reference):
+def test_a_path_that_does_not_exist_is_called_one_and_lists_the_pretrained_policies(pretrained, reference):
   with pytest.raises(UserError, match=r'there is no policy file or run .*Pretrained policies: stand, walk'):
     find.find_policy(reference)
 
