@@ -39,7 +39,8 @@ def main(argv: Sequence[str]) -> None:
   policy = load(arguments.policy, allow_code=arguments.allow_code)
   out = Path(arguments.out) if arguments.out else default_path(arguments.policy, arguments.format)
   files, tried = export(policy, arguments.format, out, force=arguments.force)
-  print(f'wrote {" and ".join(map(str, files))}')
+  *others, last = map(str, files)
+  print(f'wrote {", ".join(others)} and {last}' if others else f'wrote {last}')
   if tried:
     print(tried)
   print(f'next: {NEXT[arguments.format].format(out=out)}')
