@@ -1,4 +1,4 @@
-"""Makes a pretrained policy of a run: the policy, its report card with config and versions, and a picture for the README.
+"""Makes a pretrained policy of a run: the policy, its report card with config and versions, and a GIF for the README.
 
   python benchmarks/make_pretrained.py runs/walk runs/run ...
 

@@ -139,7 +139,7 @@ def test_saving_leaves_nothing_else_behind(path):
 def test_a_full_disk_leaves_the_old_file(path, make_policy, full_disk):
   before = path.read_bytes()
   full_disk()
-  with pytest.raises(UserError, match='the policy cannot be written to .*: No space left on device'):
+  with pytest.raises(UserError, match=r'the policy cannot be written to .*: No space left on device'):
     save_policy(make_policy(activation='tanh'), path)
   assert path.read_bytes() == before
 
