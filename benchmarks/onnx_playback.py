@@ -2,7 +2,7 @@
 
   python benchmarks/onnx_playback.py
 
-Exports the pretrained policy `stand` and measures actions/s, one observation at a time, and the seconds from the start of
+Exports the pretrained policy `stand` and measures actions/s, one observation at a time, and seconds from the start of
 a process to its first action: Python, NumPy, MuJoCo and ONNX Runtime imported, the robot's model and the graph loaded.
 All files have been read before, so that no disk is measured. Everything is held to one core.
 """

@@ -31,7 +31,7 @@ def test_every_activation_is_the_function_of_that_name(name, array):
 
 @pytest.mark.parametrize('name', ACTIVATIONS)
 def test_derivatives_are_finite_everywhere_and_those_of_jax_at_zero(name):
-  slope, theirs = (jax.vmap(jax.grad(f)) for f in (ACTIVATIONS[name].function, getattr(jax.nn, name)))
+  slope = jax.vmap(jax.grad(ACTIVATIONS[name].function))
   assert np.isfinite(slope(jnp.asarray(X))).all()
   assert float(slope(jnp.zeros(1))[0]) == AT_ZERO[name]
   np.testing.assert_allclose(
