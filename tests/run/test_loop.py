@@ -350,9 +350,9 @@ def test_speed_is_measured_from_the_first_update_on(finished_run):
 
 # Of arrays in checkpoints, in the order in which they are replaced: today's names, and those before `format` 2.
 ARRAYS = {
-  '.episode.context.requested': '.context.asked',
-  '.episode.context.target_position': '.context.place',
-  '.episode': '',
+  '.context.requested': '.context.asked',
+  '.context.target_position': '.context.place',
+  "['env'].episode.": "['env'].",
 }
 SETTINGS = {  # the same of settings of the task, which had no sections
   'command': {
@@ -380,6 +380,7 @@ def make_older(run):
   (run / 'config.json').write_text(json.dumps(config))
   for step in store(run).steps():
     arrays, path = store(run).load(step)[1:]
+    del arrays["['env'].length"]
     for new, old in ARRAYS.items():
       arrays = {name.replace(new, old): array for name, array in arrays.items()}
     shutil.rmtree(path)
@@ -388,11 +389,15 @@ def make_older(run):
 
 
 def test_a_run_of_an_earlier_version_goes_on_exactly(finished_run, run_copy):
+  """In all but the lengths of the episodes under way, which only metrics need: they were not kept then."""
   shutil.rmtree(store(run_copy).path(256))
   make_older(run_copy)
   assert {"['env'].context.asked", "['env'].context.place", "['env'].delay"} <= set(
     ocp.PyTreeCheckpointer().restore(store(run_copy).path(128))
   )
   train.main([f'--resume={run_copy}'])
-  same_arrays(store(finished_run).load(256)[1], store(run_copy).load(256)[1])
+  once, again = (store(run).load(256)[1] for run in (finished_run, run_copy))
+  for arrays in (once, again):
+    del arrays["['env'].length"]
+  same_arrays(once, again)
   assert (run_copy / 'config.json').read_text() == (finished_run / 'config.json').read_text()
