@@ -13,7 +13,8 @@ from mjx_humanoid.core.robot import Robot
 from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics import poses
 from mjx_humanoid.physics.actuation import Actuation, read_actuation
-from mjx_humanoid.physics.root import SLIDE, Root, find_root
+from mjx_humanoid.physics.find_root import SLIDE, find_root
+from mjx_humanoid.physics.root import Root
 from mjx_humanoid.physics.rotations import heading_of, in_frame, vertical_of
 
 GRAVITY = 9.81  # m/s^2

@@ -9,8 +9,8 @@ import numpy as np
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.robot import JointAngles, Robot
+from mjx_humanoid.physics.find_root import find_root
 from mjx_humanoid.physics.model import compiled, name_all, read_spec
-from mjx_humanoid.physics.root import find_root
 
 CONTROL_STEP = 0.02  # s, at most
 CLEARANCE = 0.02  # m above the lowest point of the standing pose, below which a body counts as a foot

@@ -14,7 +14,7 @@ import numpy as np
 from mjx_humanoid.core.process import quiet_imports
 from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.engine import NOTHING
-from mjx_humanoid.physics.root import find_root
+from mjx_humanoid.physics.find_root import find_root
 
 with quiet_imports():
   from mujoco import mjx

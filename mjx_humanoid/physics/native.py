@@ -12,8 +12,8 @@ from mujoco import batch
 
 from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.engine import NOTHING
+from mjx_humanoid.physics.find_root import find_root
 from mjx_humanoid.physics.model import quiet
-from mjx_humanoid.physics.root import find_root
 
 
 def available_cores() -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from mjx_humanoid.core import user_objects
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.registry import Registry
-from mjx_humanoid.physics.root import root_body
+from mjx_humanoid.physics.find_root import root_body
 
 # (model to change in place, generator, strength)
 RandomizeFn = Callable[[mujoco.MjModel, np.random.Generator, float], None]

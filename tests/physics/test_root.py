@@ -10,10 +10,10 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.robot import Robot
 from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.find_root import find_root
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.native import NativeEngine
-from mjx_humanoid.physics.root import find_root
 from mjx_humanoid.physics.symmetry import mirror_view
 
 TEMPLATE = """
