@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mjx_humanoid.core.types import Array
 
-CLIP = 10.0  # standard deviations, of the normalised observation: a world about to diverge must not shake the network
+CLIP = 10.0  # standard deviations, of the normalised observation: physics about to diverge must not shake the network
 
 
 class Activation(NamedTuple):

@@ -1,4 +1,4 @@
-"""Listeners: what is told of a training while it runs, and may ask it to stop. Imports nothing heavy."""
+"""Listeners: they are told of every update of a training, and may ask it to stop. Imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class StopRequest:
     for number in (signal.SIGINT, signal.SIGTERM):
       try:
         self._before[number] = signal.signal(number, self._handle)
-      except ValueError:  # not in the main thread: whoever runs the thread handles signals
+      except ValueError:  # only the main thread may handle signals
         break
     return self
 
