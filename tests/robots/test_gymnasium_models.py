@@ -49,7 +49,7 @@ ROBOT = Robot(
 
 
 def first_update(folder, robot):
-  """Metrics of the first update of `stand`, and the kind of its root."""
+  """Metrics of the first update of `stand`, and its report card."""
   train.main(
     as_arguments({**TINY, 'name': 'own', 'run_dir': folder / 'runs', 'total_timesteps': 64, 'task.robot': robot})
   )
