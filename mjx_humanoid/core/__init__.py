@@ -1,1 +1,1 @@
-"""What every room shares: types, errors, registries, files, settings, the policy network. No physics, no JAX."""
+"""Shared by all subpackages: types, errors, registries, files, settings, the policy network. No physics, no JAX."""

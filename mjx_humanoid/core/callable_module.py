@@ -1,4 +1,4 @@
-"""Modules that can be called: `mh.train` is a command's module as soon as anybody imports it, and a function too."""
+"""Callable modules: `mjx_humanoid.train` is the module of a command and also a function of the API."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 
 class _CallableModule(ModuleType):
-  """A module that stands in for the function of its name in the API."""
+  """A module that calls the API function of the same name."""
 
   def __call__(self, *args: Any, **kwargs: Any) -> Any:
-    """Calls that function."""
+    """Calls the API function."""
     api = importlib.import_module(f'{self.__name__.partition(".")[0]}.api')
     return getattr(api, self.__name__.rpartition('.')[2])(*args, **kwargs)
 
 
 def make_callable(name: str) -> None:
-  """Lets the module `name`, now being imported, be called like the function of the same name in the API."""
+  """Makes the module `name`, while it is being imported, callable like the API function of the same name."""
   if name != '__main__':
     sys.modules[name].__class__ = _CallableModule

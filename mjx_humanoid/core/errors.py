@@ -1,4 +1,4 @@
-"""Errors that tell a person what to do, and the one place where they become an exit status."""
+"""Error messages that say what to do, and the one place where errors become an exit status."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Protocol
 
 
 class UserError(Exception):
-  """A mistake that its reader can mend: one line that says what is wrong and what the choices are."""
+  """A mistake that the user can fix: one line that says what is wrong and what the choices are."""
 
 
 def unknown(kind: str, name: str, choices: Iterable[str], hint: str = '') -> UserError:
-  """An error for a name that is not among `choices`, with the closest of them first, and a hint at the end."""
+  """An error for a name that is not in `choices`: suggests the closest choice, lists all, and appends a hint."""
   choices = sorted(choices)
   close = difflib.get_close_matches(name, choices, n=1)
   guess = f' Did you mean {close[0]!r}?' if close else ''
@@ -24,13 +24,13 @@ def unknown(kind: str, name: str, choices: Iterable[str], hint: str = '') -> Use
 
 
 class Command(Protocol):
-  """A command's main: takes arguments, by default the process's own."""
+  """The main function of a command: takes arguments, by default sys.argv[1:]."""
 
   def __call__(self, argv: Sequence[str] | None = None) -> None: ...
 
 
 def command(main: Callable[[Sequence[str]], None]) -> Command:
-  """Wraps a command: a UserError is printed as one line and ends with status 2, Ctrl-C with 130."""
+  """Wraps a command: prints a UserError as one line and exits with status 2; Ctrl-C exits with 130."""
 
   @functools.wraps(main)
   def guarded(argv: Sequence[str] | None = None) -> None:
@@ -39,7 +39,7 @@ def command(main: Callable[[Sequence[str]], None]) -> Command:
     except UserError as error:
       print(f'error: {error}', file=sys.stderr)
       raise SystemExit(2) from None
-    except BrokenPipeError:  # the reader went away, as in `... | head`
+    except BrokenPipeError:  # the reading process has exited, as in `... | head`
       os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
       raise SystemExit(141) from None
     except OSError as error:

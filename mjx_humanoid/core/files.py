@@ -1,4 +1,4 @@
-"""Reading and writing files: whole or not at all, in UTF-8, and with errors that name the file and the reason."""
+"""Reads and writes files: atomically, in UTF-8, with errors that name the file and the reason."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from mjx_humanoid.core.errors import UserError
 
 
 def write_files(contents: Mapping[Path, bytes], what: str) -> None:
-  """Writes these files, all of them or none, and makes the folders that they need.
+  """Writes all of these files or none, and makes missing folders.
 
-  Every file is first written to a temporary file in its folder and flushed to the disk; then the temporary files take
-  the places of the old ones. Links are followed. What is no regular file, such as /dev/stdout, is written directly.
+  Each content is first written to a temporary file in the same folder and flushed to the disk; then the temporary
+  files replace the old files. Links are followed. Devices and pipes, such as /dev/stdout, are written directly.
 
   Args:
-    what: that is written, for the message: 'the policy'.
+    what: name of the content in error messages, such as 'the policy'.
 
   Raises:
-    UserError: the disk is full or read-only, permission is denied, a path is a folder; the old files stay.
+    UserError: the disk is full or read-only, permission is denied, or a path is a folder; the old files stay.
   """
   special = {path: content for path, content in contents.items() if _is_special(path)}
   drafts = [_draft(path) for path in contents if path not in special]
@@ -58,19 +58,19 @@ def write_json(path: Path, value: Any, what: str, indent: int | None = 2) -> Non
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-  """A value as JSON that every reader takes: numbers that are not finite, which JSON does not have, become null."""
+  """A value as standard JSON: numbers that are not finite become null."""
   return json.dumps(_finite(value), indent=indent, allow_nan=False)
 
 
 @contextlib.contextmanager
 def replacing(path: Path, what: str) -> Iterator[Path]:
-  """For a library that writes a file itself: gives a temporary path, with the same ending, that then becomes `path`.
+  """For a library that writes a file itself: yields a temporary path with the same suffix, then moves it to `path`.
 
-  The temporary path is absolute and holds no letter of the file's own name, so no library reads a pattern, an option
-  or a protocol in it. An error inside, whatever its kind, removes the temporary file and leaves the old one.
+  The temporary path is absolute and does not contain the file's name, so no library reads a pattern, an option or a
+  protocol in it. Any error inside the block removes the temporary file and leaves the old file.
 
   Raises:
-    UserError: as for `write_files`, and for an OSError inside.
+    UserError: as for `write_files`, and for an OSError inside the block.
   """
   draft = _draft(path, path.suffix)
   try:
@@ -86,7 +86,7 @@ def replacing(path: Path, what: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def writing(path: Path, what: str) -> Iterator[None]:
-  """Turns an OSError inside into a UserError: '<what> cannot be written to <path>: <reason>.'"""
+  """Turns an OSError in the block into a UserError: '<what> cannot be written to <path>: <reason>.'"""
   try:
     yield
   except OSError as error:
@@ -94,16 +94,16 @@ def writing(path: Path, what: str) -> Iterator[None]:
 
 
 class Appender:
-  """Adds records to the end of a file, each of them whole: one that the disk has no room for leaves no part of it."""
+  """Appends whole records to a file: if the disk is full, no part of the record stays in the file."""
 
   def __init__(self, path: Path, what: str) -> None:
-    """Raises UserError where the file cannot be opened."""
+    """Opens the file. Raises UserError if it cannot be opened."""
     self._path, self._what = path, what
     with writing(path, what):
       self._file = path.open('ab', buffering=0)
 
   def append(self, record: bytes) -> None:
-    """Adds a record. Raises UserError where the disk is full; the file is then as it was, and may be tried again."""
+    """Appends a record. Raises UserError if the disk is full; the file is then unchanged, and a retry is possible."""
     number = self._file.fileno()
     with writing(self._path, self._what):
       size = os.fstat(number).st_size
@@ -117,7 +117,7 @@ class Appender:
         raise
 
   def close(self) -> None:
-    """Closes the file. Nothing is left to be written then."""
+    """Closes the file. Every record is already written."""
     self._file.close()
 
 
@@ -125,7 +125,7 @@ class Appender:
 
 
 def check_writable(path: Path) -> None:
-  """Raises UserError, before any work is done, where no file can be written to `path`. Makes nothing."""
+  """Raises UserError if no file can be written to `path`. Creates nothing."""
   if _is_special(path):
     return
   target = Path(os.path.realpath(path))
@@ -144,7 +144,7 @@ def check_writable(path: Path) -> None:
 
 
 def check_free(paths: Sequence[Path], *, force: bool) -> None:
-  """Raises UserError where a path is a folder, or a file that may not be replaced because force is False."""
+  """Raises UserError if a path is a folder, or an existing file while force is False."""
   for path in paths:
     if path.is_dir():
       raise UserError(f'{path} cannot be written: it is a folder; give another --out=...')
@@ -155,7 +155,7 @@ def check_free(paths: Sequence[Path], *, force: bool) -> None:
 
 
 def make_folder(folder: Path, what: str) -> None:
-  """Makes a folder that does not exist yet, and those above it. Raises UserError where that is impossible."""
+  """Makes a new folder and its parents. Raises UserError if that is impossible."""
   try:
     folder.mkdir(parents=True)
   except OSError as error:
@@ -166,10 +166,10 @@ def make_folder(folder: Path, what: str) -> None:
 
 
 def read_bytes(path: Path, what: str) -> bytes:
-  """A file as it is.
+  """The content of a file.
 
   Args:
-    what: the file should be, for the message: 'config'.
+    what: kind of file in error messages, such as 'config'.
 
   Raises:
     UserError: '<path> is not a readable <what>: <reason>'.
@@ -181,7 +181,7 @@ def read_bytes(path: Path, what: str) -> bytes:
 
 
 def read_text(path: Path, what: str) -> str:
-  """A text file in UTF-8, lines ended by a newline alone. Raises UserError like read_bytes."""
+  """The text of a UTF-8 file, with line ends as \\n. Raises UserError like read_bytes."""
   try:
     return io.TextIOWrapper(io.BytesIO(read_bytes(path, what)), encoding='utf-8').read()
   except ValueError as error:
@@ -189,7 +189,7 @@ def read_text(path: Path, what: str) -> str:
 
 
 def read_json(path: Path, what: str) -> Any:
-  """The value in a JSON file. Raises UserError like read_text, and where the text is no JSON."""
+  """The value in a JSON file. Raises UserError like read_text, and if the text is not JSON."""
   text = read_text(path, what)
   try:
     return json.loads(text)
@@ -197,15 +197,15 @@ def read_json(path: Path, what: str) -> Any:
     raise UserError(f'{path} is not a readable {what}: {error}') from None
 
 
-# How it is done
+# Helpers
 
 
 class _Draft(NamedTuple):
-  """A file on its way to its place."""
+  """A file that is being written."""
 
-  path: Path  # as it was given, for messages
+  path: Path  # as given, for messages
   target: Path  # absolute, with links followed
-  partial: Path  # the temporary file, in the target's folder: to be moved there it must be on the same disk
+  partial: Path  # the temporary file, in the target's folder: a move must stay on one disk
 
 
 def _draft(path: Path, suffix: str = '') -> _Draft:
@@ -214,7 +214,7 @@ def _draft(path: Path, suffix: str = '') -> _Draft:
 
 
 def _is_special(path: Path) -> bool:
-  """Whether this is a device or a pipe: there is nothing to replace."""
+  """Whether this is a device or a pipe, which is written directly rather than replaced."""
   try:
     mode = path.stat().st_mode
   except (OSError, ValueError):
@@ -223,13 +223,13 @@ def _is_special(path: Path) -> bool:
 
 
 def _make_room(target: Path) -> None:
-  """Makes the folder of a file, and raises OSError for what a file cannot replace."""
+  """Makes the folder of a file. Raises OSError if the file cannot replace what is at `target`."""
   if target.parent.exists() and not target.parent.is_dir():
     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(target.parent))
   target.parent.mkdir(parents=True, exist_ok=True)
   if target.is_dir():
     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-  if target.exists() and not os.access(target, os.W_OK):  # a protected file is not replaced behind its owner's back
+  if target.exists() and not os.access(target, os.W_OK):  # a write-protected file is not replaced
     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
@@ -239,12 +239,12 @@ def _store(draft: _Draft, content: bytes) -> None:
     file.flush()
     os.fsync(file.fileno())
   if draft.target.exists():
-    with contextlib.suppress(OSError):  # of a disk without permissions
+    with contextlib.suppress(OSError):  # the file system has no permissions
       shutil.copymode(draft.target, draft.partial)
 
 
 def _publish(drafts: Sequence[_Draft], what: str) -> None:
-  """Moves every draft to its place; where one cannot be moved, those before it are undone."""
+  """Moves every draft to its target; if one move fails, undoes the earlier moves."""
   done: list[Path] = []
   backups: dict[Path, Path] = {}
   try:
@@ -270,7 +270,7 @@ def _publish(drafts: Sequence[_Draft], what: str) -> None:
 def _keep(target: Path, backup: Path) -> None:
   try:
     os.link(target, backup)
-  except OSError:  # a disk without links
+  except OSError:  # the file system has no links
     shutil.copy2(target, backup)
 
 
@@ -281,7 +281,7 @@ def _remove(paths: Iterable[Path]) -> None:
 
 
 def _reason(error: Exception, path: Path) -> str:
-  """Why, and at which folder where it is one above the file."""
+  """The reason of an error, with the folder if the error concerns a folder above the file."""
   if not isinstance(error, OSError):
     return str(error)
   text = error.strerror or str(error)

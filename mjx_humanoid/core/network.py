@@ -14,17 +14,17 @@ from typing import NamedTuple
 
 from mjx_humanoid.core.types import Array
 
-CLIP = 10.0  # standard deviations, of the normalised observation: physics about to diverge must not shake the network
+CLIP = 10.0  # standard deviations; bounds the normalised observation of an environment that is about to diverge
 
 
 class Activation(NamedTuple):
   """A nonlinearity."""
 
   function: Callable[[Array], Array]  # elementwise, in the array library of its argument
-  onnx: tuple[str, ...]  # its operators in ONNX: one, or two where the second multiplies the first by the input
+  onnx: tuple[str, ...]  # ONNX operators: one, or two if the second multiplies the result by the input
 
 
-# Written with `where`, so that gradients at 0 are those of jax.nn: 1 for elu, 0 for relu.
+# `where` gives the same gradients at 0 as jax.nn: 1 for elu, 0 for relu.
 def _elu(x: Array) -> Array:
   xp = x.__array_namespace__()
   return xp.where(x > 0, x, xp.expm1(xp.where(x > 0, xp.zeros_like(x), x)))
@@ -32,12 +32,12 @@ def _elu(x: Array) -> Array:
 
 def _relu(x: Array) -> Array:
   xp = x.__array_namespace__()
-  return xp.where(x <= 0, xp.zeros_like(x), x)  # and NaN stays NaN
+  return xp.where(x <= 0, xp.zeros_like(x), x)  # NaN stays NaN
 
 
 def _swish(x: Array) -> Array:
   xp = x.__array_namespace__()
-  return x / (1 + xp.exp(-xp.clip(x, -80, None)))  # clipped where exp overflows
+  return x / (1 + xp.exp(-xp.clip(x, -80, None)))  # clipped, since exp overflows
 
 
 def _tanh(x: Array) -> Array:
@@ -47,13 +47,13 @@ def _tanh(x: Array) -> Array:
 ACTIVATIONS: dict[str, Activation] = {
   'elu': Activation(_elu, ('Elu',)),
   'relu': Activation(_relu, ('Relu',)),
-  'swish': Activation(_swish, ('Sigmoid', 'Mul')),  # x * sigmoid(x); an operator of its own only since opset 24
+  'swish': Activation(_swish, ('Sigmoid', 'Mul')),  # x * sigmoid(x); ONNX has one operator for it only since opset 24
   'tanh': Activation(_tanh, ('Tanh',)),
 }
 
 
 class Mirror(NamedTuple):
-  """Left and right exchanged: mirrored = signs * x[..., sources]."""
+  """Exchanges left and right: mirrored = signs * x[..., sources]."""
 
   obs_sources: Array  # [O] int
   obs_signs: Array  # [O]
@@ -61,23 +61,23 @@ class Mirror(NamedTuple):
   action_signs: Array  # [A]
 
   def obs(self, obs: Array) -> Array:
-    """Observations [..., O] in the mirror."""
+    """The mirrored observations [..., O]."""
     return obs[..., self.obs_sources] * self.obs_signs
 
   def action(self, action: Array) -> Array:
-    """Actions [..., A] in the mirror."""
+    """The mirrored actions [..., A]."""
     return action[..., self.action_sources] * self.action_signs
 
 
 class Actor(NamedTuple):
-  """The part of a learner that acts: what a policy file is made from."""
+  """The actor: parameters of the policy network, as a policy file stores them."""
 
-  kernels: Sequence[Array]  # each [in, out], in order; the last one gives the mean action
-  biases: Sequence[Array]  # each [out]
-  log_std: Array  # [A] of the exploration noise
-  mean: Array  # [O] of the normaliser
-  std: Array  # [O] of the normaliser
-  mirror: Mirror | None  # of a symmetric network
+  kernels: Sequence[Array]  # [in, out] of each layer; the last layer gives the mean action
+  biases: Sequence[Array]  # [out] of each layer
+  log_std: Array  # [A] logarithm of the standard deviation of the exploration noise
+  mean: Array  # [O] of the observation normaliser
+  std: Array  # [O] of the observation normaliser
+  mirror: Mirror | None  # for a symmetric policy
 
 
 def normalize(obs: Array, mean: Array, std: Array) -> Array:
@@ -87,7 +87,7 @@ def normalize(obs: Array, mean: Array, std: Array) -> Array:
 
 
 def layers(x: Array, kernels: Sequence[Array], biases: Sequence[Array], activation: str) -> Array:
-  """Fully connected layers, the activation between them: [..., in of the first] -> [..., out of the last]."""
+  """Fully connected layers with the activation between them: [..., first in] -> [..., last out]."""
   function = ACTIVATIONS[activation].function
   for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
     x = function(x @ kernel + bias)
@@ -95,11 +95,11 @@ def layers(x: Array, kernels: Sequence[Array], biases: Sequence[Array], activati
 
 
 def symmetrized(function: Callable[[Array], Array], x: Array, mirror: Mirror | None) -> Array:
-  """function(x), averaged with mirrored(function(mirrored(x))): left and right are treated alike, exactly.
+  """The average of function(x) and mirrored(function(mirrored(x))): an exactly symmetric policy.
 
   Args:
     function: from observations [..., O] to actions [..., A].
-    mirror: None for the bare function.
+    mirror: None returns function(x).
   """
   action = function(x)
   return action if mirror is None else (action + mirror.action(function(mirror.obs(x)))) / 2

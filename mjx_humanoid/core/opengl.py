@@ -1,7 +1,7 @@
-"""Picking an OpenGL that works without a display.
+"""Chooses an OpenGL backend that works without a display.
 
-MuJoCo reads MUJOCO_GL when it is imported, and PyOpenGL, which it draws with, reads PYOPENGL_PLATFORM: where the two do
-not agree, nothing can be drawn. Neither package is imported here.
+MuJoCo reads MUJOCO_GL when it is imported, and PyOpenGL, which MuJoCo renders with, reads PYOPENGL_PLATFORM. Rendering
+fails if the two disagree. This module imports neither package.
 """
 
 from __future__ import annotations
@@ -24,42 +24,42 @@ context.make_current()
 from OpenGL import GL
 print(GL.glGetString(GL.GL_RENDERER).decode())
 """
-# Where mujoco makes its choice, when it is imported: since 4.0, and before.
+# The modules in which mujoco chooses its backend on import: since 4.0, and before.
 GL_MODULES = ('mujoco.rendering.classic.gl_context', 'mujoco.gl_context')
 SOFTWARE = ('llvmpipe', 'softpipe', 'swrast', 'software')  # in the names of renderers without a GPU
 HELP = (
   'no OpenGL can be loaded, so nothing can be rendered. On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri'
   ' (or libosmesa6); on other systems install Mesa or a graphics driver. Training works without it.'
 )
-# Values of MUJOCO_GL that `import mujoco` takes, as its gl_context.py has them; with any other it raises.
+# Values of MUJOCO_GL that `import mujoco` accepts (see its gl_context.py); with any other it raises.
 OFF = ('disable', 'disabled', 'off', 'false', '0')
 ANYWHERE = ('', 'glfw', 'enable', 'enabled', 'on', 'true', '1')
 OF_SYSTEM = {'linux': ('egl', 'osmesa', 'glx'), 'win32': ('wgl',), 'darwin': ('cgl',)}
-# On Linux PyOpenGL loads the library of these by name, and `import mujoco` raises where there is none.
+# On Linux PyOpenGL loads these libraries by name, and `import mujoco` raises if one is missing.
 LIBRARIES = {'egl': 'EGL', 'osmesa': 'OSMesa'}
-VERSIONS = ('', *(f'.{i}' for i in range(9, -1, -1)))  # lib<name>.so<version>, in the order that PyOpenGL tries
+VERSIONS = ('', *(f'.{i}' for i in range(9, -1, -1)))  # lib<name>.so<version>, in the order of PyOpenGL
 
-_wished = ''  # the user's MUJOCO_GL, where prepare() took it out of the environment
+_wished = ''  # the user's MUJOCO_GL, if prepare() removed it from the environment variables
 _chosen: Gl | None = None
 
 
 class Gl(NamedTuple):
-  """An OpenGL that works. software: it draws on the CPU, where every sample of every pixel takes time."""
+  """An OpenGL backend that works."""
 
-  name: str  # of MUJOCO_GL; '' leaves the choice to MuJoCo
+  name: str  # value of MUJOCO_GL; '' leaves the choice to MuJoCo
   renderer: str
 
   @property
   def software(self) -> bool:
-    """Whether pictures are drawn by the CPU."""
+    """Whether the CPU renders: slow, so pictures are drawn without smoothing."""
     return any(word in self.renderer.lower() for word in SOFTWARE)
 
 
 def prepare() -> None:
-  """Lets `import mujoco` succeed whatever MUJOCO_GL is: training and judging draw nothing.
+  """Makes `import mujoco` succeed for any MUJOCO_GL: training and evaluation need no rendering.
 
-  A value that MuJoCo does not know, or whose library is not installed, is taken out of the environment and named in a
-  warning. Nothing is loaded or tried where MUJOCO_GL is not set.
+  Removes a value of MUJOCO_GL that MuJoCo does not know or whose library is not installed, and logs a warning. Does
+  nothing if MUJOCO_GL is not set.
   """
   global _wished  # noqa: PLW0603 (of the process, as the environment is)
   name = wanted()
@@ -77,12 +77,12 @@ def prepare() -> None:
 
 
 def wanted() -> str:
-  """The value of MUJOCO_GL in the environment as MuJoCo reads it."""
+  """The value of MUJOCO_GL, normalised as MuJoCo does."""
   return os.environ.get('MUJOCO_GL', '').lower().strip()
 
 
 def known_names() -> tuple[str, ...]:
-  """Values of MUJOCO_GL that MuJoCo takes on this system."""
+  """Values of MUJOCO_GL that MuJoCo accepts on this system."""
   return (*OF_SYSTEM.get(sys.platform, ()), *ANYWHERE, *OFF)
 
 
@@ -98,7 +98,7 @@ def has_library(name: str) -> bool:
 
 
 def candidates() -> list[str]:
-  """Values of MUJOCO_GL worth trying here, best first; '' leaves the choice to MuJoCo."""
+  """Values of MUJOCO_GL to try, in order; '' leaves the choice to MuJoCo."""
   usual = ['']
   if sys.platform.startswith('linux'):
     usual = ['egl', 'osmesa'] + ([''] if os.environ.get('DISPLAY') else [])
@@ -106,7 +106,7 @@ def candidates() -> list[str]:
 
 
 def probe(name: str) -> str | None:
-  """The renderer's name, where a fresh process can make an OpenGL context with MUJOCO_GL=name; else None."""
+  """The renderer's name if a new process can make an OpenGL context with MUJOCO_GL=name, else None."""
   environment = {k: v for k, v in os.environ.items() if k not in ('MUJOCO_GL', 'PYOPENGL_PLATFORM')}
   environment |= variables(name)
   command = [sys.executable, '-c', PROBE]
@@ -118,13 +118,13 @@ def probe(name: str) -> str | None:
 
 
 def variables(name: str) -> dict[str, str]:
-  """Environment variables of an OpenGL: MuJoCo's, and PyOpenGL's, which MuJoCo refuses to draw with if it differs."""
+  """Environment variables of an OpenGL backend, for MuJoCo and PyOpenGL: MuJoCo fails if they differ."""
   found = {'MUJOCO_GL': name} if name else {}
   return found | ({'PYOPENGL_PLATFORM': name} if name in LIBRARIES else {})
 
 
 def adopt(name: str) -> None:
-  """Sets the variables of an OpenGL, also for a mujoco that this process has imported already: it read them then."""
+  """Sets the variables of an OpenGL backend, and reloads the part of mujoco that has read them already."""
   before = {key: os.environ.pop(key, None) for key in ('MUJOCO_GL', 'PYOPENGL_PLATFORM')}
   os.environ.update(variables(name))
   changed = before != {key: os.environ.get(key) for key in before}
@@ -134,20 +134,20 @@ def adopt(name: str) -> None:
 
 
 def choose_gl() -> Gl:
-  """Chooses the first OpenGL that works, once in a process, and sets MUJOCO_GL and PYOPENGL_PLATFORM to it.
+  """Chooses the first OpenGL backend that works, once per process, and sets MUJOCO_GL and PYOPENGL_PLATFORM.
 
   Raises:
-    UserError: none does; says what to install.
+    UserError: no backend works; says what to install.
   """
   global _chosen  # noqa: PLW0603 (of the process, as the environment is)
-  if _chosen is None or wanted() != _chosen.name:  # else it is in force
+  if _chosen is None or wanted() != _chosen.name:  # else already in use
     _chosen = first_working(candidates())
     adopt(_chosen.name)
   return _chosen
 
 
 def first_working(names: Iterable[str]) -> Gl:
-  """The first of these that works here. Raises UserError where none does."""
+  """The first of these backends that works here. Raises UserError if none does."""
   for name in names:
     if (renderer := probe(name)) is not None:
       return Gl(name, renderer)

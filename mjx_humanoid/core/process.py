@@ -1,4 +1,4 @@
-"""Process-wide settings that only work before JAX or MuJoCo start. Imports neither."""
+"""Process-wide settings that must be made before JAX or MuJoCo start. Imports neither."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import logging
 import os
 from collections.abc import Iterator
 
-# XLA's concurrency-optimised scheduler for CPUs can leave a scan over vmapped mjx.step waiting for
-# ever on a machine with few cores. Our own programs also refuse it one by one (COMPILER_OPTIONS),
-# which holds even where JAX was started before this package was imported.
+# XLA's concurrency-optimised scheduler for CPUs can deadlock in a scan over vmapped mjx.step on a machine with few
+# cores. Every jitted program here also switches it off by COMPILER_OPTIONS, which works even if JAX was started
+# before this package was imported.
 _DEADLOCK = 'xla_cpu_enable_concurrency_optimized_scheduler'
 COMPILER_OPTIONS: dict[str, bool | int | str] = {_DEADLOCK: False}
 
@@ -22,14 +22,14 @@ def prepare() -> None:
 
 @contextlib.contextmanager
 def quiet_imports() -> Iterator[None]:
-  """For imports of mujoco.mjx, directly or through brax: it prints a line for each optional part that is missing."""
+  """Silences the import of mujoco.mjx, which prints a line for each optional package that is missing."""
   with contextlib.redirect_stdout(io.StringIO()):
     yield
 
 
 @contextlib.contextmanager
 def quiet_logs(name: str) -> Iterator[None]:
-  """Keeps a library from logging what is raised to us as well."""
+  """Stops a library from logging errors that it also raises."""
   logger = logging.getLogger(name)
   before = logger.disabled
   logger.disabled = True
@@ -40,6 +40,6 @@ def quiet_logs(name: str) -> Iterator[None]:
 
 
 def without_deadlock(flags: str) -> str:
-  """`flags` with the scheduler that can deadlock switched off, whatever they said of it before."""
+  """`flags` with the scheduler that can deadlock switched off."""
   kept = [flag for flag in flags.split() if not flag.lstrip('-').startswith(_DEADLOCK)]
   return ' '.join([*kept, f'--{_DEADLOCK}=false'])

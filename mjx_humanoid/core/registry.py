@@ -1,4 +1,4 @@
-"""Things chosen by name: a registry lists its names, refuses others helpfully, and finds a user's own."""
+"""Registries: find a built-in object by name or a user's own by reference, and suggest names after a typo."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def first_line(thing: object) -> str:
 
 
 class Registry(Generic[T]):
-  """Named things of one kind. `REWARDS.register('stand')` decorates, `REWARDS['stand']` finds.
+  """Named objects of one kind. `REWARDS.register('stand')` is a decorator, `REWARDS['stand']` looks up.
 
-  A name may also be 'path/to/file.py:name', which is the user's own and is loaded.
+  A name may also be 'path/to/file.py:name', which loads the user's own object.
   """
 
   def __init__(self, kind: str, accepts: Callable[[Any], bool] = callable) -> None:
-    """What the registry holds.
+    """An empty registry.
 
     Args:
-      kind: the word for errors, e.g. 'reward'.
-      accepts: whether a thing of a user's own is of that kind.
+      kind: the word in error messages, e.g. 'reward'.
+      accepts: whether a user's own object is of that kind.
     """
     self.kind = kind
     self._accepts = accepts
@@ -36,7 +36,7 @@ class Registry(Generic[T]):
     self._lines: dict[str, str] = {}
 
   def register(self, name: str | None = None) -> Callable[[T], T]:
-    """Decorator that files a thing under `name`, by default its own."""
+    """Decorator that registers an object under `name`, by default its __name__."""
 
     def add(thing: T) -> T:
       self.add(name or thing.__name__, thing, first_line(thing))  # type: ignore[attr-defined]
@@ -45,17 +45,17 @@ class Registry(Generic[T]):
     return add
 
   def add(self, name: str, thing: T, description: str) -> None:
-    """Files `thing` under `name`. Raises ValueError if the name is taken."""
+    """Registers `thing` under `name`. Raises ValueError if the name is taken."""
     if name in self._things:
       raise ValueError(f'{self.kind} {name!r} is registered twice')
     self._things[name] = thing
     self._lines[name] = description
 
   def __getitem__(self, name: str) -> T:
-    """A registered thing, or what 'path/to/file.py:name' defines.
+    """A registered object, or the one that 'path/to/file.py:name' defines.
 
     Raises:
-      UserError: there is no such thing, or its file is not allowed or does not run; names the choices.
+      UserError: the name is unknown, or its file is not allowed or does not run; names the choices.
     """
     if name in self._things:
       return self._things[name]
@@ -70,5 +70,5 @@ class Registry(Generic[T]):
     return iter(self._things)
 
   def describe(self) -> dict[str, str]:
-    """One line for each name."""
+    """The one-line description of each name."""
     return dict(self._lines)

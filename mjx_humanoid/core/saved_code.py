@@ -1,7 +1,7 @@
-"""A user's own files as a run keeps them: copies in <run>/own_code, which its config means from any folder.
+"""Copies of a user's own files in <run>/own_code, so that a run can be loaded from any folder.
 
-Configs and policies on disk hold what the user typed, such as 'my.py:f'; in this process a loaded one holds the path
-of the run's copy. Copied are Python files with what they import beside them, pose files, and robots with their meshes.
+Configs and policies on disk keep the reference that the user typed, such as 'my.py:f'. A loaded config refers to the
+run's copy instead. A run copies Python files with their local imports, pose files, and robots with their meshes.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from mjx_humanoid.core.user_files import Bundle
 S = TypeVar('S')
 FOLDER = 'own_code'  # in the folder of a run
 MANIFEST = 'manifest.json'
-DATA = ('.npz', '.xml')  # endings of files that a setting may name and that are no code
-NEAR = 2  # folders above a policy file in which its run may be: <run>/policy, <run>/recordings/policy
-ALLOW_HELP = 'run code that a run or a policy of somebody else names: read it first'  # of --allow-code
-OWN = 'own'  # in the metadata of a setting: the kind of thing of a user's own that it may name
+DATA = ('.npz', '.xml')  # suffixes of files without code that a setting may name
+NEAR = 2  # folders above a policy file that may be its run: <run>/policy, <run>/recordings/policy
+ALLOW_HELP = "run code from another person's run or policy: read it first"  # help of --allow-code
+OWN = 'own'  # key in the metadata of a setting: the kind of user's own object that the setting may name
 
 
 def references(section: Any) -> Iterator[tuple[str, str]]:
-  """(kind, reference) of all that a config, or a section of it, has of the user's own."""
+  """(kind, reference) of every user's own file or object in a config or a section of it."""
   for f in dataclasses.fields(section):
     value, kind = getattr(section, f.name), f.metadata.get(OWN)
     if dataclasses.is_dataclass(value):
@@ -39,7 +39,7 @@ def references(section: Any) -> Iterator[tuple[str, str]]:
 
 
 def renamed(section: S, rename: Callable[[str], str]) -> S:
-  """A copy of a config, or a section of it, with the references of files renamed."""
+  """A copy of a config, or a section of it, with file references renamed."""
 
   def change(value: Any) -> Any:
     if isinstance(value, str):
@@ -59,27 +59,27 @@ def renamed(section: S, rename: Callable[[str], str]) -> S:
 
 
 def is_file(name: str) -> bool:
-  """Whether a name in a config means a file of the user's own."""
+  """Whether a name in a config refers to a user's own file."""
   return name.endswith(DATA) or (user_objects.is_own(name) and not name.startswith(user_objects.OBJECT))
 
 
 def bundle_of(reference: str) -> Bundle:
-  """The file of a reference, with what it needs. Raises UserError where there is none."""
+  """The file of a reference, with the files that it needs. Raises UserError if it is missing."""
   return user_files.bundle(split(reference)[0])
 
 
 def collect(section: Any) -> list[Path]:
-  """All files that a config, or a section of it, has of the user's own. Raises UserError where one is missing."""
+  """All user's own files of a config or a section of it. Raises UserError if one is missing."""
   bundles = [_needed(kind, reference) for kind, reference in references(section) if is_file(reference)]
   return sorted({path for bundle in bundles for path in bundle.files})
 
 
 def allow(section: Any, *, remember: bool = False, but: Any = None) -> None:
-  """Lets the code that a config names run, which the user typed.
+  """Allows the code that a config names to run: the user typed its reference.
 
   Args:
     remember: in later processes too.
-    but: a config whose code the user did not type.
+    but: a config whose references the user did not type; they are not allowed.
 
   Raises:
     UserError: a file is missing.
@@ -91,13 +91,13 @@ def allow(section: Any, *, remember: bool = False, but: Any = None) -> None:
 
 
 def notes(section: Any) -> list[str]:
-  """What a user should know before training: lines about objects that no run can keep."""
+  """Lines to show before training: objects that a run cannot save."""
   lines = (user_objects.note(reference, kind) for kind, reference in references(section))
   return [line for line in lines if line is not None]
 
 
 def digests(section: Any) -> dict[str, str]:
-  """SHA-256 of each bundle that a config, or a section of it, names, by the reference on disk."""
+  """SHA-256 of each bundle that a config, or a section of it, names, by the reference that the user typed."""
   return {
     portable(name): bundle_of(name).digest
     for _, name in references(section)
@@ -106,7 +106,7 @@ def digests(section: Any) -> dict[str, str]:
 
 
 def save(section: Any, folder: Path) -> None:
-  """Copies all that a config has of the user's own into a run's folder, with a manifest. Nothing where there is none.
+  """Copies all user's own files of a config into a run's folder, with a manifest. Writes nothing if there are none.
 
   Raises:
     UserError: a file is missing, or the folder cannot be written to.
@@ -137,14 +137,14 @@ def save(section: Any, folder: Path) -> None:
 
 
 def localized(section: S, folder: Path, *, allow_code: bool = False) -> S:
-  """A config, or a section of it, as it was loaded from a run's folder, that means the copies in it.
+  """A config, or a section of it, loaded from a run's folder, with references changed to the copies in the folder.
 
   Args:
-    folder: of the run, or a folder inside it.
-    allow_code: lets the copied code run in this process, whoever wrote it.
+    folder: the run's folder, or a folder inside it.
+    allow_code: allow the copied code to run in this process, even if another person wrote it.
 
   Raises:
-    UserError: the copies are not those that the run made.
+    UserError: a copy was changed after the run made it.
   """
   places = [folder.resolve(), *folder.resolve().parents][:NEAR]
   target = next((place / FOLDER for place in places if (place / FOLDER / MANIFEST).is_file()), None)
@@ -163,7 +163,7 @@ def localized(section: S, folder: Path, *, allow_code: bool = False) -> S:
 
 
 def portable(reference: str) -> str:
-  """The reference that the user typed, of one that means a run's copy."""
+  """The reference that the user typed, for a reference to a run's copy."""
   if (target := _copied(reference)) is None:
     return reference
   typed = {str(target / copy): name for name, copy in _read(target)['references'].items()}
@@ -171,10 +171,10 @@ def portable(reference: str) -> str:
 
 
 def identity(name: str, digests: Mapping[str, str] = {}) -> str:
-  """What a name in a config means: itself, or of a user's own file its content and the name in it.
+  """Identity of a name in a config, for comparisons: the name, or for a user's own file its digest and the name in it.
 
   Args:
-    digests: of files that may not be at hand, by what the user typed; see `digests`.
+    digests: digests of files that may be missing here, by the typed reference; see `digests`.
   """
   if not is_file(name):
     return name
@@ -184,7 +184,7 @@ def identity(name: str, digests: Mapping[str, str] = {}) -> str:
 
 
 def unavailable(kind: str, reference: str) -> str | None:
-  """Why something of the user's own cannot be had here, in words; None where it can."""
+  """Why a user's own file or object cannot be loaded here, in words; None if it can."""
   try:
     user_objects.find(reference, kind, lambda thing: True)
   except UserError as error:
@@ -200,7 +200,7 @@ def _needed(kind: str, reference: str) -> Bundle:
 
 
 def _copied(reference: str) -> Path | None:
-  """The folder of copies that a reference points into, if any."""
+  """The own_code folder that a reference points into, if any."""
   folders = (p for p in split(reference)[0].parents if p.name == FOLDER and (p / MANIFEST).is_file())
   return next(folders, None)
 
@@ -210,7 +210,7 @@ def _matches(path: Path, digest: str) -> bool:
 
 
 def _read(target: Path) -> dict[str, Any]:
-  """The manifest of a folder of copies. Raises UserError where it is damaged, or points out of its folder."""
+  """The manifest of an own_code folder. Raises UserError if it is damaged, or names files outside the folder."""
   path = target / MANIFEST
   manifest = read_json(path, 'manifest')
   try:

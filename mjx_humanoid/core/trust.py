@@ -1,6 +1,6 @@
-"""Which code of users' own may run: what this user typed or allowed before, by its SHA-256.
+"""Which user code may run: files that this user named or allowed before, by their SHA-256.
 
-A run folder or a policy file of somebody else may name code. It is data until this user allows it.
+A run folder or a policy file from another person may name code. That code does not run until this user allows it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import read_json, write_json
 
 FILE = Path('mjx_humanoid', 'trusted.json')
-MOST = 1000  # digests that are remembered, the latest
+MOST = 1000  # digests that are remembered; the oldest are dropped
 
 _allowed: set[str] = set()  # in this process
 
@@ -31,7 +31,7 @@ def trust_file() -> Path:
 
 
 def remembered() -> dict[str, str]:
-  """Digests that were allowed for good, each with the file it was then; none where the list is missing or damaged."""
+  """Digests that are allowed permanently, each with its file; empty if the list is missing or damaged."""
   try:
     listed = read_json(trust_file(), 'list of code that may run')
   except (UserError, RuntimeError):
@@ -45,10 +45,10 @@ def digest(content: bytes) -> str:
 
 
 def allow(files: Iterable[Path], *, remember: bool = False) -> None:
-  """Lets these files run in this process, as they are now.
+  """Allows these files, with their present content, to run in this process.
 
   Args:
-    remember: in later processes too. A folder that cannot be written to is no error: they then ask again.
+    remember: in later processes too. If the list cannot be written, later processes ask again.
   """
   digests = {digest(path.read_bytes()): str(path) for path in files}
   _allowed.update(digests)
@@ -61,12 +61,12 @@ def allow(files: Iterable[Path], *, remember: bool = False) -> None:
 
 
 def is_allowed(content: bytes) -> bool:
-  """Whether code of this content may run."""
+  """Whether code with this content may run."""
   return digest(content) in _allowed or digest(content) in remembered()
 
 
 def refuse_unknown(path: Path, content: bytes) -> None:
-  """Raises UserError for a file whose content was neither typed nor allowed here."""
+  """Raises UserError for a file whose content this user has not allowed."""
   if not is_allowed(content):
     raise UserError(
       f'{path} is code that you have not run before (SHA-256 {digest(content)}). Read it; if you trust it, allow it'

@@ -1,7 +1,7 @@
-"""Code of a user's own, in files: what 'path/to/file.py:name' stands for.
+"""User code in files: loads 'path/to/file.py:name'.
 
-A file runs only if this user typed or allowed it (see trust.py). It is loaded once for each content, under a name
-of its own in sys.modules, and imports the files beside it whatever the current folder is.
+A file runs only if this user named or allowed it (see trust.py). Each content of a file is loaded once, under a unique
+name in sys.modules. The file can import the files beside it from any current folder.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from mjx_humanoid.core import trust, user_files
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.user_files import Bundle
 
-PREFIX = 'mjx_humanoid_user_'  # of the packages that stand for users' bundles in sys.modules
+PREFIX = 'mjx_humanoid_user_'  # of package names of user bundles in sys.modules
 
 _bundles: dict[str, Bundle] = {}  # by package name
 _loading: list[Path] = []  # files that are being executed
 
 
 def split(reference: str) -> tuple[Path, str]:
-  """The path and the name of 'path/to/file.py:name'; the name is empty where there is none."""
+  """Splits 'path/to/file.py:name' into path and name; the name is empty if there is none."""
   path, colon, name = reference.rpartition(':')
   return (Path(path), name) if colon and path.endswith('.py') else (Path(reference), '')
 
 
 def find(reference: str, kind: str, accepts: Callable[[Any], bool] = callable) -> Any:
-  """What 'path/to/file.py:name' stands for.
+  """The object that 'path/to/file.py:name' refers to.
 
   Args:
-    kind: the word for errors, e.g. 'reward'.
-    accepts: whether a thing is of that kind.
+    kind: the word in error messages, e.g. 'reward'.
+    accepts: whether an object is of that kind.
 
   Raises:
-    UserError: the file is missing, not allowed or does not run, or defines no such thing.
+    UserError: the file is missing, not allowed or does not run, or does not define the name.
   """
   path, name = split(reference)
   module = load(path, f'{kind} {reference!r}')
@@ -58,13 +58,13 @@ def find(reference: str, kind: str, accepts: Callable[[Any], bool] = callable) -
 
 
 def load(path: Path, what: str) -> types.ModuleType:
-  """The module of a user's Python file, executed unless it was already with this content.
+  """The module of a user's Python file; runs the file unless the same content has been loaded already.
 
   Args:
-    what: it is loaded for, for errors.
+    what: purpose, for error messages.
 
   Raises:
-    UserError: it is missing, not allowed, or does not run: names the line.
+    UserError: the file is missing, not allowed, or does not run; names the line.
   """
   try:
     bundle = user_files.bundle(path)
@@ -75,13 +75,13 @@ def load(path: Path, what: str) -> types.ModuleType:
     return sys.modules[f'{package}.{name}']
   for file in sorted(bundle.code, key=lambda file: file != bundle.main):
     trust.refuse_unknown(file, file.read_bytes())
-    linecache.checkcache(str(file))  # for tracebacks and inspect, where it was edited
+    linecache.checkcache(str(file))  # tracebacks and inspect must see edits
   _loading.append(bundle.main)
   try:
     return importlib.import_module(f'{package}.{name}')
   except KeyboardInterrupt:
     raise
-  except BaseException as error:  # sys.exit too: it would end training without a word
+  except BaseException as error:  # sys.exit too, which would end training without a message
     detail = str(error).split('\n')[0]
     text = detail if isinstance(error, UserError) else f'{type(error).__name__}: {detail}'
     raise UserError(f'{what}: {path} does not run: {text}{_at(error, bundle)}') from error
@@ -90,12 +90,12 @@ def load(path: Path, what: str) -> types.ModuleType:
 
 
 def loading() -> Path | None:
-  """The user's file that is being executed at the moment, if any."""
+  """The user's file that is being loaded at the moment, if any."""
   return _loading[-1] if _loading else None
 
 
 def place(error: BaseException, files: Sequence[Path]) -> tuple[Path, int] | None:
-  """The file, of these, and the line in which an error was raised, or that led there last."""
+  """Which of these files is innermost in an error's traceback, and the line; None if none of them is."""
   names = {str(path): path for path in files}
   if isinstance(error, SyntaxError) and error.filename in names:
     return names[error.filename], error.lineno or 1
@@ -108,7 +108,7 @@ def place(error: BaseException, files: Sequence[Path]) -> tuple[Path, int] | Non
 
 
 def loaded_files() -> tuple[Path, ...]:
-  """All files of users that were loaded in this process."""
+  """All user files that this process has loaded."""
   return tuple({file for bundle in _bundles.values() for file in bundle.code})
 
 
@@ -122,12 +122,12 @@ def _module_name(path: Path) -> str:
 
 
 def _package(bundle: Bundle) -> str:
-  """The name of the package that stands for a bundle in sys.modules: of its place and its content."""
+  """The name of a bundle's package in sys.modules, from its path and content."""
   identity = hashlib.sha256(f'{bundle.main}\n{bundle.digest}'.encode()).hexdigest()[:16]
   package = f'{PREFIX}{identity}'
   if package not in sys.modules:
     module = types.ModuleType(package)
-    module.__path__ = []  # a package; _Finder knows what is in it
+    module.__path__ = []  # a package; _Finder finds its modules
     sys.modules[package] = module
   _bundles[package] = bundle
   if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
@@ -136,7 +136,7 @@ def _package(bundle: Bundle) -> str:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-  """Finds the modules of users' bundles, and nothing else."""
+  """Finds the modules of user bundles only."""
 
   def find_spec(
     self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
@@ -158,7 +158,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-  """Executes a file of a bundle from its source, if it is allowed, with imports that see the files beside it."""
+  """Runs a file of a bundle from source, if allowed; its imports find the files beside it."""
 
   def get_code(self, fullname: str) -> types.CodeType:
     content = self.get_data(self.path)
@@ -185,7 +185,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 def _imported(package: str, name: str, fromlist: Sequence[str]) -> types.ModuleType:
-  """What an import statement for a module of a bundle binds: its top package, or for `from` the module itself."""
+  """The module that an import statement binds: the top package, or for `from ... import` the module itself."""
   module = importlib.import_module(f'{package}.{name}')
   for item in fromlist:
     if not hasattr(module, item) and f'{name}.{item}' in _bundles[package].modules:

@@ -1,4 +1,4 @@
-"""Files of a user's own: what a Python file, a robot's MJCF or a pose file needs beside it, read but never run."""
+"""User files: finds the files that a Python file, an MJCF file or a pose file needs. Reads but never runs them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from xml.etree import ElementTree
 from mjx_humanoid.core.errors import UserError
 
 PACKAGE = __name__.partition('.')[0]
-MOST_DATA = 64 * 2**20  # bytes of a data file that code names: larger ones are no part of it
+MOST_DATA = 64 * 2**20  # bytes; larger data files are not copied with the code
 LONGEST_NAME = 256  # characters of a string that may name a file
 MESH_FOLDERS = ('meshdir', 'texturedir', 'assetdir')  # attributes of an MJCF's <compiler>
 
 
 @dataclass(frozen=True)
 class Bundle:
-  """A file and what it needs from its own folder. Paths are absolute."""
+  """A file and the files that it needs from its folder. Paths are absolute."""
 
   main: Path
-  modules: dict[str, Path]  # Python files beside it that it imports, by the names they are imported by
-  data: tuple[Path, ...]  # files that its strings name, such as a motion or a model
+  modules: dict[str, Path]  # Python files beside it that it imports, by module name
+  data: tuple[Path, ...]  # files that string literals in its code name, such as a motion or a model
 
   @property
   def code(self) -> tuple[Path, ...]:
@@ -40,7 +40,7 @@ class Bundle:
 
   @property
   def root(self) -> Path:
-    """The folder that all files lie in or below."""
+    """The innermost folder that contains all files."""
     folder = self.main.parent
     while not all(path.is_relative_to(folder) for path in self.files):
       folder = folder.parent
@@ -54,12 +54,12 @@ class Bundle:
 
 
 def sha256(path: Path) -> str:
-  """Of a file's content, in hexadecimal."""
+  """SHA-256 of a file's content, in hexadecimal."""
   return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def bundle(path: Path) -> Bundle:
-  """A file with what it needs: imported modules and named data of a .py, meshes and includes of an .xml.
+  """A file with the files that it needs: imports and data files of a .py, meshes and includes of an .xml.
 
   Raises:
     UserError: there is no such file, or it cannot be read.
@@ -94,7 +94,7 @@ def _python_bundle(main: Path) -> Bundle:
 
 
 def parse(path: Path) -> ast.Module:
-  """The syntax tree of a Python file; an empty one where it is no Python, which loading it will say."""
+  """The syntax tree of a Python file; empty after a syntax error, which is reported when the file is loaded."""
   try:
     return ast.parse(path.read_bytes())
   except (SyntaxError, ValueError, RecursionError):
@@ -114,10 +114,10 @@ def defined_names(path: Path) -> list[str]:
 
 
 def imported_names(tree: ast.Module, package: list[str]) -> Iterator[str]:
-  """Dotted names that any import statement of a file may mean; of `from a import b` both a and a.b.
+  """Dotted names that import statements of a file may refer to; for `from a import b` both a and a.b.
 
   Args:
-    package: that the file is part of, for relative imports.
+    package: package of the file, for relative imports.
   """
   for node in ast.walk(tree):
     if isinstance(node, ast.Import):

@@ -1,7 +1,7 @@
-"""Python objects in place of names: functions and robots that a user passes to the API get names for the config.
+"""Python objects in settings: functions and robots that a user passes to the API get names for the config.
 
-A function at the top level of a file is 'path/to/file.py:name'. Anything else is 'python:name', which holds in this
-process only: of a notebook cell there is no file that a run could keep.
+A function at the top level of a file is named 'path/to/file.py:name'. Any other object is named 'python:name', which is
+valid in this process only: a run cannot save a notebook cell, since it has no file.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from typing import Any
 from mjx_humanoid.core import trust, user_code, user_files
 from mjx_humanoid.core.errors import UserError
 
-OBJECT = 'python:'  # of names that stand for objects of this process
+OBJECT = 'python:'  # prefix of names of objects in this process
 PLAIN = (bool, int, float, complex, str, bytes, type(None), tuple)  # types of globals that are compared
-TRAINS = 'train'  # a call of this name at the top level of a script: it would train again where it is loaded
+TRAINS = 'train'  # a script that calls this function at its top level would train whenever it is loaded
 
 
 @dataclass(frozen=True)
 class Given:
-  """An object of this process."""
+  """A Python object that the user passed in this process."""
 
   thing: Any
-  where: str  # what it is, or where it is defined: 'is a lambda'
-  source: str  # its text, where there is any
+  where: str  # what it is or where it is defined, such as 'is a lambda'
+  source: str  # source text; '' if unknown
 
 
-_given: dict[str, Given] = {}  # by name, with OBJECT
+_given: dict[str, Given] = {}  # by name, including the prefix OBJECT
 
 
 def is_own(name: str) -> bool:
-  """Whether a name in a config means something of the user's own."""
+  """Whether a name in a config refers to a user's own file or object."""
   return name.startswith(OBJECT) or '.py:' in name or name.endswith('.py')
 
 
 def find(reference: str, kind: str, accepts: Callable[[Any], bool] = callable) -> Any:
-  """What 'path/to/file.py:name' or 'python:name' stands for.
+  """The object that 'path/to/file.py:name' or 'python:name' refers to.
 
   Args:
-    kind: the word for errors, e.g. 'reward'.
-    accepts: whether a thing is of that kind.
+    kind: the word in error messages, e.g. 'reward'.
+    accepts: whether an object is of that kind.
 
   Raises:
-    UserError: there is no such thing, or its file is not allowed or does not run.
+    UserError: there is no such object, or its file is not allowed or does not run.
   """
   if not reference.startswith(OBJECT):
     return user_code.find(reference, kind, accepts)
@@ -66,15 +66,15 @@ def find(reference: str, kind: str, accepts: Callable[[Any], bool] = callable) -
 
 
 def given(reference: str) -> Given | None:
-  """What is known of an object of this process; None for other names."""
+  """The object registered under 'python:name'; None for other names."""
   return _given.get(reference)
 
 
 def reference(thing: Any) -> str:
-  """The name of an object for a config: 'path/to/file.py:name' for what a file defines, else 'python:name'.
+  """The name of an object for a config: 'path/to/file.py:name' if a file defines it, else 'python:name'.
 
   Raises:
-    UserError: it belongs to this package, or is not what its file says now.
+    UserError: the object belongs to this package, or differs from what its file defines now.
   """
   if isinstance(thing, types.ModuleType):
     if not (file := getattr(thing, '__file__', None)):
@@ -88,7 +88,7 @@ def reference(thing: Any) -> str:
   path = Path(str(module.__file__)).resolve()
   if module.__name__ == '__main__' and trains(path):
     return register(thing, f'is defined in {path.name}, which trains when it is loaded (no `if __name__ ...`)')
-  trust.allow(user_files.bundle(path).code)  # it was imported from there, by the user
+  trust.allow(user_files.bundle(path).code)  # the user has imported this file
   try:
     loaded = user_code.find(f'{path}:{name}', 'object', lambda x: True)
   except UserError:
@@ -99,7 +99,7 @@ def reference(thing: Any) -> str:
 
 
 def named(value: Any) -> Any:
-  """A setting's value with names in place of objects: of the value itself, of its elements, or of its keys."""
+  """A setting's value in which objects (the value, its elements or its keys) are replaced by their names."""
   if isinstance(value, list | tuple):
     return tuple(named(v) for v in value)
   if isinstance(value, Mapping):
@@ -109,12 +109,12 @@ def named(value: Any) -> Any:
 
 
 def give(things: Mapping[str, Any]) -> None:
-  """Makes objects findable under 'python:name', as a policy that was trained with them names them."""
+  """Registers objects under 'python:name', the names in a policy that was trained with them."""
   _given.update({OBJECT + name: Given(thing, _where(thing), _source(thing)) for name, thing in things.items()})
 
 
 def register(thing: Any, where: str = 'is a Python object') -> str:
-  """Files an object under a free name 'python:...' in this process. The same definition twice keeps its name."""
+  """Registers an object under a free name 'python:...' in this process. The same definition keeps its name."""
   base = getattr(thing, '__name__', None) or getattr(thing, 'name', None) or type(thing).__name__
   stem = OBJECT + (re.sub(r'\W', '_', str(base)).strip('_') or 'object')
   name, number = stem, 1
@@ -126,7 +126,7 @@ def register(thing: Any, where: str = 'is a Python object') -> str:
 
 
 def note(reference: str, kind: str) -> str | None:
-  """A line that says what will not work later, for an object that no run can keep."""
+  """A line that says what will not work later, for an object that a run cannot save."""
   if (entry := given(reference)) is None:
     return None
   name = reference.removeprefix(OBJECT)
@@ -137,10 +137,10 @@ def note(reference: str, kind: str) -> str | None:
 
 
 def place(error: BaseException, function: Any = None) -> str:
-  """Where in code of the user's own an error was raised, or what led there last: ' (file.py, line 3)', or nothing.
+  """The innermost place of an error in user code, as ' (file.py, line 3)', or ''.
 
   Args:
-    function: code that is the user's own as well, wherever it was defined.
+    function: a user's own function that may be defined outside files.
   """
   things = [*(entry.thing for entry in _given.values()), function]
   files = {Path(code.co_filename) for thing in things if (code := _code_of(thing)) is not None}
@@ -150,20 +150,20 @@ def place(error: BaseException, function: Any = None) -> str:
 
 
 def shortest(path: Path) -> str:
-  """A path from the current folder where it lies below it, else the whole of it."""
+  """A path relative to the current folder if it is below that folder, else the absolute path."""
   path, here = path.resolve(), Path.cwd().resolve()
   return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def trains(path: Path) -> bool:
-  """Whether a script would train whenever it is loaded: a call of `train` outside `if __name__ == ...` and `def`."""
+  """Whether a script would train when it is loaded: it calls `train` outside `if __name__ == ...` and `def`."""
   top = [node for node in user_files.parse(path).body if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.If)]
   calls = (node.func for statement in top for node in ast.walk(statement) if isinstance(node, ast.Call))
   return any(TRAINS in (getattr(f, 'id', ''), getattr(f, 'attr', '')) for f in calls)
 
 
 def _home(thing: Any) -> tuple[types.ModuleType | None, str]:
-  """The module of a file whose top level holds an object, and its name there; None where there is none."""
+  """The module of a file that defines an object at its top level, and the object's name there; None if none does."""
   named = sys.modules.get(getattr(thing, '__module__', None) or '')
   name = getattr(thing, '__qualname__', None)
   if name is not None:
@@ -202,7 +202,7 @@ def _source(thing: Any) -> str:
 
 
 def _same(a: Any, b: Any) -> bool:
-  """Whether two objects are one, or the same function defined twice, as by a notebook cell that ran again."""
+  """Whether two objects are identical, or the same function defined twice, as by a notebook cell that ran again."""
   if a is b or not (inspect.isfunction(a) and inspect.isfunction(b)):
     return a is b
   free = not a.__closure__ and not b.__closure__ and not a.__defaults__ and not b.__defaults__
@@ -210,7 +210,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _check_same(function: types.FunctionType, loaded: Any, path: Path) -> None:
-  """Raises UserError where a function is not what its file defines: edited since, or its globals changed."""
+  """Raises UserError if a function differs from what its file defines: edited since, or its globals changed."""
   name = function.__name__
   if not inspect.isfunction(loaded) or _behaviour(loaded.__code__) != _behaviour(function.__code__):
     raise UserError(
@@ -226,6 +226,6 @@ def _check_same(function: types.FunctionType, loaded: Any, path: Path) -> None:
 
 
 def _behaviour(code: types.CodeType) -> tuple[Any, ...]:
-  """What a function does, whatever line it is on."""
+  """The code of a function without its line numbers, for comparisons."""
   constants = tuple(_behaviour(c) if isinstance(c, types.CodeType) else (type(c), c) for c in code.co_consts)
   return code.co_code, code.co_names, code.co_varnames, constants

@@ -1,4 +1,4 @@
-"""One file a robot, each a datasheet named ROBOT; a new file here is a new robot."""
+"""Datasheets of robots, one file each with the name ROBOT; a new file here is a new robot."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Settings: their defaults, meanings and ranges, one file a section; config files and command-line overrides."""
+"""Settings with defaults, help texts and ranges, one file per section; config files and command-line overrides."""

@@ -1,4 +1,4 @@
-"""The border: config files, command-line overrides and resolved JSON become a ConfigDict, and back."""
+"""Reads and writes configs: config files, command-line overrides and config.json."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from mjx_humanoid.core.config.settings import convert, restore, type_name
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.files import read_json, write_json
 
-CONFIG_FILE = 'config.json'  # in the folder of a run
+CONFIG_FILE = 'config.json'  # in a run's folder
 
 
 def config_folders() -> list[Path]:
-  """Where configs are found by name: in the installed package, or beside it in a checkout."""
+  """Folders of the built-in configs: in the installed package, or beside it in a checkout."""
   package = Path(__file__).resolve().parents[2]
   return [folder for folder in (package / 'configs', package.parent / 'configs') if folder.is_dir()]
 
 
 def config_names() -> list[str]:
-  """Names of the configs that ship with the package."""
+  """Names of the built-in configs."""
   return sorted({p.stem for folder in config_folders() for p in folder.glob('*.py') if p.stem != '__init__'})
 
 
 def find_config(name: str) -> Path:
-  """The file of a config given by path or by name. Raises UserError where there is none."""
+  """The file of a config given by path or by name. Raises UserError if there is none."""
   path = Path(name)
   candidates = [path]
   if path.parent in (Path(), Path('configs')):  # 'stand' and 'configs/stand.py' work from any folder
@@ -78,7 +78,7 @@ def load_config(name: str) -> ConfigDict:
 
 
 def split_overrides(arguments: Sequence[str]) -> dict[str, str]:
-  """`--config.a.b=value` or `--config.a.b value` as {'config.a.b': 'value'}. Raises UserError for the rest."""
+  """`--config.a.b=value` or `--config.a.b value` as {'config.a.b': 'value'}. Raises UserError for other arguments."""
   overrides: dict[str, str] = {}
   rest = list(arguments)
   while rest:
@@ -97,9 +97,9 @@ def split_overrides(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _meant(argument: str) -> str:
-  """What an unknown argument was probably meant to be, as a sentence to append; '' where nothing comes near.
+  """A sentence that suggests what an unknown argument was meant to be; '' if nothing is close.
 
-  `--total_timesteps=9` and `--ppo.gamma=0.9` lack the section of the setting, `stand` and `my.py` lack --config=.
+  In `--total_timesteps=9` and `--ppo.gamma=0.9` the prefix config. is missing; in `stand` and `my.py`, --config=.
   """
   name, equals, value = argument.lstrip('-').partition('=')
   if not equals and (name in config_names() or name.endswith('.py')):
@@ -117,7 +117,7 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
     UserError: an unknown name, or a value of another type.
   """
   known = schema.settings()
-  # Restored and not just copied: then every section is there, and the loop below finds its way.
+  # `restore` adds missing sections, so that the loop below finds each one.
   values = schema.to_dict(restore(schema.Config, config.to_dict(), 'config'))
   for name, text in overrides.items():
     parent, leaf = _split(name, [n for n, (hint, _) in known.items() if typing.get_origin(hint) is dict])
@@ -133,9 +133,9 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
 
 
 def _split(name: str, tables: Sequence[str]) -> tuple[str, str]:
-  """The section of a setting, or the table of an entry, and its name there.
+  """The section of a setting and its name there, or the dict of an entry and its key.
 
-  An entry of a table may be a user's own: config.task.weights.path/to/file.py:term
+  A key may be a user's own reference: config.task.weights.path/to/file.py:term
   """
   for table in tables:
     key = name.removeprefix(f'{table}.')
@@ -146,9 +146,9 @@ def _split(name: str, tables: Sequence[str]) -> tuple[str, str]:
 
 
 def parse(hint: Any, text: str, name: str) -> Any:
-  """The value that `text` spells, for a setting of type `hint`. Lists may be written 1,2 or (1, 2).
+  """The value of `text` for a setting of type `hint`. Lists may be written 1,2 or (1, 2).
 
-  Where any type will do, what is no number, list or truth value is a word.
+  For type Any, text that is no number, list or truth value is a string.
   """
   if hint is str:
     return text
@@ -166,16 +166,16 @@ def parse(hint: Any, text: str, name: str) -> Any:
 
 
 def save_json(config: schema.Config, path: Path) -> None:
-  """Writes the resolved config, with the references that the user typed. Raises UserError where that is impossible."""
+  """Writes the resolved config with the references that the user typed. Raises UserError if that is impossible."""
   typed = saved_code.renamed(config, saved_code.portable)
   write_json(path, {'format': schema.FORMAT, **schema.to_dict(typed)}, 'the config')
 
 
 def load_json(path: Path, *, allow_code: bool = False) -> schema.Config:
-  """Reads a resolved config back, of this format or an earlier one; it means the copies of code beside it.
+  """Reads a resolved config of this format or an earlier one; its references become the copies in own_code.
 
   Args:
-    allow_code: lets the user's own code that it names run in this process, whoever wrote it.
+    allow_code: allow the user code that the config names to run in this process.
 
   Raises:
     UserError: the file is missing, damaged or of a later version of this package.
@@ -189,13 +189,13 @@ def load_json(path: Path, *, allow_code: bool = False) -> schema.Config:
   if stated == 1:
     try:
       values = migration.migrate_config(values)
-    except (AttributeError, TypeError):  # a section that is none
+    except (AttributeError, TypeError):  # a section is not a dict
       raise UserError(f'{path} is not a readable config: its task is damaged') from None
   return saved_code.localized(schema.resolve(values), path.parent, allow_code=allow_code)
 
 
 def settings_help() -> str:
-  """Every setting with its default and meaning, for --help."""
+  """Every setting with its default and help text, for --help."""
   lines = ['settings, given as --config.name=value (defaults below, before the config file is read):']
   for name, (_, f) in schema.settings().items():
     default = f.default_factory() if callable(f.default_factory) else f.default
@@ -206,7 +206,7 @@ def settings_help() -> str:
 
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:
-  """An argument parser whose mistakes are UserErrors, in the manner of all commands here."""
+  """An argument parser that raises UserError for wrong arguments, as all commands do."""
 
   class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:

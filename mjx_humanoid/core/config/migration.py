@@ -1,11 +1,11 @@
-"""Configs of earlier formats, as this version names their settings."""
+"""Converts configs of earlier formats to the present names of settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# Format 1 had no sections inside `task`: its names, and where the settings are now.
+# Format 1 had no sections inside `task`: old name -> present section and name.
 MOVED = {
   'commands': ('command', 'kind'),
   'command': ('command', 'value'),
@@ -23,7 +23,7 @@ MOVED = {
   'push_duration': ('push', 'duration'),
   'push_interval': ('push', 'interval'),
 }
-# Terms and observations that were renamed.
+# Reward terms and observations that were renamed.
 RENAMED = {
   'place': 'position',
   'place_error': 'position_error',
@@ -33,7 +33,7 @@ RENAMED = {
 
 
 def migrate_task(task: Mapping[str, Any]) -> dict[str, Any]:
-  """A task of format 1 in today's form."""
+  """A task of format 1, converted to the present format."""
   moved: dict[str, Any] = {}
   for name, value in task.items():
     if name in MOVED:
@@ -49,5 +49,5 @@ def migrate_task(task: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def migrate_config(config: Mapping[str, Any]) -> dict[str, Any]:
-  """A whole config of format 1 in today's form."""
+  """A whole config of format 1, converted to the present format."""
   return {**config, 'task': migrate_task(config.get('task', {}))}

@@ -15,9 +15,9 @@ class NetworkConfig:
   policy_layers: tuple[int, ...] = setting((128, 128), 'widths of the hidden layers of the actor', low=1)
   value_layers: tuple[int, ...] = setting((128, 128), 'widths of the hidden layers of the critic', low=1)
   activation: str = setting('elu', 'nonlinearity of the hidden layers', choices=tuple(ACTIVATIONS))
-  shared: bool = setting(False, 'actor and critic share one trunk, of policy_layers')
+  shared: bool = setting(False, 'actor and critic share their hidden layers (policy_layers)')
   symmetric: bool = setting(
-    True, 'the policy treats left and right alike, exactly; without effect on robots that declare no symmetry'
+    True, 'make the policy exactly left-right symmetric; no effect on robots whose datasheet has no symmetry'
   )
   initial_std: float = setting(0.4, 'standard deviation of the actions at the start of training', above=0)
   final_std: float = setting(

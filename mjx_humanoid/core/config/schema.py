@@ -1,7 +1,7 @@
-"""The whole config. Frozen inside, ConfigDict at the border.
+"""The whole config: a frozen dataclass inside the package, a ConfigDict for users.
 
 `default_config()` gives the ConfigDict that files in configs/ edit and the command line overrides;
-`resolve` checks it and returns the frozen `Config` that the rest of the program sees.
+`resolve` checks it and returns the frozen `Config` that the rest of the package uses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 
 FORMAT = 2  # of config.json and of the task in a policy file; see migration.py for older ones
-MOST_EPISODES = 2000  # of a report card, whose every step is kept until it is judged: about 1.4 GB for 20 s each
+MOST_EPISODES = 2000  # of a report card, which keeps all steps in memory: about 1.4 GB for 20 s each
 ENGINES = ('auto', 'native', 'mjx', 'mjx-warp')
 
 
@@ -29,17 +29,17 @@ ENGINES = ('auto', 'native', 'mjx', 'mjx-warp')
 class Config:
   """A whole training run."""
 
-  name: str = setting('stand', 'of the run; its folder is <run_dir>/<name>')
+  name: str = setting('stand', 'name of the run; its folder is <run_dir>/<name>')
   run_dir: str = setting('runs', 'folder that holds the runs')
-  seed: int = setting(0, 'of everything random', low=0, high=2**31 - 1)
-  engine: str = setting('auto', 'physics engine; auto picks the fastest here', choices=ENGINES)
+  seed: int = setting(0, 'random seed of the whole run', low=0, high=2**31 - 1)
+  engine: str = setting('auto', 'physics engine; auto picks the fastest for this machine', choices=ENGINES)
   num_envs: int = setting(512, 'environments stepped in parallel', low=1)
   num_threads: int = setting(0, 'threads of the native engine in training (0 = one per core)', low=0)
   total_timesteps: int = setting(1_000_000, 'environment steps of the whole run', low=1)
   algorithm: str = setting('ppo', 'learning algorithm: a name, or path/to/file.py', own='algorithm')
   init_from: str = setting('', 'run, policy file or pretrained policy that training starts from (empty = from scratch)')
   curriculum: str = setting(
-    'none', 'name of how difficulty rises during training, or path/to/file.py:function', own='curriculum'
+    'none', 'curriculum: name of a schedule of difficulty, or path/to/file.py:function', own='curriculum'
   )
   restart_interval: int = setting(
     0,
@@ -49,12 +49,12 @@ class Config:
   )
   log_interval: int = setting(1, 'updates between lines in the metrics files', low=1)
   checkpoint_interval: int = setting(500_000, 'environment steps between checkpoints (0 = only at the end)', low=0)
-  keep_checkpoints: int = setting(3, 'how many of the latest checkpoints are kept, beside the best', low=1)
+  keep_checkpoints: int = setting(3, 'number of latest checkpoints to keep, in addition to the best one', low=1)
   render_interval: int = setting(500_000, 'environment steps between videos (0 = no videos)', low=0)
-  framerate: int = setting(30, 'of videos [frames/s]', low=1, high=240)
+  framerate: int = setting(30, 'frame rate of videos [frames/s]', low=1, high=240)
   evaluation_interval: int = setting(0, 'environment steps between report cards (0 = only at the end)', low=0)
   evaluation_episodes: int = setting(100, 'episodes of a report card', low=1, high=MOST_EPISODES)
-  stop_when_passed: bool = setting(False, 'end at the first report card that passes')
+  stop_when_passed: bool = setting(False, 'end training at the first report card that passes')
   task: TaskConfig = field(default_factory=TaskConfig)
   network: NetworkConfig = field(default_factory=NetworkConfig)
   ppo: PPOConfig = field(default_factory=PPOConfig)
@@ -62,12 +62,12 @@ class Config:
 
   @property
   def schedule_timesteps(self) -> int:
-    """Environment steps that schedules and curricula span: all, or those from one restart to the next."""
+    """Duration of schedules and curricula in environment steps: the whole run, or from one restart to the next."""
     return min(self.restart_interval or self.total_timesteps, self.total_timesteps)
 
 
 def default_config() -> ConfigDict:
-  """A fresh ConfigDict with every default; adding keys to it is refused."""
+  """A new ConfigDict with every default; unknown keys cannot be added."""
   config = as_config_dict(to_dict(Config())).lock()
   config.task.weights.unlock()  # its keys are the names of reward terms
   config.task.randomization.unlock()  # its keys are the names of properties
@@ -76,14 +76,14 @@ def default_config() -> ConfigDict:
 
 
 class _Section(ConfigDict):  # type: ignore[misc, unused-ignore]  # ml_collections is untyped
-  """Takes any key, also in dicts that are assigned to it: a user's own reward term is 'path/to/file.py:name'."""
+  """Accepts any key, also in dicts that are assigned to it: a user's own reward term is 'path/to/file.py:name'."""
 
   def __setitem__(self, key: str, value: Any) -> None:
     super().__setitem__(key, as_config_dict(value) if isinstance(value, dict) else value)
 
 
 def as_config_dict(values: Mapping[str, Any]) -> ConfigDict:
-  """Nested dicts as a ConfigDict, whose keys may have dots."""
+  """Nested dicts as a ConfigDict. Keys may contain dots."""
   section = _Section(type_safe=False, allow_dotted_keys=True)
   for key, value in values.items():
     section[key] = value
@@ -91,7 +91,7 @@ def as_config_dict(values: Mapping[str, Any]) -> ConfigDict:
 
 
 def to_dict(config: Config) -> dict[str, Any]:
-  """The whole config as nested dicts of JSON's own types."""
+  """The whole config as nested dicts of JSON types."""
   return machinery.to_dict(config)
 
 
@@ -99,7 +99,7 @@ def resolve(config: ConfigDict | dict[str, Any]) -> Config:
   """Checks every key, type and range. Mutates nothing.
 
   Raises:
-    UserError: one line that names the key and what it may be.
+    UserError: one line that names the key and its valid values.
   """
   values = config.to_dict() if isinstance(config, ConfigDict) else config
   resolved = machinery.restore(Config, values, 'config')

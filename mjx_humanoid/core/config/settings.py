@@ -1,4 +1,4 @@
-"""What a setting is: a dataclass field with a meaning and a range, and how values are checked against it."""
+"""A setting is a dataclass field with a help text and a range; values are checked against it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.user_objects import named
 
 S = typing.TypeVar('S')
-LONGEST = 1e6  # s, in which control steps can still be counted in 32 bits
+LONGEST = 1e6  # s; control steps up to here can be counted in 32 bits
 
 
 def setting(
@@ -30,7 +30,7 @@ def setting(
   """A dataclass field with a description and a range: low <= value <= high, value > above.
 
   Args:
-    own: the kind of thing that it names, such as 'reward', where that may be of the user's own: a file or an object.
+    own: kind of object that the setting names, such as 'reward', if it may be the user's own file or object.
   """
   metadata = {'help': help, 'low': low, 'high': high, 'above': above, 'choices': choices, 'own': own}
   if isinstance(default, dict):
@@ -59,7 +59,7 @@ def to_dict(section: Any) -> dict[str, Any]:
 
 
 def restore(section: type[S], values: Any, path: str) -> S:
-  """A section from its nested dicts. Settings that are not given have their defaults.
+  """A section from nested dicts. Missing settings get their defaults.
 
   Args:
     path: dotted name of the section, for messages.
@@ -87,9 +87,9 @@ def restore(section: type[S], values: Any, path: str) -> S:
 
 
 def replaced(section: S, changes: Mapping[str, Any], path: str) -> S:
-  """A copy of a section with some settings changed, given by dotted name: {'command.kind': 'fixed'}.
+  """A copy of a section with some settings changed, by dotted name: {'command.kind': 'fixed'}.
 
-  Sections inside may also be given as dicts of what changes in them; a setting that is itself a dict is replaced whole.
+  Subsections may also be given as dicts of changes. A setting that is itself a dict is replaced as a whole.
 
   Raises:
     UserError: an unknown name, a value of the wrong type or out of range.
@@ -141,7 +141,7 @@ def check(f: dataclasses.Field[Any], hint: Any, value: Any, name: str) -> Any:
 
 
 def convert(hint: Any, value: Any, name: str) -> Any:
-  """`value` as the type `hint`, where nothing is lost by it. Raises UserError otherwise."""
+  """`value` converted to the type `hint` without loss. Raises UserError if that is impossible."""
   origin, args = typing.get_origin(hint), typing.get_args(hint)
   wrong = UserError(f'{name} must be {type_name(hint)}, not {value!r}.')
   if origin is tuple:

@@ -1,4 +1,4 @@
-"""The section `task`: what is to be learned."""
+"""The section `task`: the task that the policy learns."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mjx_humanoid.core.config.settings import LONGEST, setting
 class CommandConfig:
   """The velocity that the robot is commanded to move at."""
 
-  kind: str = setting('fixed', 'how commands are given: a name, or path/to/file.py:function', own='kind of command')
+  kind: str = setting('fixed', 'kind of velocity command: a name, or path/to/file.py:function', own='kind of command')
   value: tuple[float, float, float] = setting(
     (0.0, 0.0, 0.0),
-    'forward, sideways [m/s] and yaw [rad/s] velocity; with sampled commands under a curriculum, the command at level'
-    ' 0, from which they spread out as the level rises',
+    'forward, sideways [m/s] and yaw [rad/s] velocity; with sampled commands and a curriculum, the command at level'
+    ' 0; the range of commands grows from it as the level rises',
   )
   low: tuple[float, float, float] = setting((-0.5, -0.4, -1.0), 'lower bounds of sampled commands')
   high: tuple[float, float, float] = setting((1.5, 0.4, 1.0), 'upper bounds of sampled commands')
@@ -53,18 +53,18 @@ class PushConfig:
 
   kind: str = setting('none', 'kind of push: a name, or path/to/file.py:function', own='kind of push')
   force: tuple[float, float] = setting((0.0, 150.0), 'range of the force of a push [N]', low=0)
-  duration: float = setting(0.2, 'of a push [s]', above=0, high=LONGEST)
+  duration: float = setting(0.2, 'duration of a push [s]', above=0, high=LONGEST)
   interval: float = setting(4.0, 'time from one push to the next [s]', above=0, high=LONGEST)
 
 
 @dataclass(frozen=True)
 class TaskConfig:
-  """A robot, what it is rewarded for, what it observes, how its episodes start and end, and how it is judged."""
+  """Robot, reward, observations, start and end of episodes, and report card."""
 
   robot: str = setting('humanoid', 'name of the robot, path/to/model.xml or path/to/file.py:ROBOT', own='robot')
   reward: str = setting('stand', 'name of the reward, or path/to/file.py:function', own='reward')
   weights: dict[str, float] = setting(
-    {}, "weights of reward terms that differ from the reward's own, by term", own='reward term'
+    {}, "weights of reward terms that override the reward's defaults, by term", own='reward term'
   )
   observations: tuple[str, ...] = setting(
     ('joint_positions', 'joint_velocities'),
@@ -72,7 +72,7 @@ class TaskConfig:
     own='observation',
   )
   termination: str = setting(
-    'fallen', 'name of what ends an episode early, or path/to/file.py:function', own='termination'
+    'fallen', 'name of the termination of episodes, or path/to/file.py:function', own='termination'
   )
   start: str = setting(
     'standing', 'name of the distribution of start states, path/to/file.py:function or path/to/poses.npz', own='start'
@@ -88,10 +88,10 @@ class TaskConfig:
   gait: GaitConfig = field(default_factory=GaitConfig)
   push: PushConfig = field(default_factory=PushConfig)
   randomization: dict[str, float] = setting(
-    {}, 'how strongly each property of the worlds varies, by name', low=0, own='randomization'
+    {}, 'strength of domain randomisation, by name of the property', low=0, own='randomization'
   )
   episode_length: float = setting(10.0, 'time limit of a training episode [s]', above=0, high=LONGEST)
-  frame_skip: int = setting(0, "physics steps per control step (0 = the robot's own)", low=0, high=100)
+  frame_skip: int = setting(0, 'physics steps per control step (0 = as in the datasheet)', low=0, high=100)
   card: str = setting(
     'stand', 'name of the report card that judges the policy, or path/to/file.py:function', own='report card'
   )
