@@ -1,1 +1,1 @@
-"""Where a body should be over time: searches for motions and the poses that they go through."""
+"""Motions: the search for the motion of getting up, and the states along it."""

@@ -1,7 +1,7 @@
-"""The path from lying face down to standing: a leap into a squat, then the poses of a robot's datasheet.
+"""The path from lying prone to standing: a leap into a squat, then the poses of the robot's datasheet.
 
-The leap is found by a search, the cross-entropy method in motions/search.py, within a minute. Training begins along
-the path, ever further down: a reverse curriculum (Florensa et al., 2017).
+A search by the cross-entropy method (motions/search.py) finds the leap within a minute. Training episodes start on the
+path, further and further down: a reverse curriculum (Florensa et al., 2017).
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from mjx_humanoid.physics.rotations import vertical_of
 from mjx_humanoid.physics.states import settle
 from mjx_humanoid.physics.symmetry import MirrorMap, action_map
 
-SQUATS = 0.25  # share of the path that leads over the poses, each of which can be held; the leap is the rest
+SQUATS = 0.25  # share of the path that consists of the datasheet's static poses; the rest is the leap
 LEAP_SECONDS = 1.6
-NOISE = 0.2  # of the controls while plans are tried: as much as a policy explores with
-PRONE = (0.5**0.5, 0, 0.5**0.5, 0)  # orientation of the root of a robot that lies on its face
-LIE_HEIGHT = 0.25 / 1.282  # of standing height: the root of a robot that is let go to lie down
-SETTLE_SECONDS = 1.5  # in which it comes to rest
-# Distances from the goal, and speeds, that cost 1 at the end of a motion. Lengths are shares of standing height.
-LEGS, UPPER = 0.75, 1.5  # rad, root mean square of the joints
+NOISE = 0.2  # standard deviation of noise on the controls in the search: as large as exploration noise
+PRONE = (0.5**0.5, 0, 0.5**0.5, 0)  # orientation of the root of a prone robot
+LIE_HEIGHT = 0.25 / 1.282  # of standing height: the root when a limp robot is dropped to lie down
+SETTLE_SECONDS = 1.5  # time in which it comes to rest
+# Distances from the goal and speeds at the end of a motion that cost 1 each. Lengths are shares of standing height.
+LEGS, UPPER = 0.75, 1.5  # rad, root mean square over the joints
 TILT = 0.75  # of the vertical in the frame of the root, a unit vector
 HEIGHT = 0.15 / 1.282  # of the root
 SPEED, TURNING = 2.0, 30.0  # m/s of the root; rad/s, root mean square of the joints and of the root
-# Kneeling looks much like a squat but for the feet, and from there it is as hard to stand up as from the floor.
-BALANCED, LEAD = 0.1 / 1.282, 0.25 / 1.282  # the centre of mass beside the feet: what costs nothing, and beyond that
-ON_SOLES, LIFTED = 0.1 / 1.282, 0.05 / 1.282  # heights of the feet's frames, the same
-ARRIVED, TRIES = 2.0, 3  # cost at which a motion has reached the goal; searches before it is given up
-QUICKEST, JERK = 16.0, 0.02  # rad/s of a joint, and what each step costs for each rad/s beyond it
+# Kneeling is close to a squat except for the feet, but standing up from it is as hard as from the floor.
+BALANCED, LEAD = 0.1 / 1.282, 0.25 / 1.282  # centre of mass beside the feet: free of cost up to, then cost 1 per
+ON_SOLES, LIFTED = 0.1 / 1.282, 0.05 / 1.282  # heights of the frames of the feet: the same
+ARRIVED, TRIES = 2.0, 3  # cost below which a motion has reached the goal; number of searches
+QUICKEST, JERK = 16.0, 0.02  # rad/s of a joint without cost; cost per step of each rad/s beyond it
 
 
 class RisePath(NamedTuple):
-  """States from standing down to lying. Their velocities are those of getting up."""
+  """States from standing down to lying. Their velocities are those of the rising robot."""
 
-  depth: np.ndarray  # [K] from 0, standing, to 1, lying face down
+  depth: np.ndarray  # [K] from 0, standing, to 1, lying prone
   qpos: np.ndarray  # [K, nq]
   qvel: np.ndarray  # [K, nv]
 
 
 def rise_path(body: Body) -> RisePath:
-  """The path of a robot: the poses of its datasheet down to SQUATS, then the leap.
+  """The path of a robot: the poses of its datasheet down to depth SQUATS, then the leap.
 
   Raises:
     UserError: the robot's datasheet has no descent, or no leap was found.
@@ -62,7 +62,7 @@ def rise_path(body: Body) -> RisePath:
 
 
 def leap(body: Body) -> Motion:
-  """The motion from lying face down into the last pose of the descent. Found once, the same each time.
+  """The motion from lying prone into the last pose of the descent. Cached; the search is deterministic.
 
   Raises:
     UserError: the datasheet has no descent, or no leap was found.
@@ -87,19 +87,19 @@ def _find_leap(robot: Robot, substeps: int) -> Motion:
     motion = find_motion(model, prone, LEAP_SECONDS, substeps, end, along, basis, NOISE, rng)
     if motion.cost < ARRIVED:
       return motion
-  raise UserError(f"start 'rising' found no way to get up for robot {body.robot.name!r}; use 'fallen'.")
+  raise UserError(f"start 'rising' found no motion to get up for robot {body.robot.name!r}; use 'fallen'.")
 
 
 def both_sides_alike(motors: MirrorMap) -> np.ndarray:
-  """Controls [n, nu] that leave a symmetric pose symmetric: a row for each motor together with its other side."""
+  """Symmetric controls [n, nu]: one row for each motor together with the motor on the other side."""
   each = np.eye(len(motors.sources))
   alike = np.sign(each + each[motors.sources] * motors.signs[:, None])
-  first = (np.arange(len(each)) <= motors.sources) & np.abs(alike).any(axis=1)  # and not its other side again
+  first = (np.arange(len(each)) <= motors.sources) & np.abs(alike).any(axis=1)  # each pair once
   return alike[first]
 
 
 def cost_of_ending(view: View, goal: np.ndarray, body: Body) -> np.ndarray:
-  """Cost [n] of ending in n states instead of at rest on the feet in the pose goal [nq]."""
+  """Cost [n] of n final states: their distance from rest on the feet in the pose goal [nq]."""
   size = body.robot.standing_height
   away = np.linalg.norm(features(view.qpos, body) - features(goal[None], body), axis=1)
   rates = np.concatenate([body.angular_velocity(view), body.joint_velocities(view)], axis=1)
@@ -113,7 +113,7 @@ def cost_of_ending(view: View, goal: np.ndarray, body: Body) -> np.ndarray:
 
 
 def features(qpos: np.ndarray, body: Body) -> np.ndarray:
-  """Poses [n, nq] as [n, joints + 4] numbers that do not depend on heading and place, scaled as above."""
+  """Poses [n, nq] as [n, joints + 4] numbers that do not depend on heading and position, scaled as above."""
   joints, upper = len(body.joint_names), len(body.upper_joints)
   scale = np.full(joints, LEGS * (joints - upper) ** 0.5)
   scale[body.upper_joints] = UPPER * upper**0.5
@@ -123,5 +123,5 @@ def features(qpos: np.ndarray, body: Body) -> np.ndarray:
 
 
 def cost_of_speed(view: View, body: Body) -> np.ndarray:
-  """Cost [n] of a step in which joints move quicker than muscles could: such motions exploit the solver."""
+  """Cost [n] of a step with joints faster than muscles could be: such motions exploit the solver."""
   return JERK * np.maximum(np.abs(body.joint_velocities(view)).max(axis=1) - QUICKEST, 0.0)

@@ -1,4 +1,4 @@
-"""Finds a motion from one pose to another: the cross-entropy method over open-loop controls, in C MuJoCo.
+"""Searches for a motion from one pose to another: the cross-entropy method over open-loop controls in C MuJoCo.
 
 Rubinstein, 'The cross-entropy method for combinatorial and continuous optimization' (1999): draw plans from a normal
 distribution, move it to the best of them, again and again. A plan is controls at knots, linear in between.
@@ -16,28 +16,28 @@ from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.native import NativeEngine
 
 PLANS = 256
-ELITE = 24  # of them, which the next are drawn around
+ELITE = 24  # best plans, which define the next distribution
 ROUNDS = 45
 KNOT = 0.15  # s between knots
-SPREAD, LEAST_SPREAD = 0.6, 0.04  # standard deviations of the controls: at first, and at least
-INERTIA = 0.25  # of the distribution, in each round
-BEYOND = 1.2  # how far plans may ask for more than the range of the controls
+SPREAD, LEAST_SPREAD = 0.6, 0.04  # standard deviation of the controls: initial, and lower bound
+INERTIA = 0.25  # weight of the old distribution in each round
+BEYOND = 1.2  # bound on plans, beyond the control range of 1
 EFFORT = 0.02  # cost of a mean square control of 1
-AT_THE_END = 12  # control steps over which the end is judged, so that it lasts
+AT_THE_END = 12  # last control steps that the final cost averages, so that the robot stays in the goal
 
 CostFn = Callable[[View], np.ndarray]  # n states -> cost [n]
 
 
 class Motion(NamedTuple):
-  """T control steps from a state on."""
+  """T control steps from a start state."""
 
-  qpos: np.ndarray  # [T + 1, nq] the start included
+  qpos: np.ndarray  # [T + 1, nq] including the start state
   qvel: np.ndarray  # [T + 1, nv]
   ctrl: np.ndarray  # [T, nu] in [-1, 1]
   cost: float  # of the final state
 
 
-@np.errstate(over='ignore', invalid='ignore')  # of plans that diverge, which are never the best
+@np.errstate(over='ignore', invalid='ignore')  # plans that diverge are never the best
 def find_motion(
   model: mujoco.MjModel,
   qpos: np.ndarray,
@@ -52,13 +52,13 @@ def find_motion(
   """A motion from rest at a pose, `seconds` long: the mean of the final distribution of plans, without noise.
 
   Args:
-    qpos: [nq] where it begins.
+    qpos: [nq] start pose.
     substeps: physics steps per control step.
     end: cost of the final state.
-    along: cost of each step before.
-    basis: [A, nu] controls that each of the A numbers of a plan drives: both legs together, for instance.
-    noise: standard deviation of noise on the controls while plans are tried, so that plans survive which an inexact
-      policy can follow.
+    along: cost of each earlier step.
+    basis: [A, nu] controls that each of the A numbers of a plan drives, such as both legs together.
+    noise: standard deviation of noise on the controls in the search, so that a policy with exploration noise can follow
+      the plan.
   """
   engine = NativeEngine(model, PLANS, substeps)
   steps, knots = round(seconds / (model.opt.timestep * substeps)), max(2, round(seconds / KNOT) + 1)
@@ -78,7 +78,7 @@ def find_motion(
 
 
 def cost_of_plans(plans: np.ndarray, views: Iterator[View], steps: int, end: CostFn, along: CostFn) -> np.ndarray:
-  """Cost [n] of plans [n, knots, A]: their effort, and that of the states that they lead to."""
+  """Cost [n] of plans [n, knots, A]: their effort and the cost of their states."""
   cost = EFFORT * np.square(plans).mean(axis=(1, 2))
   for t, view in enumerate(views):
     cost += along(view)

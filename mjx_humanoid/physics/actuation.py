@@ -1,4 +1,4 @@
-"""From controls to torques: torque motors, position servos (PD) of a datasheet, and those of the MJCF file itself."""
+"""Torques from controls: torque motors, PD servos of the datasheet, and actuators of the MJCF file."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mjx_humanoid.core.types import Array
 
 @dataclass(frozen=True, eq=False)
 class Actuation:
-  """Torques of all motors as a function of controls and of the joints that they drive. Arrays float32 [nu]."""
+  """Torques of all motors as a function of controls and joint states. Arrays are float32 [nu]."""
 
-  limit: np.ndarray  # N m: torque motors give it at ctrl = 1, servos never more
-  servoed: np.ndarray  # bool: a servo, not a torque motor
+  limit: np.ndarray  # N m: torque of a motor at ctrl = 1, largest torque of a servo
+  servoed: np.ndarray  # bool: a servo rather than a torque motor
   stiffness: np.ndarray  # 1/rad; see Servos
   damping: np.ndarray  # s/rad
   reach: np.ndarray  # rad
-  affine: np.ndarray  # bool: an actuator of the file's own whose torque depends on the state of its joint
-  slopes: np.ndarray  # [4, nu] of its torque: at ctrl = 0 in the standing pose, and per ctrl, rad and rad/s
+  affine: np.ndarray  # bool: an actuator of the MJCF file whose torque depends on the state of its joint
+  slopes: np.ndarray  # [4, nu] torque at ctrl = 0 in the standing pose, and its slope per ctrl, rad and rad/s
 
   def torque(self, ctrl: Array, angle: Array, velocity: Array) -> Array:
     """Torques [..., nu] N m.
@@ -44,7 +44,7 @@ class Actuation:
 
 
 def servo_of(robot: Robot, joint: str) -> Servos | None:
-  """The servo of a joint: that of the first group whose part is in its name; None for a torque motor."""
+  """The servo of a joint: that of the first group whose substring is in its name; None for a torque motor."""
   return next((servos for part, servos in robot.servos if part in joint), None)
 
 

@@ -1,4 +1,4 @@
-"""What a task knows of a robot's model: names instead of numbers. NumPy only."""
+"""The robot's model as tasks use it: quantities by name instead of by index. NumPy only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNLIMITED = (-np.pi, np.pi)  # rad, taken as the range of joints that have no li
 
 @dataclass(frozen=True, eq=False)
 class Body:
-  """Facts about a robot's compiled model, and its state by name. Arrays are NumPy float32, in the model's order.
+  """Facts about a robot's compiled model, and its state by name. Arrays are NumPy float32, in the order of the model.
 
   Methods that take a view work on one environment or on any batch of them, in JAX and in NumPy.
   """
@@ -34,18 +34,18 @@ class Body:
   nv: int
   nu: int
   default_qpos: np.ndarray  # [nq] m, unit quaternion, rad: the standing pose
-  relaxed_qpos: np.ndarray  # [nq] the same with relaxed arms
-  keyframes: dict[str, np.ndarray]  # [nq] each, of the MJCF file
-  descent: np.ndarray  # [K, nq] from standing through the poses of the anatomy, each on the floor; none without them
-  joint_names: tuple[str, ...]  # all joints but the root's, in the order of qpos
-  joint_range: np.ndarray  # [joints, 2] rad, or m for slides
+  relaxed_qpos: np.ndarray  # [nq] the standing pose with relaxed arms
+  keyframes: dict[str, np.ndarray]  # keyframes of the MJCF file, [nq] each
+  descent: np.ndarray  # [K, nq] from standing through the poses of the anatomy, each on the floor; K may be 0
+  joint_names: tuple[str, ...]  # all joints except those of the root, in the order of qpos
+  joint_range: np.ndarray  # [joints, 2] rad; m for slides
   joint_axes: np.ndarray  # [joints, 3] unit vectors in the frames of their bodies
   joint_slides: np.ndarray  # [joints] bool: a slide, not a hinge
-  upper_joints: np.ndarray  # [n] int, the joints of arms and trunk: all but those of the legs
+  upper_joints: np.ndarray  # [n] int, the joints of arms and trunk: all except those of the legs
   actuator_names: tuple[str, ...]
   actuator_dofs: np.ndarray  # [nu] int, the element of qvel that each motor drives
   actuation: Actuation
-  foot_heights: np.ndarray  # [feet] m, of each foot's frame above the floor in the standing pose
+  foot_heights: np.ndarray  # [feet] m, height of each foot's frame above the floor in the standing pose
   total_mass: float  # kg
   control_step: float  # s
   sensors: dict[str, slice] = dataclasses.field(repr=False)
@@ -79,11 +79,11 @@ class Body:
     return view.qpos.__array_namespace__().concatenate(in_frame(self.root.quaternion(view.qpos), vector), axis=-1)
 
   def joint_angles(self, view: View) -> Array:
-    """Angles of all joints but the root's [..., joints] in rad; lengths in m for slides."""
+    """Angles of all joints except those of the root [..., joints] in rad; lengths in m for slides."""
     return view.qpos[..., self.root.nq :]
 
   def joint_velocities(self, view: View) -> Array:
-    """Velocities of all joints but the root's [..., joints] in rad/s."""
+    """Velocities of all joints except those of the root [..., joints] in rad/s."""
     return view.qvel[..., self.root.nv :]
 
   def joint_angle(self, view: View, name: str) -> Array:
@@ -101,13 +101,13 @@ class Body:
     return self.relaxed_qpos[self.root.nq :]
 
   def sensor(self, view: View, name: str) -> Array:
-    """The reading of a sensor, [..., its width]. It describes the state one physics step earlier."""
+    """The reading of a sensor [..., width]. It describes the state one physics step earlier."""
     if name not in self.sensors:
       raise unknown('sensor', name, self.sensors)
     return view.sensordata[..., self.sensors[name]]
 
   def root_sensor(self, view: View, quantity: str) -> Array:
-    """A sensor of the root body [..., 3]: pos, forward, up, linvel or angvel, in the world's frame."""
+    """A sensor of the root body [..., 3]: pos, forward, up, linvel or angvel, in the world frame."""
     return self.sensor(view, f'{self.robot.root}_{quantity}')
 
   def torque(self, view: View) -> Array:
@@ -150,13 +150,13 @@ def describe(robot: Robot, model: mujoco.MjModel, frame_skip: int = 0) -> Body:
   """Reads a Body from a compiled model.
 
   Args:
-    frame_skip: physics steps per control step; 0 takes the robot's own.
+    frame_skip: physics steps per control step; 0 uses the datasheet's.
 
   Raises:
     UserError: joints that this package cannot control; see find_root.
   """
   root = find_root(model)
-  joints = np.arange(model.njnt - (model.nv - root.nv), model.njnt)  # those that follow the root's
+  joints = np.arange(model.njnt - (model.nv - root.nv), model.njnt)  # after the joints of the root
   names = tuple(model.joint(i).name for i in joints)
   standing = poses.standing(model, robot, root)
   anatomy = robot.anatomy

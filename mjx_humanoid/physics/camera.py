@@ -1,4 +1,4 @@
-"""Pictures of a model, drawn by MuJoCo through one of the model's cameras."""
+"""Renders pictures of a model with MuJoCo, from one of the model's cameras."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from mjx_humanoid.core.opengl import choose_gl
 class Camera:
   """One camera of a model.
 
-  OpenGL is loaded for the first picture, and freed by `close` or at the end of a `with`. The model is not changed, and
-  what is changed in it later, such as colours, is seen only after `close`.
+  The first picture loads OpenGL; `close` or the end of a `with` block frees it. The model is not changed. Later changes
+  to the model, such as colours, take effect only after `close`.
   """
 
   def __init__(self, model: mujoco.MjModel, name: str, width: int, height: int, *, software: bool = False) -> None:
     """Loads no OpenGL yet.
 
     Args:
-      name: of the model's camera: track, front, ...
-      width, height: of pictures, in pixels.
-      software: leave out smoothing and reflections, which take a CPU most of its time.
+      name: name of the camera: track, front, ...
+      width, height: size of pictures in pixels.
+      software: leave out smoothing and reflections, which are slow on a CPU.
 
     Raises:
       UserError: the model has no such camera, or a picture would have no pixels.
@@ -40,7 +40,7 @@ class Camera:
     self._renderer: mujoco.Renderer | None = None
 
   def picture(self, qpos: np.ndarray) -> np.ndarray:
-    """The robot at qpos [nq], uint8 [height, width, 3]; numbers that are not finite are drawn as 0.
+    """A picture of the robot at qpos [nq], uint8 [height, width, 3]; numbers that are not finite count as 0.
 
     Raises:
       UserError: no OpenGL can be loaded, or it fails.
@@ -74,7 +74,7 @@ class Camera:
     try:
       model = drawable(self._model, width, height, software=self._software)
       renderer = mujoco.Renderer(model, height=height, width=width)
-    except Exception as error:  # each OpenGL has its own
+    except Exception as error:  # the type depends on the OpenGL backend
       detail = f'{type(error).__name__}: {error}'.splitlines()[0]
       raise UserError(
         'nothing can be rendered, although an OpenGL was found; start Python with MUJOCO_GL=egl or MUJOCO_GL=osmesa,'

@@ -1,4 +1,4 @@
-"""The choice among the physics engines."""
+"""Chooses and makes the physics engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.physics.engine import NOTHING, Engine
 
-# One line for each; 'auto' takes the fastest for the machine.
+# One line for each; 'auto' chooses the fastest for the machine.
 ENGINES = {
   'native': 'C MuJoCo on a pool of CPU threads (mujoco.batch).',
   'mjx': 'MJX in JAX: many environments in one jitted program, on GPU, TPU or CPU.',
@@ -21,7 +21,7 @@ ENGINES = {
 
 
 def choose(name: str) -> tuple[str, str]:
-  """Resolves 'auto' and checks that this machine has the engine.
+  """Resolves 'auto' and checks that the engine can run on this machine.
 
   Returns:
     The engine's name and, in words, why it was chosen.
@@ -63,8 +63,8 @@ def make_engine(
 
   Args:
     substeps: physics steps per control step.
-    num_threads: of the native engine; 0 for one per core.
-    fields: of the model, [B, ...] each, in which environments differ; see physics/randomize.py.
+    num_threads: threads of the native engine; 0 for one per core.
+    fields: model fields that differ between environments, [B, ...] each; see physics/randomize.py.
   """
   if name == 'native':
     from mjx_humanoid.physics.native import NativeEngine

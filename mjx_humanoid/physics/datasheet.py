@@ -1,4 +1,4 @@
-"""A datasheet for an MJCF file that comes without one: what can be read from the file, and sensible guesses."""
+"""A datasheet for an MJCF file without one: facts from the file, and guesses."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ITERATIONS = (4, 8)  # of the solver and its line search while training: unknown
 def datasheet_of(path: Path) -> Robot:
   """The datasheet of an MJCF file.
 
-  Read from the file: root, floor, timestep. Guessed: the standing pose is the file's own, its joints moved into their
-  ranges; feet are the bodies that then touch the floor; a robot below FALLEN of its standing height has fallen.
+  Read from the file: root, floor, timestep. Guessed: the standing pose is the pose of the file, with joints moved into
+  their ranges; feet are the bodies that touch the floor in it; below FALLEN of standing height the robot has fallen.
 
   Raises:
     UserError: the file is missing or broken, has no floor, no actuators, or joints that cannot be controlled.
@@ -55,7 +55,7 @@ def datasheet_of(path: Path) -> Robot:
 
 
 def _stance(model: mujoco.MjModel, root: int, floor: int, pose: JointAngles) -> tuple[float, tuple[str, ...]]:
-  """Height of the root in m, in a pose that is put onto the floor, and the bodies that touch it then."""
+  """Height of the root in m in a pose placed on the floor, and the bodies that touch the floor."""
   data = mujoco.MjData(model)
   for joint, angle in pose:
     data.qpos[model.joint(joint).qposadr[0]] = angle
@@ -68,7 +68,7 @@ def _stance(model: mujoco.MjModel, root: int, floor: int, pose: JointAngles) -> 
 
 
 def _floor(model: mujoco.MjModel, path: Path) -> int:
-  """The geom that robots stand on: the first plane of the world."""
+  """The floor geom: the first plane of the world body."""
   planes = (model.geom_type == int(mujoco.mjtGeom.mjGEOM_PLANE)) & (model.geom_bodyid == 0)
   if not planes.any():
     raise UserError(f'robot {path}: the file has no floor; add <geom name="floor" type="plane" size="40 40 40"/>.')
@@ -76,7 +76,7 @@ def _floor(model: mujoco.MjModel, path: Path) -> int:
 
 
 def _within_ranges(model: mujoco.MjModel) -> JointAngles:
-  """Angles of the joints that the file's own pose has out of their ranges, moved to the nearer limit."""
+  """The joints whose angles in the file's pose are out of range, moved to the nearer limit."""
   moved = []
   for joint in np.flatnonzero(model.jnt_limited):
     angle = model.qpos0[model.jnt_qposadr[joint]]

@@ -1,4 +1,4 @@
-"""What every physics engine does."""
+"""The interface of every physics engine."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mjx_humanoid.core.types import Array, View
 
 S = TypeVar('S')
 NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
-MAX_VELOCITY = 1000.0  # m/s and rad/s; an environment beyond it is diverging: finite still, but meaningless
+MAX_VELOCITY = 1000.0  # m/s and rad/s; beyond it the simulation is diverging: still finite, but meaningless
 
 
 class Engine(Protocol[S]):
-  """Steps B environments of one model. Arrays lead with [B]; views are float32."""
+  """Steps B environments of one model. The first axis of arrays is B; views are float32."""
 
-  traceable: bool  # True: pure, can live inside jit and scan. False: called from the host
+  traceable: bool  # True: pure functions for jit and scan. False: called from the host
   name: str
 
   def init(self, qpos: Array, qvel: Array) -> S:
@@ -29,8 +29,8 @@ class Engine(Protocol[S]):
     """All physics steps of one control step, under ctrl [B, nu].
 
     Args:
-      force: [B, 3] N on the root body, in the world's frame.
-      kick: [B, 3] m/s that are added to the velocity of the root.
+      force: [B, 3] N on the root body, in the world frame.
+      kick: [B, 3] m/s added to the velocity of the root.
     """
     ...
 
@@ -39,7 +39,7 @@ class Engine(Protocol[S]):
     ...
 
   def pack(self, state: S) -> dict[str, Array]:
-    """All that the next step depends on, as arrays for a checkpoint."""
+    """Everything that the next step depends on, as arrays for a checkpoint."""
     ...
 
   def unpack(self, arrays: dict[str, Array]) -> S:

@@ -13,7 +13,7 @@ FREE, HINGE, SLIDE = (int(getattr(mujoco.mjtJoint, f'mjJNT_{kind}')) for kind in
 
 
 def root_body(model: mujoco.MjModel) -> int:
-  """Id of the first child of the world that carries joints. Raises UserError where nothing in the model can move."""
+  """Id of the first child of the world body that has joints below it. Raises UserError if the model has no joints."""
   for body in range(1, model.nbody):
     if model.body_parentid[body] == 0 and (model.body_rootid[model.jnt_bodyid] == body).any():
       return body
@@ -21,12 +21,12 @@ def root_body(model: mujoco.MjModel) -> int:
 
 
 def find_root(model: mujoco.MjModel) -> Root:
-  """How the robot of a compiled model is joined to the world.
+  """The root of a compiled model.
 
   Raises:
-    UserError: joints of the root that are neither free, nor two slides and a hinge in the plane y = 0, nor none; other
-      bodies with joints of their own; joints of the robot that have more than one degree of freedom; a planar root
-      whose coordinates are not those of its body.
+    UserError: the root has joints other than a free joint, or two slides and a hinge in the plane y = 0, or none; other
+      bodies move by themselves; a joint of the robot has more than one degree of freedom; or the coordinates of a
+      planar root are not those of its body.
   """
   body = root_body(model)
   kinds, start, count = model.jnt_type, int(model.body_jntadr[body]), int(model.body_jntnum[body])
@@ -46,7 +46,7 @@ def find_root(model: mujoco.MjModel) -> Root:
 
 
 def _planar(model: mujoco.MjModel, body: int, rest: np.ndarray) -> PlanarRoot | None:
-  """The root with two slides and a hinge in the plane y = 0; None where its joints are others. Raises UserError."""
+  """The root with two slides and a hinge in the plane y = 0; None if it has other joints. Raises UserError."""
   places: dict[str, int] = {}
   sign = 1.0
   for joint in range(model.body_jntadr[body], model.body_jntadr[body] + 3):
@@ -60,7 +60,7 @@ def _planar(model: mujoco.MjModel, body: int, rest: np.ndarray) -> PlanarRoot | 
   if len(places) < 3:
     return None
   hinge = int(model.body_jntadr[body]) + 2
-  # Slides behind a hinge turn with it; so do the axes of slides in a body that is turned itself.
+  # Slides after a hinge turn with it; slides in a rotated body are not along x and z.
   if (
     places['pitch'] != hinge
     or model.jnt_pos[hinge].any()
@@ -71,7 +71,7 @@ def _planar(model: mujoco.MjModel, body: int, rest: np.ndarray) -> PlanarRoot | 
       f'the slides of planar root {model.body(body).name!r} must come before its hinge, which must have pos="0 0 0" and'
       ' ref="0", in a body that is not turned.'
     )
-  # Slides with a reference position count from there: qpos is not zero in the file's own pose.
+  # Slides with a reference position start there: qpos is not zero in the file's pose.
   return PlanarRoot(body, rest - reference(model, places), **places, sign=sign)
 
 

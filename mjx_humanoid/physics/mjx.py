@@ -1,4 +1,4 @@
-"""MJX: the environments live in JAX arrays, one vmapped step inside a scan over physics steps."""
+"""MJX: environments are JAX arrays; a scan over physics steps calls one vmapped step."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ with quiet_imports():
 WARP_CONTACTS = 40
 WARP_CONSTRAINTS = 192
 
-# What the next step reads: everything else in mjx.Data is computed from these.
+# Fields that the next step reads; everything else in mjx.Data is computed from them.
 STATE_FIELDS = ('time', 'qpos', 'qvel', 'qacc_warmstart')
 
 
 class MjxState(NamedTuple):
-  """B environments. All of it is an argument of the jitted step, the model's fields too."""
+  """B environments. Data and model fields are arguments of the jitted step."""
 
   data: Any  # mjx.Data, batched
-  fields: dict[str, Array]  # of the model, [B, ...] each, in which environments differ
+  fields: dict[str, Array]  # model fields that differ between environments, [B, ...] each
 
 
 class MjxEngine:
   """The engines 'mjx' and 'mjx-warp': pure functions of batched mjx.Data.
 
-  Products are in full float32 whatever JAX is set to. By default newer GPUs keep 10 bits of mantissa: on an H200, MJX
-  then differed 200 times as much from C MuJoCo as on a CPU.
+  Matrix products use full float32 precision for any setting of JAX. The default on newer GPUs keeps 10 bits of
+  mantissa: on an H200 the difference between MJX and C MuJoCo was then 200 times that on a CPU.
   """
 
   traceable = True
@@ -59,8 +59,7 @@ class MjxEngine:
     Args:
       impl: 'jax' or 'warp'.
       fields: see make_engine.
-      graph_mode: how Warp's work is captured as a CUDA graph, a name of mujoco.mjx.warp.types.GraphMode; empty for
-        MJX's own choice.
+      graph_mode: how Warp captures CUDA graphs, a name in mujoco.mjx.warp.types.GraphMode; empty for MJX's default.
     """
     self.name = 'mjx-warp' if impl == 'warp' else 'mjx'
     self.fields = {name: jnp.asarray(values, jnp.float32) for name, values in fields.items()}
@@ -69,16 +68,16 @@ class MjxEngine:
     root = find_root(model)
     self._root_body, (self._kicked, self._kick_axes) = root.body, root.kicks
     model = copy.copy(model)
-    # MJX never resets an environment by itself, and MuJoCo Warp refuses the flag that asks it not to.
+    # MJX never resets an environment by itself, and MuJoCo Warp rejects models with this flag.
     model.opt.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
     mode = getattr(mjx_warp.GraphMode, graph_mode) if graph_mode else None
     self._model = mjx.put_model(model, impl=impl, graph_mode=mode)
-    # Fields of the model that have a row for each environment are mapped over, the others shared.
+    # Model fields with a row for each environment are mapped over; the others are shared.
     self._axes = jax.tree.map(lambda _: None, self._model)
     if fields:
       self._axes = self._axes.tree_replace(dict.fromkeys(fields, 0))
     sizes = {'naconmax': WARP_CONTACTS * num_envs, 'njmax': WARP_CONSTRAINTS} if impl == 'warp' else {}
-    # make_data binds its arrays to a device; mixed with unbound ones, every program would compile twice.
+    # make_data commits its arrays to a device; mixed with uncommitted ones, every program would compile twice.
     data = mjx.make_data(model, impl=impl, **sizes)
     self._data = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)) if isinstance(x, jax.Array) else x, data)
 
@@ -101,7 +100,7 @@ class MjxEngine:
     return state._replace(data=data), View(data.time, data.qpos, data.qvel, data.ctrl, data.sensordata)
 
   def write(self, state: MjxState, mask: Array, qpos: Array, qvel: Array) -> MjxState:
-    """See Engine. Only what the next step reads is written: the rest is computed from it."""
+    """See Engine. Writes the fields that the next step reads; the others are computed from them."""
     data = state.data
     fresh = {
       'qpos': qpos,
@@ -127,7 +126,7 @@ class MjxEngine:
     return state._replace(data=data)
 
   def _acted_on(self, data: Any, ctrl: Array, force: Array | None, kick: Array | None) -> Any:
-    """The data [B] at the start of a control step, with what acts on it."""
+    """The data [B] at the start of a control step, with controls and disturbances."""
     data = data.replace(ctrl=ctrl)
     if force is not None:
       data = data.replace(xfrc_applied=data.xfrc_applied.at[..., self._root_body, :3].set(force))

@@ -1,4 +1,4 @@
-"""The robot's MJCF file, completed: names, floor contacts, actuators, the sensors that tasks read, cameras, light."""
+"""Completes the robot's MJCF file: names, floor contacts, actuators, sensors for tasks, cameras, light."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.robot import Robot, Servos
 from mjx_humanoid.physics.actuation import servo_of
 
-# What a report card and playback use: enough iterations that the solution no longer depends on them.
+# Solver of report cards and playback: more iterations would not change the solution.
 CONVERGED = (100, 50)
-TOUCH_REACH = 0.6  # m; touch sensors feel contacts nearer to the frame of their body; it grows with tall robots
+TOUCH_REACH = 0.6  # m, radius of touch sensors around the frame of their body; larger for tall robots
 FOLLOWING = mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM
 # Cameras from ahead and to the side at eye level, and from straight ahead, for a robot whose root is 1 m high.
 CAMERAS = {
@@ -24,7 +24,7 @@ CAMERAS = {
 
 
 def model_file(robot: Robot) -> Path:
-  """Where the robot's MJCF file is. Raises UserError where it, or the package that carries it, is missing."""
+  """The path of the robot's MJCF file. Raises UserError if the file or its package is missing."""
   if not robot.package:
     if not Path(robot.file).is_file():
       raise UserError(f'robot {robot.name!r}: there is no MJCF file {robot.file!r}.')
@@ -42,7 +42,7 @@ def model_file(robot: Robot) -> Path:
 
 
 def read_spec(path: Path, name: str) -> mujoco.MjSpec:
-  """An MJCF file, editable. Raises UserError with MuJoCo's message, naming the robot, where it is not one."""
+  """An MJCF file as an editable spec. Raises UserError with MuJoCo's message if it cannot be read."""
   try:
     return mujoco.MjSpec.from_file(str(path))
   except ValueError as error:
@@ -50,21 +50,21 @@ def read_spec(path: Path, name: str) -> mujoco.MjSpec:
 
 
 def same_model(a: Robot, b: Robot) -> bool:
-  """Whether two robots have the same MJCF file, or copies of it. Raises UserError like model_file."""
+  """Whether the MJCF files of two robots have the same content. Raises UserError like model_file."""
   return (a.package, a.file) == (b.package, b.file) or model_file(a).read_bytes() == model_file(b).read_bytes()
 
 
 def build_spec(robot: Robot) -> mujoco.MjSpec:
-  """The completed, still editable model.
+  """The completed model as an editable spec.
 
   Raises:
-    UserError: the file is missing or MuJoCo cannot read it, or it has no body, geom or joint that the datasheet names.
+    UserError: the file is missing or unreadable, or lacks a body, geom or joint that the datasheet names.
   """
   spec = read_spec(model_file(robot), robot.name)
   spec.option.timestep = robot.timestep
   spec.option.iterations = robot.solver_iterations
   spec.option.ls_iterations = robot.line_search_iterations
-  # An environment that diverges must show it as NaN, on every engine, rather than silently reset itself.
+  # An environment that diverges must become NaN on every engine rather than silently reset itself.
   spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
   name_all(spec)
   _check_names(spec, robot)
@@ -91,10 +91,10 @@ def name_all(spec: mujoco.MjSpec) -> None:
 
 
 def compiled(spec: mujoco.MjSpec, name: str) -> mujoco.MjModel:
-  """The model of an MJCF file. Raises UserError with MuJoCo's message, naming the robot, where it does not compile."""
+  """The compiled model. Raises UserError with the robot's name and MuJoCo's message if it does not compile."""
   try:
     with warnings.catch_warnings():
-      warnings.simplefilter('ignore', UserWarning)  # of attributes that are deprecated in somebody else's file
+      warnings.simplefilter('ignore', UserWarning)  # about deprecated attributes in the user's MJCF file
       return spec.compile()
   except ValueError as error:
     raise UserError(f'robot {name!r} does not compile: {" ".join(str(error).split())}') from None
@@ -111,11 +111,11 @@ def build_model(robot: Robot, *, converged: bool = False) -> mujoco.MjModel:
 def self_contained_xml(robot: Robot, *, keyframes: bool = True) -> str:
   """The completed model with a converged solver, as one MJCF text that needs no other file.
 
-  As it was written, and not as the compiler turns it into numbers that no six digits hold: what the text compiles to
-  is the model of report cards to the last bit.
+  The text is written before compilation, because MuJoCo would round computed numbers to six digits. It compiles to
+  exactly the model of the report cards.
 
   Args:
-    keyframes: keep those of the robot's own file.
+    keyframes: keep the keyframes of the MJCF file.
 
   Raises:
     UserError: the model refers to other files.
@@ -135,7 +135,7 @@ def self_contained_xml(robot: Robot, *, keyframes: bool = True) -> str:
 
 
 def _check_names(spec: mujoco.MjSpec, robot: Robot) -> None:
-  """Raises UserError where the datasheet names a body or geom that the file lacks, or the file has no actuators."""
+  """Raises UserError if the file lacks a body or geom that the datasheet names, or has no actuators."""
   bodies = [body.name for body in spec.bodies if body.name != 'world']
   shins = robot.anatomy.shins if robot.anatomy else ()
   for name in (robot.root, *robot.feet, *shins, *((robot.anatomy.head,) if robot.anatomy else ())):
@@ -157,7 +157,7 @@ def _moving_bodies(spec: mujoco.MjSpec) -> list[mujoco.MjsBody]:
 
 
 def _complete_actuator(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, robot: Robot) -> None:
-  """Controls in [-1, 1] that mean the file's own range, and a servo where the datasheet has one for the joint."""
+  """Scales the control range of the file to [-1, 1], and makes the servo if the datasheet has one for the joint."""
   low, high = motor.ctrlrange
   if motor.ctrllimited != mujoco.mjtLimited.mjLIMITED_FALSE and low < high and (low, high) != (-1.0, 1.0):
     middle, half = (low + high) / 2, (high - low) / 2
@@ -173,7 +173,7 @@ def _complete_actuator(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, robot: Ro
 
 
 def _gain_into_gear(motor: mujoco.MjsActuator) -> None:
-  """The same torques with a gain of 1, so that the gear is the torque at ctrl = 1."""
+  """Moves the gain into the gear, so that the gear is the torque at ctrl = 1. Torques stay the same."""
   gain = motor.gainprm[0]
   if gain > 0 and gain != 1:
     motor.gear[0], motor.gainprm[0], motor.forcerange = motor.gear[0] * gain, 1.0, motor.forcerange / gain
@@ -182,7 +182,7 @@ def _gain_into_gear(motor: mujoco.MjsActuator) -> None:
 def _make_servo(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, servos: Servos, robot: Robot) -> None:
   """Turns a torque motor into a position servo; see Servos.
 
-  Forces stay in units of the gear, which is the torque limit: length and velocity come in multiplied by it.
+  Forces are in units of the gear, which is the torque limit: length and velocity are multiplied by it.
   """
   joint, own = spec.joint(motor.target), motor.forcerange[1]
   standing = joint.ref
@@ -197,7 +197,7 @@ def _make_servo(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, servos: Servos, 
 
 
 def _add_floor_contacts(spec: mujoco.MjSpec, robot: Robot) -> None:
-  """A pair of the floor with every geom of the robot that has none with it yet."""
+  """Adds a contact pair of the floor with every geom of the robot that has none yet."""
   pairs = [{pair.geomname1, pair.geomname2} for pair in spec.pairs]
   for body in _moving_bodies(spec):
     for geom in body.geoms:
@@ -211,7 +211,7 @@ def _collides(geom: mujoco.MjsGeom, other: mujoco.MjsGeom) -> bool:
 
 
 def _add_sensors(spec: mujoco.MjSpec, robot: Robot) -> None:
-  """Sensors of the root, the head, the feet, the centre of mass, and a touch sensor on each body that has geoms."""
+  """Adds sensors of root, head, feet and centre of mass, and a touch sensor on each body that has geoms."""
   kinds, body_type = mujoco.mjtSensor, mujoco.mjtObj.mjOBJ_BODY
   # XBODY is the frame of the body itself; BODY would be that of its inertia.
   frame = mujoco.mjtObj.mjOBJ_XBODY
@@ -222,7 +222,7 @@ def _add_sensors(spec: mujoco.MjSpec, robot: Robot) -> None:
       spec.add_sensor(name=name, type=kind, objtype=objtype, objname=objname)
     elif present[name] != (kind, objname):
       raise UserError(f'robot {robot.name!r}: its sensor {name!r} is not what tasks read by that name; rename it.')
-    present[name] = (kind, objname)  # a foot may be the root or the head, too
+    present[name] = (kind, objname)  # a foot may also be the root or the head
 
   root = robot.root
   add(f'{root}_pos', kinds.mjSENS_FRAMEPOS, root)
@@ -248,7 +248,7 @@ def _add_sensors(spec: mujoco.MjSpec, robot: Robot) -> None:
 
 
 def _add_cameras(spec: mujoco.MjSpec, robot: Robot) -> None:
-  """The cameras of this package, in place of the file's own of the same names."""
+  """Adds the cameras of this package; they replace cameras of the same name in the file."""
   for camera in list(spec.cameras):
     if camera.name in CAMERAS:
       spec.delete(camera)
@@ -265,7 +265,7 @@ def _add_light(spec: mujoco.MjSpec) -> None:
 def quiet() -> None:
   """Stops MuJoCo's C code from writing warnings to the terminal and to a file in the current folder.
 
-  Divergence is not silent: it shows as NaN, which the environment counts and reports.
+  Divergence is still visible: the state becomes NaN, which the environment counts and reports.
   """
   config = mujoco.MjLogConfig.get()
   config.logto_console = config.logto_file = False

@@ -1,4 +1,4 @@
-"""C MuJoCo on a thread pool: mujoco.batch steps all environments in one call, the GIL released."""
+"""C MuJoCo on a thread pool: mujoco.batch steps all environments in one call, with the GIL released."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mjx_humanoid.physics.model import quiet
 
 
 def available_cores() -> int:
-  """Cores that this process may use, which in a container can be fewer than the machine has."""
+  """Number of cores that this process may use; in a container it can be less than the machine's."""
   return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 @dataclass
 class NativeState:
-  """The environments, one row each, changed in place by the engine."""
+  """The environments, one row each. The engine changes them in place."""
 
   worlds: batch.Batch
 
@@ -69,7 +69,7 @@ class NativeEngine:
     return state, self._view()
 
   def apply(self, ctrl: Array, force: Array | None = None, kick: Array | None = None) -> None:
-    """Writes what acts on the environments during the next control step; see Engine.step."""
+    """Writes controls and disturbances of the next control step; see Engine.step."""
     self._ctrl[:] = ctrl
     if force is not None:
       self._worlds.bind('xfrc_applied')[:, self._root_body, :3] = force
@@ -77,7 +77,7 @@ class NativeEngine:
       self._qvel[:, self._kicked] += kick @ self._kick_axes.T
 
   def write(self, state: NativeState, mask: Array, qpos: Array, qvel: Array) -> NativeState:
-    """See Engine. A reset clears the warm start too, so nothing of the old episode remains."""
+    """See Engine. A reset clears the solver's warm start too, so that nothing of the old episode remains."""
     rows = np.flatnonzero(mask)
     if len(rows):
       self._worlds.reset(rows, stage=mujoco.mjtStage.mjSTAGE_NONE)
@@ -96,5 +96,5 @@ class NativeEngine:
 
   def _view(self) -> View:
     fields = (self._time.reshape(-1), self._qpos, self._qvel, self._ctrl, self._sensordata)
-    with np.errstate(over='ignore'):  # a diverging environment becomes infinite, and is caught as such
+    with np.errstate(over='ignore'):  # a diverging environment becomes infinite and is detected later
       return View(*(field.astype(np.float32) for field in fields))  # copies: the next step changes the fields

@@ -1,4 +1,4 @@
-"""Poses of a robot on the floor: standing, relaxed, and those of its datasheet on the way down. NumPy."""
+"""Poses of a robot on the floor: standing, relaxed, and the descent of its datasheet. NumPy."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.robot import JointAngles, Pose, Robot
 from mjx_humanoid.physics.root import Root
 
-DESCENT = 8  # poses from each pose of a descent to the next
+DESCENT = 8  # interpolated poses between two poses of a descent
 FAR = 10.0  # m
 
 
 def standing(model: mujoco.MjModel, robot: Robot, root: Root) -> np.ndarray:
-  """The standing pose [nq]: the file's own, or that of the datasheet put onto the floor."""
+  """The standing pose [nq]: that of the MJCF file, or that of the datasheet placed on the floor."""
   if robot.pose is None:
     return np.asarray(model.qpos0.copy())
   return grounded(model, robot, root, with_joints(model, model.qpos0, robot.pose))
 
 
 def with_joints(model: mujoco.MjModel, qpos: np.ndarray, angles: JointAngles) -> np.ndarray:
-  """A pose [nq] with other angles of the joints whose names contain the parts given.
+  """A pose [nq] with new angles of the joints whose names contain the given substrings.
 
   Raises:
-    UserError: a part that is in no joint's name.
+    UserError: no joint's name contains a substring.
   """
   qpos = qpos.copy()
   names = [model.joint(i).name for i in range(model.njnt)]
@@ -39,7 +39,7 @@ def with_joints(model: mujoco.MjModel, qpos: np.ndarray, angles: JointAngles) ->
 
 
 def descent(model: mujoco.MjModel, robot: Robot, root: Root, start: np.ndarray) -> np.ndarray:
-  """Poses [K, nq] from standing through those of the anatomy, each put onto the floor; none where it has none."""
+  """Poses [K, nq] from standing through those of the anatomy, each placed on the floor; K = 0 if it has none."""
   if robot.anatomy is None or not robot.anatomy.descent:
     return np.zeros((0, model.nq), np.float32)
   stops = [start, *(posed(model, root, pose) for pose in robot.anatomy.descent)]
@@ -49,21 +49,21 @@ def descent(model: mujoco.MjModel, robot: Robot, root: Root, start: np.ndarray) 
 
 
 def posed(model: mujoco.MjModel, root: Root, pose: Pose) -> np.ndarray:
-  """The file's pose [nq] with the joints and the pitch of another."""
+  """The MJCF file's pose [nq] with the joint angles and the pitch of `pose`."""
   qpos = with_joints(model, model.qpos0, pose.joints)
   pitched = np.array([np.cos(pose.pitch / 2), 0, np.sin(pose.pitch / 2), 0])
   return root.placed(qpos[None], pitched, root.height(qpos))[0]
 
 
 def grounded(model: mujoco.MjModel, robot: Robot, root: Root, qpos: np.ndarray) -> np.ndarray:
-  """A pose [nq] raised or lowered until it touches the floor."""
+  """A pose [nq], raised or lowered until the robot touches the floor."""
   if not root.nq:
     return qpos
   data, floor = mujoco.MjData(model), model.geom(robot.floor).id
   data.qpos[:] = qpos
   mujoco.mj_normalizeQuat(model, data.qpos)
   upright = root.quaternion(data.qpos).copy()
-  # Clear of the floor, so that distances are not those of geoms in each other.
+  # Raised clear of the floor, so that no geom penetrates it and distances are exact.
   data.qpos[:] = root.placed(data.qpos[None], upright, FAR / 2)[0]
   mujoco.mj_kinematics(model, data)
   own = [g for g in range(model.ngeom) if model.body_rootid[model.geom_bodyid[g]] == root.body]

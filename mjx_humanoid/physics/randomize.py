@@ -1,7 +1,7 @@
-"""Domain randomisation: worlds that differ in mass, friction and the like, by name, on every engine.
+"""Domain randomisation: environments that differ in mass, friction and the like, by name, on every engine.
 
-Each function changes one copy of the model; all fields that follow from the change are computed by C
-MuJoCo (mj_setConst) and collected for N worlds, so that the engines need only fill them in.
+Each function changes one copy of the model. C MuJoCo (mj_setConst) computes the fields that depend on the change. They
+are collected for N environments, and the engines fill them in.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mjx_humanoid.physics.find_root import root_body
 RandomizeFn = Callable[[mujoco.MjModel, np.random.Generator, float], None]
 RANDOMIZATIONS: Registry[RandomizeFn] = Registry('randomization')
 
-# Fields that mj_setConst computes anew from those that are changed here.
+# Fields that mj_setConst recomputes after the changes made here.
 DERIVED = ('body_subtreemass', 'body_invweight0', 'dof_invweight0', 'dof_M0', 'actuator_acc0')
 CHANGED = (
   'body_mass',
@@ -33,14 +33,14 @@ CHANGED = (
   'actuator_biasprm',
 )
 
-FIELDS = 1_000_003  # beside a seed: tells the generator of model fields from that of start states
+FIELDS = 1_000_003  # added to a seed: separates the generator of model fields from that of start states
 
 MAX_DELAY = 50  # control steps
-VELOCITY_NOISE_RATIO = 10.0  # 1/s; noise of velocities seen, over that of angles
-# Not of the model: done by the environment in training and by playback/wiring.py.
+VELOCITY_NOISE_RATIO = 10.0  # 1/s; noise of observed velocities over that of observed angles
+# Not properties of the model: applied by the control step in tasks/step.py.
 OF_THE_ENV = {
-  'sensor_noise': 'Noise of the joint angles seen, of strength rad; of velocities ten times that per second.',
-  'action_delay': 'Actions arrive late, in each world by 0 to strength control steps, a whole number.',
+  'sensor_noise': 'Noise on observed joint angles, of strength rad; on velocities ten times that per second.',
+  'action_delay': 'Actions are delayed, in each environment by a whole number of control steps from 0 to strength.',
 }
 
 
@@ -75,16 +75,16 @@ def motor_strength(model: mujoco.MjModel, rng: np.random.Generator, strength: fl
   """Torque of each motor, by a factor of 1 +- strength."""
   factor = rng.uniform(1 - strength, 1 + strength, model.nu)
   model.actuator_gear[:, 0] *= factor
-  model.actuator_biasprm[:, 1:3] /= factor[:, None]  # servos see angles through the gear, and shall not by this factor
+  model.actuator_biasprm[:, 1:3] /= factor[:, None]  # cancels the factor in angles, which servos read through the gear
 
 
 def randomized_fields(
   model: mujoco.MjModel, strengths: Mapping[str, float], rng: np.random.Generator, count: int
 ) -> dict[str, np.ndarray]:
-  """Fields of the model that differ among `count` worlds, each [count, ...]; none where nothing varies.
+  """Model fields that differ between `count` environments, each [count, ...]; empty if nothing varies.
 
   Raises:
-    UserError: an unknown name, a strength out of range, or a model that has nothing of that name to vary.
+    UserError: an unknown name, a strength out of range, or a model that has no such property.
   """
   check(strengths)
   functions = {name: RANDOMIZATIONS[name] for name in of_the_model(strengths)}
@@ -104,7 +104,7 @@ def randomized_fields(
 
 
 def _try(name: str, function: RandomizeFn, model: mujoco.MjModel, strength: float) -> None:
-  """Raises UserError for a function that fails, changes nothing, or changes what cannot differ between environments."""
+  """Raises UserError if a function fails, changes nothing, or changes a field that environments must share."""
   trial, what = copy.copy(model), f'config.task.randomization.{name}'
   try:
     function(trial, np.random.default_rng(0), strength)
@@ -122,7 +122,7 @@ def _try(name: str, function: RandomizeFn, model: mujoco.MjModel, strength: floa
 
 
 def varied_models(model: mujoco.MjModel, fields: Mapping[str, np.ndarray], count: int) -> list[mujoco.MjModel]:
-  """One model for each of `count` worlds, with its own rows of these fields."""
+  """One model for each of `count` environments, with its rows of these fields."""
   models = [copy.copy(model) for _ in range(count)] if fields else [model] * count
   for name, values in fields.items():
     for varied, value in zip(models, values, strict=True):
@@ -131,12 +131,12 @@ def varied_models(model: mujoco.MjModel, fields: Mapping[str, np.ndarray], count
 
 
 def of_the_model(strengths: Mapping[str, float]) -> dict[str, float]:
-  """Those that vary the model, and do so at all; the others are OF_THE_ENV."""
+  """The entries with strength > 0 that vary the model; the others are in OF_THE_ENV."""
   return {name: strength for name, strength in strengths.items() if name not in OF_THE_ENV and strength}
 
 
 def check(strengths: Mapping[str, float]) -> None:
-  """Raises UserError for an unknown name, or a strength out of range: one that would turn a factor around, say."""
+  """Raises UserError for an unknown name, or a strength out of range, such as one that makes a factor negative."""
   for name, strength in strengths.items():
     if name not in RANDOMIZATIONS and name not in OF_THE_ENV and not user_objects.is_own(name):
       raise unknown('randomization', name, [*RANDOMIZATIONS, *OF_THE_ENV])

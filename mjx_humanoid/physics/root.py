@@ -1,7 +1,7 @@
-"""The root of a robot: how it is joined to the world (free, planar or fixed), and what follows from that.
+"""The root of a robot: its joint to the world (free, planar or fixed), and functions of its coordinates.
 
-Everything that knows where the coordinates of the root lie in qpos and qvel is in this file. Functions of state use
-the array library of their arguments; functions that make start states are NumPy.
+Only this file knows the positions of the root's coordinates in qpos and qvel. Functions of state use the array library
+of their arguments; functions that make start states are NumPy.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ AXES = np.eye(3)
 
 @dataclass(frozen=True, eq=False)
 class Root:
-  """A root joined to the world by a free joint; the subclasses have other joints."""
+  """A root with a free joint; the subclasses have other joints."""
 
   body: int  # id of the root body
-  rest: np.ndarray  # [3] m, position of the root body where all coordinates are zero
+  rest: np.ndarray  # [3] m, position of the root body when all coordinates are zero
   kind = 'free'
-  nq = 7  # coordinates of the root in qpos, which come first
-  nv = 6  # and in qvel
+  nq = 7  # number of the root's coordinates in qpos, which are the first ones
+  nv = 6  # the same in qvel
 
   def position(self, qpos: Array) -> Array:
     """World position [..., 3] in m."""
@@ -63,17 +63,17 @@ class Root:
 
   @property
   def kicks(self) -> tuple[list[int], np.ndarray]:
-    """Which elements of qvel a world velocity [3] is added to, and the matrix [n, 3] that resolves it along them."""
+    """Elements [n] of qvel to which a world velocity [3] is added, and the matrix [n, 3] that maps it to them."""
     return [0, 1, 2], AXES
 
   def rotated(self, qpos: np.ndarray, heading: np.ndarray, tilt: np.ndarray) -> np.ndarray:
-    """qpos [n, nq] tilted about x and y by tilt [n, 2] and then turned to the left by heading [n], in rad."""
+    """qpos [n, nq] tilted about x and y by tilt [n, 2], then turned to the left by heading [n], in rad."""
     qpos = qpos.copy()
     qpos[:, 3:7] = quaternion_product(tilted_heading(heading, tilt), qpos[:, 3:7])
     return qpos
 
   def velocity_turned(self, qvel: np.ndarray, heading: np.ndarray) -> np.ndarray:
-    """qvel [n, nv] whose horizontal velocity is turned to the left by heading [n] in rad."""
+    """qvel [n, nv] with the horizontal velocity turned to the left by heading [n] in rad."""
     qvel = qvel.copy()
     forward, left = qvel[:, 0].copy(), qvel[:, 1].copy()
     qvel[:, 0] = np.cos(heading) * forward - np.sin(heading) * left
@@ -87,7 +87,7 @@ class Root:
     return qpos
 
   def normalized(self, qpos: np.ndarray, source: str) -> np.ndarray:
-    """qpos [n, nq] with quaternions of length 1. Raises UserError, naming the row, where one has no direction."""
+    """qpos [n, nq] with quaternions of length 1. Raises UserError with the row of a zero quaternion."""
     qpos = qpos.copy()
     lengths = np.linalg.norm(qpos[:, 3:7], axis=1)
     if lengths.min() < TINY:
@@ -154,7 +154,7 @@ class PlanarRoot(Root):
     return [self.x, self.z], AXES[[0, 2]]
 
   def rotated(self, qpos: np.ndarray, heading: np.ndarray, tilt: np.ndarray) -> np.ndarray:
-    """See Root. The robot always faces along x; only the tilt about y counts."""
+    """See Root. The robot always faces along x; only the tilt about y is used."""
     qpos = qpos.copy()
     qpos[:, self.pitch] += self.sign * tilt[:, 1]
     return qpos
@@ -164,7 +164,7 @@ class PlanarRoot(Root):
     return qvel
 
   def placed(self, qpos: np.ndarray, quaternion: np.ndarray, height: np.ndarray | float) -> np.ndarray:
-    """See Root. Of the orientation, the pitch counts."""
+    """See Root. Only the pitch of the orientation is used."""
     qpos = qpos.copy()
     quaternion = np.broadcast_to(quaternion, (len(qpos), 4))
     qpos[:, self.pitch] = self.sign * 2 * np.arctan2(quaternion[:, 2], quaternion[:, 0])
@@ -178,7 +178,7 @@ class PlanarRoot(Root):
 
 @dataclass(frozen=True, eq=False)
 class FixedRoot(Root):
-  """A root that is part of the world, as that of an arm."""
+  """A root without joints, as that of an arm."""
 
   orientation: np.ndarray  # [4]
   kind = 'fixed'

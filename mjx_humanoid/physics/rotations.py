@@ -1,4 +1,4 @@
-"""Rotations: quaternions (w x y z), headings on the floor, vectors seen from the root.
+"""Rotations: quaternions (w x y z), headings on the floor, vectors in the frame of the root.
 
 The first functions use the array library of their arguments; those that make start states are NumPy.
 """
@@ -19,13 +19,13 @@ def heading_of(quaternion: Array) -> Array:
 
 
 def vertical_of(quaternion: Array) -> list[Array]:
-  """The upward direction seen from an orientation [..., 4], as three arrays [..., 1]: the last row of its matrix."""
+  """The upward direction in the frame of an orientation [..., 4], as three arrays [..., 1]: last row of its matrix."""
   w, x, y, z = (quaternion[..., i : i + 1] for i in range(4))
   return [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)]
 
 
 def in_frame(quaternion: Array, vector: Array) -> list[Array]:
-  """A world vector [..., 3] seen from an orientation [..., 4], as three arrays [..., 1].
+  """A world vector [..., 3] in the frame of an orientation [..., 4], as three arrays [..., 1].
 
   That is the inverse rotation v + 2 u x (u x v - w v), for the unit quaternion (w, u).
   """
@@ -36,14 +36,14 @@ def in_frame(quaternion: Array, vector: Array) -> list[Array]:
 
 
 def to_world(vector: Array, heading: Array) -> Array:
-  """A vector [..., 2] given along and to the left of a heading [..., 2], in world coordinates."""
+  """A vector [..., 2] along and to the left of a heading [..., 2], converted to world coordinates."""
   xp = vector.__array_namespace__()
   ahead, left, c, s = vector[..., 0], vector[..., 1], heading[..., 0], heading[..., 1]
   return xp.stack([c * ahead - s * left, s * ahead + c * left], axis=-1)
 
 
 def along(vector: Array, heading: Array) -> Array:
-  """A world vector [..., 2] resolved into its parts along and to the left of a heading [..., 2]."""
+  """The components of a world vector [..., 2] along and to the left of a heading [..., 2]."""
   xp = vector.__array_namespace__()
   x, y, c, s = vector[..., 0], vector[..., 1], heading[..., 0], heading[..., 1]
   return xp.stack([c * x + s * y, c * y - s * x], axis=-1)

@@ -1,4 +1,4 @@
-"""The sensors of a model by name: how wide each is, in which unit, and what it measures."""
+"""The sensors of a model by name: width, unit and meaning."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ KINDS: dict[int, tuple[str, str]] = {
     KIND.mjSENS_SUBTREEANGMOM: ('kg m^2/s', 'angular momentum about the centre of mass of all bodies from'),
   }.items()
 }
-# Of a sliding joint these are lengths and forces.
+# Units for sliding joints.
 SLIDING = {'rad': 'm', 'rad/s': 'm/s', 'N m': 'N'}
 OF_JOINTS = (KIND.mjSENS_JOINTPOS, KIND.mjSENS_JOINTVEL, KIND.mjSENS_JOINTACTFRC)
 
 
 class Sensor(NamedTuple):
-  """What one sensor of a model reads."""
+  """The reading of one sensor of a model."""
 
   width: int  # elements of the reading
-  unit: str  # '' for kinds of sensors that are not in KINDS
+  unit: str  # '' if the kind of sensor is not in KINDS
   meaning: str
 
 
@@ -72,7 +72,7 @@ def _describe(model: mujoco.MjModel, index: int) -> Sensor:
   unit, meaning = KINDS.get(kind, ('', f'MuJoCo sensor {name} of'))
   if kind in map(int, OF_JOINTS) and model.jnt_type[target] == SLIDE:
     unit = SLIDING[unit]
-  if kind == int(KIND.mjSENS_TOUCH):  # its site lies on the body that it is about
+  if kind == int(KIND.mjSENS_TOUCH):  # the sensor's site is on the body that it measures
     of = model.body(model.site_bodyid[target]).name
   else:
     of = mujoco.mj_id2name(model, int(model.sensor_objtype[index]), target) or ''

@@ -1,4 +1,4 @@
-"""Single states in C MuJoCo: what tasks see of them, and where limp robots come to rest."""
+"""Single states in C MuJoCo: their views, and states in which limp robots have come to rest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_SETTLED = 50.0  # m/s and rad/s; a robot that has come to rest is slower
 
 
 def view_states(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> View:
-  """What tasks see of environments at qpos [N, nq] and qvel [N, nv] with zero controls, by C mj_forward."""
+  """Views of environments at qpos [N, nq] and qvel [N, nv] with zero controls, by C mj_forward."""
   quiet()
   data = mujoco.MjData(model)
   sensors = np.empty((len(qpos), model.nsensordata), np.float32)
@@ -30,9 +30,9 @@ def view_states(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> Vi
 
 
 def settle(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
-  """Where limp robots, motors off, are some seconds after qpos [N, nq] and qvel [N, nv].
+  """The states of limp robots (motors off) some seconds after qpos [N, nq] and qvel [N, nv].
 
-  One that diverges, because it was put into the floor, is replaced by another. Raises UserError where all do.
+  A robot that diverges, because it began inside the floor, is replaced by another. Raises UserError if all diverge.
   """
   limp = copy.copy(model)
   limp.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ACTUATION)

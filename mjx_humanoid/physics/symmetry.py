@@ -1,7 +1,7 @@
-"""Left and right exchanged: which joint, motor and sensor is the mirror image of which.
+"""Left-right symmetry: the mirror image of each joint, motor and sensor.
 
 The mirror is the plane y = 0. Polar vectors (positions, velocities) change the sign of y, axial ones
-(angular velocities) those of x and z, and whatever belongs to a left part comes from the right one.
+(angular velocities) those of x and z. Left and right body parts exchange their values.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class MirrorMap(NamedTuple):
 
 
 def other_side(name: str, body: Body) -> str:
-  """The name of the part on the other side; its own, where it is in the middle."""
+  """The name of the part on the other side; the same name for a part in the middle."""
   for left, right in body.robot.symmetry:
     if left in name:
       return name.replace(left, right)
@@ -49,15 +49,15 @@ def joint_map(body: Body) -> MirrorMap:
         f' such joint; correct `symmetry` in the datasheet, or leave it empty.'
       )
   sources = np.array([body.joint_names.index(other) for other in others])
-  # A hinge turns by the same angle in the mirror where the axis of its other side is its own, reflected; a slide
-  # moves by the same length where its axis is, reflected as a polar vector.
+  # The mirrored angle of a hinge has the same sign if the axis on the other side is the reflection of its axis as an
+  # axial vector. For a slide, the axis is reflected as a polar vector.
   reflected = body.joint_axes[sources] * np.where(body.joint_slides[:, None], POLAR, AXIAL)
   same = np.einsum('ij,ij->i', reflected, body.joint_axes)
   return MirrorMap(sources, np.sign(same).astype(np.float32))
 
 
 def action_map(body: Body) -> MirrorMap:
-  """For controls and actions [nu]: like the joints that the motors drive."""
+  """For controls and actions [nu]: as for the joints that the motors drive."""
   joints = joint_map(body)
   driven = body.actuator_joints
   motor_of = {int(joint): motor for motor, joint in enumerate(driven)}
@@ -83,7 +83,7 @@ def mirror_view(view: View, body: Body) -> View:
 
 
 def _other_sensor(name: str, body: Body) -> str:
-  """The sensor of the part on the other side; itself, where there is none. '_l' is no side in 'torso_linvel'."""
+  """The sensor of the part on the other side, or the same sensor. The '_l' in 'torso_linvel' is not a side."""
   part, _, quantity = name.rpartition('_')
   others = (f'{other_side(part, body)}_{quantity}', other_side(name, body))
   return next((other for other in others if other != name and other in body.sensors), name)
