@@ -1,9 +1,8 @@
-"""What a task is made of, tried on start states before hours are spent on it.
+"""Checks the functions of a task on start states before training.
 
-Each check takes a function as its registry gives it and raises a UserError that names the function, and the term or
-the line. Rewards serve one environment and are batched by JAX. Observations, terminations, commands, pushes and parts
-of the context serve one environment and batches of them, [n] and [B, n], with NumPy arrays in playback and JAX arrays
-in training.
+Each check calls a function from a registry, and raises a UserError that names the function and the reward term or the
+line. Rewards take one environment and are batched by JAX. Observations, terminations, commands, pushes and parts of
+the context take one environment or a batch, [n] or [B, n], as NumPy arrays in playback and JAX arrays in training.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from mjx_humanoid.tasks.task import Task
 from mjx_humanoid.tasks.trials import attempt, check_values, numbers, one_and_many, row
 
 CommandFn = Callable[[CommandConfig, Array], Array]
-COUNT = 16  # environments that commands and pushes are tried on
-UNIFORM = 4  # random numbers that a command is made from
+COUNT = 16  # environments in checks of commands and pushes
+UNIFORM = 4  # uniform random numbers for a command
 PUSH_SECONDS = 0.2
 
 
 def own_code(config: TaskConfig) -> list[str]:
-  """References to code of the user's own in a task."""
+  """References to user's own code in a task."""
   return [name for _, name in references(config) if is_own(name)]
 
 
 def check_task(task: Task, views: View) -> None:
-  """Tries the reward, and all else that is the user's own, on start states [B, ...]. Raises UserError."""
+  """Checks the reward and all of the user's own functions on start states [B, ...]. Raises UserError."""
   import jax
 
   config, body = task.config, task.body
@@ -60,15 +59,15 @@ def check_task(task: Task, views: View) -> None:
 
 
 def check_reward(function: Callable[..., Any], body: Body, views: View, contexts: Context, name: str) -> None:
-  """Tries a reward on B start states.
+  """Checks a reward on B start states.
 
   Args:
     function: (view, body, context) of one environment -> a scalar, or a scalar and a dict of scalars.
     views, contexts: [B, ...].
-    name: of the reward, for messages.
+    name: name of the reward, for messages.
 
   Raises:
-    UserError: it fails, or a term or the total is no scalar or not finite; terms come first, so that one is named.
+    UserError: it fails, or a term or the total is not a finite scalar. Terms are checked before the total.
   """
   import jax
 
@@ -91,14 +90,14 @@ def check_reward(function: Callable[..., Any], body: Body, views: View, contexts
 
 
 def check_observation(function: ObserveFn, body: Body, views: View, contexts: Context, name: str) -> None:
-  """Tries an observation on B start states, alone and as a batch, in NumPy and in JAX.
+  """Checks an observation on B start states, singly and as a batch, in NumPy and in JAX.
 
   Args:
     function: (view, body, context) with any leading axes -> [..., n].
     views, contexts: [B, ...] NumPy arrays.
 
   Raises:
-    UserError: it fails, returns something else than [..., n], or is not finite.
+    UserError: it fails, does not return [..., n], or is not finite.
   """
   what = f'observation {name!r}'
 
@@ -114,14 +113,14 @@ def check_observation(function: ObserveFn, body: Body, views: View, contexts: Co
 
 
 def check_termination(function: TerminateFn, body: Body, views: View, contexts: Context, name: str) -> None:
-  """Tries a termination on B start states, alone and as a batch, in NumPy and in JAX.
+  """Checks a termination on B start states, singly and as a batch, in NumPy and in JAX.
 
   Args:
     function: (view, body, context) with any leading axes -> bool [...].
     views, contexts: [B, ...] NumPy arrays.
 
   Raises:
-    UserError: it fails, or returns something else than one bool for each environment.
+    UserError: it fails, or does not return one bool for each environment.
   """
   what = f'termination {name!r}'
 
@@ -137,13 +136,13 @@ def check_termination(function: TerminateFn, body: Body, views: View, contexts: 
 
 
 def check_command(function: CommandFn, section: CommandConfig, name: str) -> None:
-  """Tries a kind of command on environments, alone and as a batch, in NumPy and in JAX.
+  """Checks a kind of command on environments, singly and as a batch, in NumPy and in JAX.
 
   Args:
     function: (config.task.command, uniform [..., 4] in [0, 1)) -> command [..., 3].
 
   Raises:
-    UserError: it fails, returns something else than [..., 3], or is not finite.
+    UserError: it fails, does not return [..., 3], or is not finite.
   """
   what = f'kind of command {name!r}'
   uniform = np.random.default_rng(0).random((COUNT, UNIFORM)).astype(np.float32)
@@ -152,13 +151,13 @@ def check_command(function: CommandFn, section: CommandConfig, name: str) -> Non
 
 
 def check_curriculum(function: Callable[..., Array], name: str) -> None:
-  """Tries a curriculum on environments, in JAX.
+  """Checks a curriculum on environments, in JAX.
 
   Args:
     function: (level [B], terminated [B], truncated [B], control steps of the whole training) -> level [B] in (0, 1].
 
   Raises:
-    UserError: it fails, returns something else, or leaves the range.
+    UserError: it fails, or does not return levels in this range.
   """
   import jax
 
@@ -173,13 +172,13 @@ def check_curriculum(function: Callable[..., Array], name: str) -> None:
 
 
 def check_push(function: PushFn, mass: float, name: str) -> None:
-  """Tries a kind of push on environments, alone and as a batch, in NumPy and in JAX.
+  """Checks a kind of push on environments, singly and as a batch, in NumPy and in JAX.
 
   Args:
     function: (force [..., 3] N, seconds, mass kg, first bool [...]) -> force or None, kick or None, each [..., 3].
 
   Raises:
-    UserError: it fails, or returns something else.
+    UserError: it fails, or does not return these two values.
   """
   what = f'kind of push {name!r}'
   rng = np.random.default_rng(0)
@@ -198,13 +197,13 @@ def check_push(function: PushFn, mass: float, name: str) -> None:
 
 
 def _entries(context: Context) -> dict[str, tuple[tuple[int, ...], str]]:
-  """Shape and kind of type of each entry. NumPy's floats may be wider than those of JAX."""
+  """Shape and kind of dtype of each entry. Floats may be wider in NumPy than in JAX."""
   entries = {name: value for name, value in context._asdict().items() if name != 'extra'} | context.extra
   return {name: (np.shape(value), np.dtype(value.dtype).kind) for name, value in entries.items()}
 
 
 def check_part(maker: ContextMaker, index: int, views: View, name: str) -> None:
-  """Tries a part of the context on B start states, behind the parts before it, in NumPy and in JAX.
+  """Checks a part of the context on B start states, after the earlier parts, in NumPy and in JAX.
 
   Raises:
     UserError: it lacks a member of ContextPart, fails, or changes shapes or types.

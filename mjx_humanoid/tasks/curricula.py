@@ -1,6 +1,6 @@
-"""Curricula: how hard each world is at each moment, by name.
+"""Curricula: the difficulty level of each environment during training, by name.
 
-A level in (0, 1] scales pushes, start states and, where they are sampled, commands.
+A level in (0, 1] scales pushes, start states and sampled commands.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ def none(level: Array, terminated: Array, succeeded: Array, steps: float) -> Arr
 
 @CURRICULA.register()
 def linear(level: Array, terminated: Array, succeeded: Array, steps: float) -> Array:
-  """Ever harder, up to full difficulty in the middle of the training."""
+  """The level rises linearly, up to full difficulty at half of the training."""
   return jnp.minimum(level + 2.0 * (1.0 - LOWEST) / steps, 1.0)
 
 
 @CURRICULA.register()
 def survival(level: Array, terminated: Array, succeeded: Array, steps: float) -> Array:
-  """Each world by itself: harder after an episode that reached its time limit, easier after one that did not."""
+  """Per environment: the level rises after an episode that reached its time limit, and falls after any other."""
   return jnp.clip(level + HARDER * succeeded - EASIER * terminated, LOWEST, 1.0)
 
 
 def share_of_starts(curriculum: CurriculumFn, level: Array, uniform: Array) -> Array:
-  """How hard the next start of each world is to be [B], as a share of the hardest, from uniform [B] in [0, 1).
+  """Strength [B] of the next start state of each environment, as a share of the hardest, from uniform [B] in [0, 1).
 
-  Uniform up to the level; for `survival`, whose level is what a world can just do, level * u^(1/4), which is above
-  0.84 of it half of the time.
+  Uniform up to the level. For `survival`, where the policy just succeeds at the level, it is level * u^(1/4), which is
+  above 0.84 * level half of the time.
   """
   return level * (uniform**0.25 if curriculum is survival else uniform)

@@ -1,4 +1,4 @@
-"""Signatures of the functions that a task is made of, each chosen by name or a user's own."""
+"""Signatures of the functions of a task, which are built-in or the user's own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mjx_humanoid.tasks.context.context import Context
 RewardFn: TypeAlias = Callable[[View, Body, Context], tuple[Array, Terms]]  # one environment: total [], named terms
 ObserveFn: TypeAlias = Callable[[View, Body, Context], Array]  # [..., n], for any leading axes
 TerminateFn: TypeAlias = Callable[[View, Body, Context], Array]  # bool [...], for any leading axes
-# Where limp robots come to rest: (qpos [n, nq], qvel [n, nv], seconds) -> the same, later.
+# Simulates limp robots until they rest: (qpos [n, nq], qvel [n, nv], seconds) -> (qpos, qvel) at the end.
 SettleFn: TypeAlias = Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray, np.ndarray]]
 # NumPy, on the host: (body, generator, strength [n], settle) -> qpos [n, nq], qvel [n, nv]
 StartFn: TypeAlias = Callable[[Body, np.random.Generator, np.ndarray, SettleFn], tuple[np.ndarray, np.ndarray]]

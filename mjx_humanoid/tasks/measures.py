@@ -11,15 +11,15 @@ from mjx_humanoid.tasks.context.context import Context
 from mjx_humanoid.tasks.shaping import gaussian
 
 # Lengths are shares of standing height; the metres are those of a humanoid of 1.282 m.
-NEAR = 0.25 / 1.282  # of the centre of mass from the feet
-OUT_OF_REACH = 0.8 / 1.282  # beyond it a centre of mass is nowhere near the feet
-LEAST_LEAD = 0.1 / 1.282  # least height of a centre of mass over the feet that its time constant is reckoned from
+NEAR = 0.25 / 1.282  # distance of the centre of mass from the feet
+OUT_OF_REACH = 0.8 / 1.282  # distance at which nearness is 0
+LEAST_LEAD = 0.1 / 1.282  # lower bound on the height of the centre of mass over the feet in the time constant
 
 
 def lead_over_feet(view: View, body: Body) -> Array:
-  """Extrapolated centre of mass [2], from the middle of the feet, in m: where it would come to rest.
+  """Extrapolated centre of mass [2] in m, relative to the middle of the feet.
 
-  That of a falling inverted pendulum: x + v / sqrt(g / h) (Hof et al., 2005).
+  x + v / sqrt(g / h) of an inverted pendulum: where the feet must be for it to come to rest (Hof et al., 2005).
   """
   feet = jnp.stack([body.sensor(view, f'{foot}_pos') for foot in body.robot.feet]).mean(axis=0)
   com = body.sensor(view, 'com_pos')
@@ -28,7 +28,7 @@ def lead_over_feet(view: View, body: Body) -> Array:
 
 
 def nearness(view: View, body: Body) -> Array:
-  """How near [] the extrapolated centre of mass is to the feet: half within NEAR, half over the last OUT_OF_REACH."""
+  """Nearness [] of the extrapolated centre of mass to the feet: half of it within NEAR, half within OUT_OF_REACH."""
   away, size = lead_over_feet(view, body), body.robot.standing_height
   distance = jnp.linalg.norm(away) / (OUT_OF_REACH * size)
   return 0.5 * gaussian(away, NEAR * size) + 0.5 * jnp.maximum(1.0 - distance, 0.0)
@@ -40,7 +40,7 @@ def heading_velocity(view: View, body: Body, context: Context) -> Array:
 
 
 def touching(view: View, body: Body, name: str) -> Array:
-  """Normal contact force [] on a body, in body weights."""
+  """Normal contact force [] on a body, in units of the robot's weight."""
   return body.sensor(view, f'{name}_touch')[0] / (body.total_mass * GRAVITY)
 
 

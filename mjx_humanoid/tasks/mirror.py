@@ -1,4 +1,4 @@
-"""The mirror image of an observation, read from what the observation makes of random states and their mirror images."""
+"""The mirror map of an observation, derived from observations of random states and of their mirror images."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mjx_humanoid.tasks.context.context import Context
 from mjx_humanoid.tasks.context.parts import ContextMaker
 from mjx_humanoid.tasks.functions import ObserveFn
 
-PROBES = 3  # random states that a map is read from, and must agree on
+PROBES = 3  # random states that the map must fit
 
 
 def mirror_of(observe: ObserveFn, body: Body, context: ContextMaker) -> Mirror | None:
-  """How observations and actions look in the mirror; None where the robot's datasheet declares no symmetry.
+  """Mirror maps of observations and actions; None if the robot's datasheet has no symmetry.
 
   Raises:
     UserError: the mirrored observation is not a signed permutation of the observation.
@@ -28,7 +28,7 @@ def mirror_of(observe: ObserveFn, body: Body, context: ContextMaker) -> Mirror |
 
 
 def observation_map(observe: ObserveFn, body: Body, context: ContextMaker) -> MirrorMap:
-  """The map of an observation. Raises UserError like mirror_of."""
+  """The mirror map of an observation. Raises UserError like mirror_of."""
   rng = np.random.default_rng(0)
   pairs = [_probe(observe, body, context, rng) for _ in range(PROBES)]
   seen, mirrored = (np.stack(x, axis=1).astype(np.float64) for x in zip(*pairs, strict=True))  # [O, PROBES]
@@ -38,7 +38,7 @@ def observation_map(observe: ObserveFn, body: Body, context: ContextMaker) -> Mi
     matches = [(i, s) for i, x in enumerate(seen) for s in (1, -1) if np.allclose(s * x, row, atol=1e-5)]
     if not matches:
       raise UserError('config.network.symmetric: these observations have no mirror image; set it to False.')
-    # An element that occurs twice has an image of its own each time: the two may be on different scales.
+    # An element that occurs twice is mapped to a separate image each time: the normaliser may scale them differently.
     source, sign = next((match for match in matches if match[0] not in sources), matches[0])
     sources.append(source)
     signs.append(sign)
@@ -48,7 +48,7 @@ def observation_map(observe: ObserveFn, body: Body, context: ContextMaker) -> Mi
 def _probe(
   observe: ObserveFn, body: Body, context: ContextMaker, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-  """An observation [O] of a random state, and that of its mirror image."""
+  """Observations [O] of a random state and of its mirror image."""
 
   def draw(n: int) -> np.ndarray:
     return rng.normal(size=n).astype(np.float32)

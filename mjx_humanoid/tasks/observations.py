@@ -1,4 +1,4 @@
-"""Observations: what a policy may see, by name. JAX and NumPy alike; all functions work on any leading axes.
+"""Observations of the policy, by name. Functions work in JAX and NumPy, on any leading axes.
 
 To add one, write a function here under `@OBSERVATIONS.register()`.
 """
@@ -26,7 +26,7 @@ def joint_positions(view: View, body: Body, context: Context) -> Array:
 
 @OBSERVATIONS.register()
 def posture(view: View, body: Body, context: Context) -> Array:
-  """joint_positions again [4 + joints], for training on from a policy whose normaliser has seen mostly standing."""
+  """The same as joint_positions [4 + joints], with a new normaliser when training starts from another policy."""
   return joint_positions(view, body, context)
 
 
@@ -46,14 +46,14 @@ def center_of_mass(view: View, body: Body, context: Context) -> Array:
 
 @OBSERVATIONS.register()
 def contact_forces(view: View, body: Body, context: Context) -> Array:
-  """Normal contact force on each body that has a touch sensor, in body weights [bodies]."""
+  """Normal contact force on each body that has a touch sensor, in units of the robot's weight [bodies]."""
   weight = body.total_mass * GRAVITY
   return _join([body.sensor(view, f'{name}_touch') / weight for name in body.touch_names], view)
 
 
 @OBSERVATIONS.register()
 def actuator_states(view: View, body: Body, context: Context) -> Array:
-  """The controls in force, in [-1, 1] [nu]."""
+  """The applied controls, in [-1, 1] [nu]."""
   return view.ctrl
 
 
@@ -65,7 +65,7 @@ def command(view: View, body: Body, context: Context) -> Array:
 
 @OBSERVATIONS.register()
 def heading_error(view: View, body: Body, context: Context) -> Array:
-  """The target heading relative to the heading: forward and left parts of a unit vector [2]."""
+  """The target heading relative to the heading: forward and left components of a unit vector [2]."""
   return _join([along(context.heading, body.heading(view))], view)
 
 
@@ -78,9 +78,9 @@ def position_error(view: View, body: Body, context: Context) -> Array:
 
 @OBSERVATIONS.register()
 def cross_track_error(view: View, body: Body, context: Context) -> Array:
-  """Distance to the left at which the commanded line lies [m], clipped to 1 m [1].
+  """Distance of the commanded line to the left of the root [m], clipped to 1 m [1].
 
-  Unlike position_error, it does not grow with time where a robot walks a little faster or slower than commanded.
+  Unlike position_error, it does not grow with time if the robot is a little faster or slower than commanded.
   """
   offset = along(context.target_position - body.position(view)[..., :2], context.heading)[..., 1:]
   return _join([offset.clip(-1.0, 1.0)], view)
@@ -88,20 +88,20 @@ def cross_track_error(view: View, body: Body, context: Context) -> Array:
 
 @OBSERVATIONS.register()
 def gait_phase(view: View, body: Body, context: Context) -> Array:
-  """Phase of the stride as sine and cosine; zero where no gait is wanted [2]."""
+  """Phase of the stride as sine and cosine; zero while standing is commanded [2]."""
   return gait_clock(view, body, context) * (context.duty[..., None] < 1)
 
 
 @OBSERVATIONS.register()
 def gait_clock(view: View, body: Body, context: Context) -> Array:
-  """Phase of the stride as sine and cosine, also while the command is to stand: for recovery steps [2]."""
+  """Phase of the stride as sine and cosine, also while standing is commanded: for recovery steps [2]."""
   xp = context.phase.__array_namespace__()
   angle = 2 * math.pi * context.phase[..., None]
   return _join([xp.sin(angle), xp.cos(angle)], view)
 
 
 def observe_all(names: Sequence[str]) -> ObserveFn:
-  """The observation that joins these, in order. Raises UserError for a name that does not exist."""
+  """The concatenation of these observations, in order. Raises UserError for an unknown name."""
   functions = [OBSERVATIONS[name] for name in names]
 
   def observe(view: View, body: Body, context: Context) -> Array:
@@ -111,7 +111,7 @@ def observe_all(names: Sequence[str]) -> ObserveFn:
 
 
 def slices(names: Sequence[str], view: View, context: Context, body: Body) -> dict[str, tuple[int, int]]:
-  """Where each named observation lies in the joined one: (first element, one past its last)."""
+  """The slice of each named observation in the concatenation: (first element, one past its last)."""
   found, start = {}, 0
   for name in names:
     width = OBSERVATIONS[name](view, body, context).shape[-1]
@@ -121,6 +121,6 @@ def slices(names: Sequence[str], view: View, context: Context, body: Body) -> di
 
 
 def _join(parts: Sequence[Array], view: View) -> Array:
-  """Concatenates along the last axis, in the array library that the view is made of."""
+  """Concatenates along the last axis, in the array library of the view."""
   xp = view.qpos.__array_namespace__()
   return xp.concatenate(parts, axis=-1).astype(xp.float32)

@@ -1,4 +1,4 @@
-"""Pushes: disturbances on the root body, by name. JAX and NumPy alike."""
+"""Pushes: disturbances on the root body, by name. Functions work in JAX and NumPy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.registry import Registry
 from mjx_humanoid.core.types import Array, Inputs
 
-DRAWS = 2  # uniform random numbers that a push is made from
+DRAWS = 2  # uniform random numbers for a push
 
-# (horizontal force [..., 3] in N, seconds, mass in kg, bool [...] at its first step) -> force, kick [..., 3]
+# (horizontal force [..., 3] in N, seconds, mass in kg, bool [...]: first step of the push) -> force, kick [..., 3]
 PushFn = Callable[[Array, float, float, Array], tuple[Array | None, Array | None]]
 PUSHES: Registry[PushFn] = Registry('kind of push')
 
@@ -32,7 +32,7 @@ def by_force(force: Array, seconds: float, mass: float, first: Array) -> tuple[A
 
 @PUSHES.register('kick')
 def by_kick(force: Array, seconds: float, mass: float, first: Array) -> tuple[Array | None, Array | None]:
-  """The same impulse at once: a jump of the root's velocity, by the robot's nominal mass."""
+  """The same impulse as a jump of the root's velocity, for the robot's nominal mass."""
   return None, force * first[..., None] * (seconds / mass)
 
 
@@ -44,7 +44,7 @@ def by_lift(force: Array, seconds: float, mass: float, first: Array) -> tuple[Ar
 
 @dataclass(frozen=True, eq=False)
 class Pusher:
-  """Pushes of one task. The last push.duration of every push.interval is a push; a lift is steady."""
+  """Pushes of one task, during the last push.duration of every push.interval; a lift is constant."""
 
   config: PushConfig
   control_step: float  # s
@@ -70,9 +70,9 @@ class Pusher:
     """The force [..., 3] of the control step that begins at `step` [...].
 
     Args:
-      before: [..., 3] the force of the step before, which a push under way keeps.
+      before: [..., 3] the force of the previous step, which stays the same during a push.
       uniform: [..., DRAWS] in [0, 1).
-      strength: [...] a factor on the force.
+      strength: [...] factor on the force.
     """
     xp = uniform.__array_namespace__()
     low, high = self.config.force
@@ -87,7 +87,7 @@ class Pusher:
     return xp.where(active[..., None], force, xp.zeros_like(force)).astype(xp.float32)
 
   def inputs(self, ctrl: Array, step: Array, force: Array) -> Inputs:
-    """What acts on the physics during the control step that begins at `step`."""
+    """Controls and disturbances of the control step that begins at `step`."""
     return Inputs(ctrl, *self.apply(force, self.duration * self.control_step, self.mass, self._first(step)))
 
   def _since(self, step: Array) -> Array:
@@ -99,7 +99,7 @@ class Pusher:
 
 
 def make_pusher(config: PushConfig, control_step: float, mass: float) -> Pusher:
-  """The pushes of a task. Raises UserError for an unknown kind, or a range upside down."""
+  """The pushes of a task. Raises UserError for an unknown kind, or a range whose low end is above its high end."""
   low, high = config.force
   if low > high:
     raise UserError(f'config.task.push.force is upside down: {low} > {high}.')

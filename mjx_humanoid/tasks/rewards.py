@@ -1,4 +1,4 @@
-"""Reward terms that any skill may use, by name. JAX, one environment each.
+"""Reward terms of all skills, by name. JAX functions of one environment.
 
 To add one, write a function here under `@TERMS.register()`; tasks/skills.py puts weights on them. Lengths are shares of
 standing height; the metres in the descriptions are those of a humanoid of 1.282 m.
@@ -24,11 +24,11 @@ TermFn: TypeAlias = Callable[[View, Body, Context], Array]
 TERMS: Registry[TermFn] = Registry('reward term')
 
 POWER_SCALE = 1000.0  # W
-HEIGHT = 0.15 / 1.282  # scale of errors of the height of the root
+HEIGHT = 0.15 / 1.282  # scale of errors in the height of the root
 KNEELING = 0.1 / 1.282  # the same while kneeling
 PLACE = 0.3 / 1.282  # scale of distances from the target position
-FOOT_LIFT = 0.1 / 1.282  # of a foot in the middle of its swing
-LIFT_ERROR = 0.05 / 1.282  # scale of its error
+FOOT_LIFT = 0.1 / 1.282  # target height of a foot in the middle of its swing
+LIFT_ERROR = 0.05 / 1.282  # scale of errors in that height
 
 
 @TERMS.register()
@@ -58,7 +58,7 @@ def poise(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def kneeling_height(view: View, body: Body, context: Context) -> Array:
-  """Root as high as on upright thighs, shins on the floor: half within about 0.1 m, half linear from standing."""
+  """Root at kneeling height: half within about 0.1 m, half linear from standing height."""
   size, kneeling = body.robot.standing_height, body.robot.body_parts('kneeling_height').kneeling_height
   error = jnp.abs(body.root_sensor(view, 'pos')[2] - kneeling)
   return 0.5 * gaussian(error, KNEELING * size) + 0.5 * jnp.maximum(1.0 - error / (size - kneeling), 0.0)
@@ -79,7 +79,7 @@ def lower_legs_down(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def sinking(view: View, body: Body, context: Context) -> Array:
-  """Squared speed by which the root descends faster than 0.5 m/s, in m^2/s^2; a cost."""
+  """Square of the root's downward speed in excess of 0.5 m/s, in m^2/s^2; a cost."""
   return jnp.square(jnp.clip(-body.root_sensor(view, 'linvel')[2] - 0.5, 0.0, 3.0))
 
 
@@ -99,16 +99,16 @@ def upright(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def rise_on_feet(view: View, body: Body, context: Context) -> Array:
-  """The term on_feet, times nearness: sitting on the heels does not pay either."""
+  """on_feet times nearness, so that sitting on the heels is not rewarded."""
   return on_feet(view, body, context) * nearness(view, body)
 
 
 @TERMS.register()
 def turning_over(view: View, body: Body, context: Context) -> Array:
-  """Speed, in 1/s, of getting onto the face or up, from 0 flat on the back to 1; a side is 1/4, half height is 1.
+  """Rate, in 1/s, of turning over or rising: of a potential of 0 supine, 1/4 on a side, 1 prone or at half height.
 
-  As the rate of a potential it pays for motion and not for lying in any pose. It is not scaled by the discount factor,
-  so it is not the potential-based shaping of Ng et al. (1999), and may change what is optimal.
+  The rate of a potential rewards motion and not lying in any pose. It is not scaled by the discount factor, so it is
+  not the potential-based shaping of Ng et al. (1999), and may change the optimal policy.
   """
   up, rate, size = body.up(view), body.angular_velocity(view), body.robot.standing_height
   turned, turn = (1.0 - up[0]) / 2.0, (rate[1] * up[2] - rate[2] * up[1]) / 2.0
@@ -125,13 +125,13 @@ def balance(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def balanced_rise(view: View, body: Body, context: Context) -> Array:
-  """The term rise, times nearness: neither leaping up while leaning over pays, nor lying folded."""
+  """rise times nearness, so that neither leaping up while leaning over nor lying folded is rewarded."""
   return rise(view, body, context) * nearness(view, body)
 
 
 @TERMS.register()
 def leaping(view: View, body: Body, context: Context) -> Array:
-  """Squared speed by which the root rises faster than 1 m/s, in m^2/s^2; a cost."""
+  """Square of the root's upward speed in excess of 1 m/s, in m^2/s^2; a cost."""
   return jnp.square(jnp.clip(body.root_sensor(view, 'linvel')[2] - 1.0, 0.0, 3.0))
 
 
@@ -147,7 +147,7 @@ def on_feet(view: View, body: Body, context: Context) -> Array:
 def velocity(view: View, body: Body, context: Context) -> Array:
   """Centre of mass moving as commanded, forward and sideways: half within about 0.2 m/s, half linear from standing."""
   error = heading_velocity(view, body, context) - context.command[:2]
-  # The linear half reaches from standing to the command, so that the first slow steps are rewarded already.
+  # The linear half spans from zero velocity to the command, so that the first slow steps are already rewarded.
   distance = jnp.linalg.norm(error) / (0.3 + jnp.linalg.norm(context.command[:2]))
   return 0.5 * gaussian(error, 0.2) + 0.5 * jnp.maximum(1.0 - distance, 0.0)
 
@@ -180,7 +180,7 @@ def cross_track(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def gait(view: View, body: Body, context: Context) -> Array:
-  """Share of the feet that are in stance or in swing as the gait clock asks."""
+  """Share of the feet that are in stance or in swing as the gait clock commands."""
   feet = zip(body.robot.feet, body.robot.offsets, strict=True)
   right = [(touching(view, body, foot) > 0) != (swing(context, offset) >= 0) for foot, offset in feet]
   return jnp.stack(right).mean()
@@ -188,14 +188,14 @@ def gait(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def air_time(view: View, body: Body, context: Context) -> Array:
-  """Share of the feet that are off the floor; 0 while the command is to stand. Summed over steps: their air time."""
+  """Share of the feet that are off the floor; 0 while standing is commanded. Its sum over steps is air time."""
   lifted = jnp.stack([touching(view, body, foot) == 0 for foot in body.robot.feet]).mean()
   return jnp.where(moving(context.requested), lifted, 0.0)
 
 
 @TERMS.register()
 def clearance(view: View, body: Body, context: Context) -> Array:
-  """Swinging feet lifted, up to 0.1 m in the middle of their swing, within about 0.05 m."""
+  """Height of feet in swing as targeted, 0.1 m in the middle of the swing, within about 0.05 m."""
   size, values = body.robot.standing_height, []
   for foot, offset, ground in zip(body.robot.feet, body.robot.offsets, body.foot_heights, strict=True):
     through = swing(context, offset)
@@ -240,7 +240,7 @@ def posture(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def symmetry(view: View, body: Body, context: Context) -> Array:
-  """Left joints bent like right ones, spine not bent aside: 0.37 at a root mean square difference of 0.5 rad."""
+  """Left joints at the angles of right ones, spine not bent sideways: 0.37 at an RMS difference of 0.5 rad."""
   joints, image = body.joint_angles(view), joint_map(body)
   return gaussian(rms(joints - joints[image.sources] * image.signs), 0.5)
 

@@ -1,4 +1,4 @@
-"""What a reward would have given for recorded episodes."""
+"""Computes the returns of recorded episodes under a reward."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mjx_humanoid.tasks.task import Task
 def score(
   task: Task, views: View, contexts: Context, terminated: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-  """Undiscounted returns of N recorded episodes of T steps, each up to and with its terminal step.
+  """Undiscounted returns of N recorded episodes of T steps, each up to its terminal step (inclusive).
 
   Args:
     views, contexts: [N, T, ...].
@@ -24,13 +24,13 @@ def score(
     Total [N], and each term [N].
   """
   count = len(terminated)
-  # The terminal step itself is rewarded; what follows it is not.
+  # The terminal step is rewarded; later steps are not.
   before = np.concatenate([np.zeros((count, 1), bool), np.logical_or.accumulate(terminated, axis=1)[:, :-1]], axis=1)
   counted = jnp.asarray(~before)
 
   def one(view: View, context: Context) -> tuple[jax.Array, Terms]:
     total, terms = task.reward(view, task.body, context)
-    finite = jnp.isfinite(total)  # a step that diverged earns nothing, as in training
+    finite = jnp.isfinite(total)  # a step that diverged has reward 0, as in training
     return jnp.where(finite, total, 0.0), {name: jnp.where(finite, value, 0.0) for name, value in terms.items()}
 
   total, terms = jax.jit(jax.vmap(jax.vmap(one)))(views, contexts)

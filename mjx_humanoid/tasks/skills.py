@@ -1,7 +1,7 @@
-"""Skills: rewards as weights on shared terms, or functions of a user's own.
+"""Skills: rewards as weighted sums of shared terms, or a user's own functions.
 
-To add a skill, add its weights to SKILLS. Positive weights of a skill sum to 1, so that a perfect step earns
-about 1; except for 'turning_over', which is a rate, 0 for an upright robot.
+To add a skill, add its weights to SKILLS. Positive weights of a skill sum to 1, so that the reward of a perfect step is
+about 1. The exception is 'turning_over', a rate, which is 0 for an upright robot.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mjx_humanoid.tasks.context.context import Context
 from mjx_humanoid.tasks.functions import RewardFn
 from mjx_humanoid.tasks.rewards import TERMS
 
-# Each skill: what it is, and the weight of each term.
+# Description and term weights of each skill.
 SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
   'stand': (
     'Stand still and upright at full height, economically.',
@@ -91,7 +91,7 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
       'quiet': 0.04,
       'arms': 0.09,
       'stray_contacts': -0.09,
-      # With 'sinking' and 'energy' at -0.1, two seeds of three stood to the end and never went down.
+      # With 'sinking' and 'energy' at -0.1, the policies of two seeds of three kept standing and never knelt.
       'sinking': -0.02,
       'energy': -0.04,
       'action_rate': -0.02,
@@ -115,10 +115,10 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
 
 
 def weighted(weights: Mapping[str, float]) -> RewardFn:
-  """The reward that sums these terms with these weights, and reports each weighted term.
+  """The weighted sum of these terms; also returns each weighted term.
 
   Raises:
-    UserError: a term that does not exist.
+    UserError: an unknown term.
   """
   terms = {portable(name): (TERMS[name], weight) for name, weight in weights.items()}
 
@@ -130,7 +130,7 @@ def weighted(weights: Mapping[str, float]) -> RewardFn:
 
 
 def make_reward(name: str, weights: Mapping[str, float]) -> RewardFn:
-  """The reward of a skill, with some weights changed; or a user's 'path/to/file.py:function'.
+  """The reward of a skill, with some weights changed, or the user's own 'path/to/file.py:function'.
 
   A user's function takes (view, body, context) and returns a scalar, or a scalar and a dict of terms.
 

@@ -1,4 +1,4 @@
-"""How episodes begin, by name: distributions of start states, drawn on the host with NumPy.
+"""Distributions of start states, by name. They are sampled on the host with NumPy.
 
 To add one, write a function here under `@STARTS.register()`.
 """
@@ -21,25 +21,25 @@ from mjx_humanoid.tasks.trials import attempt, numbers
 
 STARTS: Registry[StartFn] = Registry('start')
 
-# Perturbations at strength 1, as standard deviations: the extrapolated centre of mass then lies within the
-# soles in nearly all starts, so that standing needs no step.
+# Standard deviations of perturbations at strength 1. The extrapolated centre of mass is then above the soles in nearly
+# all start states, so that the robot can stand without a step.
 JOINT_NOISE = 0.03  # rad
 TILT_NOISE = 0.015  # rad, about each axis
 VELOCITY_NOISE = 0.05  # m/s and rad/s of the root
 JOINT_VELOCITY_NOISE = 0.1  # rad/s
 
-# Orientations of the root of a robot that lies prone, supine, on its right and on its left side.
+# Orientations of the root of a robot lying prone, supine, on its right side and on its left side.
 HALF = 0.5**0.5
 LYING = np.array([PRONE, [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [HALF, -HALF, 0, 0]])
 KINDS = 4  # prone, supine, on a side, tumbling
-DROP_HEIGHT = 0.7 / 1.282  # of standing height: the root of a tumbling robot when it is let go
-# The start `rising`. Depth: down the path itself, then anywhere along its leap with growing perturbations, then lying
-# face down, and from there on lying anyhow.
-SHALLOWEST = 0.9  # of the strength: the least depth of a start
+DROP_HEIGHT = 0.7 / 1.282  # of standing height: the root of a tumbling robot when it is dropped
+# The start `rising`. With growing strength: on the path, then anywhere along its leap with growing perturbations, then
+# lying prone, then lying in any pose.
+SHALLOWEST = 0.9  # least depth of a start state, as a share of the strength
 ALONG, BESIDE, FACE_DOWN = 0.6, 0.75, 0.8
-ON_THE_PATH, BESIDE_IT = 0.5, 8.0  # strength of perturbations on the path, and at most beside it
+ON_THE_PATH, BESIDE_IT = 0.5, 8.0  # strength of perturbations on the path, and largest strength beside it
 SETTLED = frozenset({'fallen', 'rising'})  # starts that need physics
-SEARCHED = frozenset({'rising'})  # starts that, but for the hardest, need a search
+SEARCHED = frozenset({'rising'})  # starts that need a search, except at full strength
 
 Starts = tuple[np.ndarray, np.ndarray]  # qpos [n, nq], qvel [n, nv]
 
@@ -61,16 +61,16 @@ def keyframes(body: Body, rng: np.random.Generator, strength: np.ndarray, settle
 
 @STARTS.register('fallen')
 def lying(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
-  """On the floor: prone, supine, on a side, or as a limp robot comes to rest after any fall."""
+  """Lying on the floor: prone, supine, on a side, or at rest after a random fall of a limp robot."""
   return at_rest(rng.integers(KINDS, size=len(strength)), body, rng, strength, settle)
 
 
 @STARTS.register()
 def rising(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
-  """A reverse curriculum: standing, then ever further down a path to the floor, then beside it, then lying anyhow.
+  """A reverse curriculum: standing, further down a path to the floor, beside the path, lying in any pose.
 
-  The strength says how far. Each stage is close to the one before, so that there is little to learn from one to the
-  next. At strength 1 it is the same as `fallen`.
+  The strength sets the stage. Each stage is close to the previous one, so that the policy learns in small steps. At
+  strength 1 it is the same as `fallen`.
   """
   depth = np.minimum(strength, 1.0) * rng.uniform(SHALLOWEST, 1.0, len(strength))
   qpos, qvel = np.zeros((len(depth), body.nq)), np.zeros((len(depth), body.nv))
@@ -78,7 +78,7 @@ def rising(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: S
   if len(down):
     kind = np.where(depth[down] < FACE_DOWN, 0, rng.integers(KINDS, size=len(down)))
     qpos[down], qvel[down] = at_rest(kind, body, rng, strength[down], settle)
-  if len(rows):  # the hardest starts, which report cards take, need no path
+  if len(rows):  # starts at full strength, as in report cards, need no path
     path = rise_path(body)
     beside = np.clip((depth[rows] - ALONG) / (BESIDE - ALONG), 0.0, 1.0)
     anywhere = rng.uniform(SQUATS, 1.0, len(rows))
@@ -90,7 +90,7 @@ def rising(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: S
 
 
 def at_rest(kind: np.ndarray, body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
-  """Limp robots that have come to rest on the floor, of these kinds [n]: see `dropped`."""
+  """Limp robots at rest on the floor, dropped as `kind` [n] says: see `dropped`."""
   qpos, _ = settle(dropped(body, rng, kind), np.zeros((len(kind), body.nv)), SETTLE_SECONDS)
   return qpos, velocity_noise(body, rng, strength)
 
@@ -114,10 +114,10 @@ def dropped(body: Body, rng: np.random.Generator, kind: np.ndarray) -> np.ndarra
 
 
 def make_start(name: str) -> StartFn:
-  """The start distribution of this name, or of the poses in a 'path/to/file.npz' with qpos [K, nq].
+  """The start distribution of this name, or at the poses of a 'path/to/file.npz' with qpos [K, nq].
 
   Raises:
-    UserError: a name that does not exist, or a file that cannot be read.
+    UserError: an unknown name, or a file that cannot be read.
   """
   if name.endswith('.npz'):
     return from_poses(name)
@@ -125,7 +125,7 @@ def make_start(name: str) -> StartFn:
 
 
 def checked(function: StartFn, name: str) -> StartFn:
-  """A start of the user's own, each of whose draws is checked. It raises UserError that names the start."""
+  """A user's own start whose start states are checked. It raises UserError with the name of the start."""
   what = f'start {name!r}'
 
   def start(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
@@ -165,7 +165,7 @@ def from_poses(name: str) -> StartFn:
 def perturbed(
   qpos: np.ndarray, body: Body, rng: np.random.Generator, strength: np.ndarray, qvel: np.ndarray | float = 0.0
 ) -> Starts:
-  """These poses [n, nq], moving at qvel [n, nv], each turned to a random heading; all but their places perturbed."""
+  """These states, qpos [n, nq] and qvel [n, nv], at random headings, with perturbed joints, tilts and velocities."""
   n, root = len(qpos), body.root
   qpos, qvel = qpos.astype(np.float64), np.zeros((n, body.nv)) + qvel
   tilt = rng.normal(size=(n, 2)) * TILT_NOISE * strength[:, None]

@@ -1,10 +1,10 @@
-"""The control step of a task, written once in array-API functions.
+"""The control step of a task, in array-API functions for training and playback.
 
-Drivers (training on MJX and on C MuJoCo, playback, Gymnasium, Brax) own the physics and the random numbers; what
-happens between two physics steps is here:
+The callers (training on MJX and on C MuJoCo, playback, Gymnasium, Brax) step the physics and draw the random numbers.
+This module has everything else:
 
   episode, inputs = act(task, episode, ctrl)        action delay, pushes
-  view = <the driver's physics>(inputs)
+  view = <physics of the caller>(inputs)
   judged = judged_by(episode)                       context for reward and termination
   ended = task.terminate(...) | diverged(view)
   episode = advance(task, episode, view, uniform)   the next context
@@ -27,16 +27,16 @@ __all__ = ['PUSH_DRAWS', 'Episode', 'Noise', 'act', 'advance', 'begin', 'diverge
 
 
 class Episode(NamedTuple):
-  """What a task remembers of B episodes, beside their physics."""
+  """The state of B episodes of a task, without the physics."""
 
   context: Context  # [B, ...]
   push: Array  # [B, 3] N on the root during the next control step
-  sent: Array  # [B, D, nu] the latest controls, newest first, where actions arrive late
-  delay: Array  # [B] int32, control steps by which they do
+  sent: Array  # [B, D, nu] the latest controls, newest first, for delayed actions
+  delay: Array  # [B] int32, delay of actions in control steps
 
 
 class Noise(NamedTuple):
-  """Standard normal numbers for the noise of sensors."""
+  """Standard normal numbers for the sensor noise."""
 
   angles: Array  # [B, joints]
   velocities: Array  # [B, nv]
@@ -47,7 +47,7 @@ def begin(task: Task, view: View, uniform: Array, delay: Array, level: Array | f
 
   Args:
     uniform: [B, task.context.draws] in [0, 1).
-    delay: [B] int32, control steps by which actions arrive late, 0 to task.action_delay.
+    delay: [B] int32, delay of actions in control steps, 0 to task.action_delay.
     level: [B] of the curriculum, in (0, 1].
   """
   xp = view.qpos.__array_namespace__()
@@ -61,7 +61,7 @@ def begin(task: Task, view: View, uniform: Array, delay: Array, level: Array | f
 
 
 def act(task: Task, episode: Episode, ctrl: Array) -> tuple[Episode, Inputs]:
-  """What acts on the physics in the next control step, when the policy's controls are ctrl [B, nu] in [-1, 1]."""
+  """Controls and disturbances of the next control step, for the policy's controls ctrl [B, nu] in [-1, 1]."""
   if task.action_delay:
     xp = ctrl.__array_namespace__()
     sent = xp.concatenate([ctrl[:, None], episode.sent], axis=1)
@@ -71,12 +71,12 @@ def act(task: Task, episode: Episode, ctrl: Array) -> tuple[Episode, Inputs]:
 
 
 def judged_by(episode: Episode) -> Context:
-  """The context that reward and termination see: that in which the action was chosen, one step on."""
+  """The context for reward and termination: that in which the action was chosen, with `step` increased by 1."""
   return episode.context._replace(step=episode.context.step + 1)
 
 
 def diverged(view: View) -> Array:
-  """Which environments [B] hold a number that is not finite, or move faster than MAX_VELOCITY."""
+  """Bool [B]: environments with a number that is not finite, or a velocity above MAX_VELOCITY."""
   xp = view.qpos.__array_namespace__()
   count = view.qpos.shape[0]
   finite = [xp.isfinite(x).reshape((count, -1)).all(axis=1) for x in view]
@@ -84,7 +84,7 @@ def diverged(view: View) -> Array:
 
 
 def advance(task: Task, episode: Episode, view: View, uniform: Array, level: Array | float = 1.0) -> Episode:
-  """The episodes after a control step that led to view [B, ...]. `push` is to follow.
+  """The episodes after a control step that led to view [B, ...]. Call `push` next.
 
   Args:
     uniform: [B, task.context.draws] in [0, 1).
@@ -106,7 +106,7 @@ def push(task: Task, episode: Episode, uniform: Array, level: Array | float = 1.
 
 
 def observe(task: Task, view: View, context: Context, noise: Noise | None = None) -> Array:
-  """Observations [B, O] float32, with the noise of sensors where the task has any.
+  """Observations [B, O] float32, with sensor noise if the task has any.
 
   Args:
     noise: standard normal numbers; None where task.sensor_noise is 0.

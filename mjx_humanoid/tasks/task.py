@@ -1,7 +1,6 @@
-"""A task: a robot, what it is rewarded for, what it observes, how its episodes start and end.
+"""A task: robot, reward, observations, start states, terminations, pushes and commands.
 
-Built once from its config and a body, and used by training, playback, Gymnasium and Brax alike. All of it but the
-reward is free of JAX.
+It is built from a config and a body, and used by training, playback, Gymnasium and Brax. Only the reward imports JAX.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-  """Pure functions, and the numbers they need."""
+  """The functions and numbers of a task."""
 
   config: TaskConfig
   body: Body
@@ -46,7 +45,7 @@ class Task:
   start: StartFn
   context: ContextMaker
   pusher: Pusher
-  action_delay: int  # the most control steps by which an action may arrive late
+  action_delay: int  # largest delay of actions in control steps
   sensor_noise: float  # rad, standard deviation of the noise on observed joint angles
   episode_steps: int  # control steps until the time limit
 
@@ -63,19 +62,19 @@ class Task:
     """Start states qpos [count, nq], qvel [count, nv].
 
     Args:
-      settle: where limp robots come to rest; see physics/states.py.
-      strength: of the perturbations; None takes the config's.
+      settle: simulates limp robots until they rest; see physics/states.py.
+      strength: strength of the perturbations; None uses that of the config.
     """
     strength = self.config.start_strength if strength is None else strength
     return self.start(self.body, rng, np.full(count, strength), settle)
 
   def mirror(self) -> Mirror | None:
-    """How observations and actions look in the mirror; None without symmetry. Raises UserError like mirror_of."""
+    """Mirror maps of observations and actions; None without symmetry. Raises UserError like mirror_of."""
     return mirror_of(self.observe, self.body, self.context)
 
 
 def make_task(config: TaskConfig, body: Body) -> Task:
-  """The task of a config for a body. Raises UserError for a name that does not exist, or a value out of range."""
+  """The task of a config for a body. Raises UserError for an unknown name, or a value out of range."""
   randomize.check(config.randomization)
   return Task(
     config=config,
@@ -92,9 +91,9 @@ def make_task(config: TaskConfig, body: Body) -> Task:
 
 
 def find_robot(name: str) -> Robot:
-  """The datasheet that config.task.robot names, or of a path/to/model.xml. Raises UserError where there is none.
+  """The datasheet that config.task.robot names, or that of a path/to/model.xml. Raises UserError if there is none.
 
-  The MJCF file of a datasheet in a user's file is looked for beside that file.
+  A relative MJCF path in a user's own datasheet is relative to the file of the datasheet.
   """
   if name.endswith('.xml'):
     return datasheet_of(Path(name))

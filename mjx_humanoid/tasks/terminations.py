@@ -1,4 +1,4 @@
-"""What ends an episode early, by name. JAX and NumPy alike; all functions work on any leading axes.
+"""Terminations: conditions that end an episode early, by name. JAX and NumPy, on any leading axes.
 
 To add one, write a function here under `@TERMINATIONS.register()`.
 """
@@ -26,7 +26,7 @@ def fallen(view: View, body: Body, context: Context) -> Array:
 
 @TERMINATIONS.register()
 def off_balance(view: View, body: Body, context: Context) -> Array:
-  """The root is below 85 % of standing height: a fall that can hardly be caught any more."""
+  """The root is below 85 % of standing height, where the robot can hardly recover its balance."""
   return body.height(view) < body.robot.off_balance_height
 
 

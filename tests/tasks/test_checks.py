@@ -120,7 +120,7 @@ def test_a_nan_in_one_term_of_a_sum_is_that_terms(own, views, contexts):
 def test_an_if_on_an_array_says_the_line_and_the_cure(own, views, contexts, lines):
   assert refusal(checks.check_reward, own(lines), BODY, views, contexts, 'mine') == (
     "reward 'mine' fails on a start state (mine.py, line 5): TracerBoolConversionError: it uses an array as a truth"
-    ' value (if, and, or, not, while, assert); write jnp.where(condition, a, b) in place of if, and &, |, ~ in place of'
+    ' value (if, and, or, not, while, assert); write jnp.where(condition, a, b) instead of if, and &, |, ~ instead of'
     ' and, or, not.'
   )
 
@@ -128,8 +128,8 @@ def test_an_if_on_an_array_says_the_line_and_the_cure(own, views, contexts, line
 @pytest.mark.parametrize(
   ('line', 'cure'),
   [
-    ('return np.sqrt(view.qpos[2])', 'TracerArrayConversionError: it gives an array to NumPy; use jax.numpy (jnp)'),
-    ('return float(view.qpos[2])', 'ConcretizationTypeError: it makes a Python number of an array'),
+    ('return np.sqrt(view.qpos[2])', 'TracerArrayConversionError: it passes an array to NumPy; use jax.numpy (jnp)'),
+    ('return float(view.qpos[2])', 'ConcretizationTypeError: it converts an array to a Python number'),
     ('return [1.0, 2.0][view.qpos[2].astype(int)]', 'it uses an array as a Python index'),
     ('return view.qpos[view.qpos > 0].sum()', 'NonConcreteBooleanIndexError: it selects elements by a boolean array'),
   ],
@@ -187,15 +187,15 @@ def test_observations_that_work_pass(own, views, contexts, lines):
       ' count from the last one: view.qpos[..., 2] and not view.qpos[2].',
     ),
     ('return view.qpos[2:8]', 'count from the last one: view.qpos[..., 2] and not view.qpos[2].'),
-    ('return view.qpos - view.qpos.mean()', 'gives other numbers for a batch than for each environment alone'),
+    ('return view.qpos - view.qpos.mean()', 'gives other numbers for a batch than for single environments'),
     ('return np.concatenate([view.qpos, [1.0]])', 'works for one environment and not for a batch: ValueError: all the'),
     ('return view.qpos[..., 2]', 'has shape () for one environment; it must be a vector, shape (n,); of a single numb'),
     ('return 1.0', 'write x[..., None].'),
     ('return view.qpos[..., None]', 'has shape (9, 1) for one environment; it must be a vector, shape (n,).'),
     ('return jnp.log(view.qpos[..., 2:3] - 0.55)', "observation 'mine' is nan on 1 of 6 start states"),
-    ('return np.sqrt(abs(view.qpos))', 'TracerArrayConversionError: it gives an array to NumPy'),
+    ('return np.sqrt(abs(view.qpos))', 'TracerArrayConversionError: it passes an array to NumPy'),
     ('return view.qpos if view.qpos[..., 2] > 0.7 else 0 * view.qpos', '(mine.py, line 4): ValueError: it uses an arr'),
-    ('return view.qpos if isinstance(view.qpos, np.ndarray) else 2 * view.qpos', 'gives other numbers in JAX, which'),
+    ('return view.qpos if isinstance(view.qpos, np.ndarray) else 2 * view.qpos', 'gives other numbers in JAX'),
     ('return view.speed', "(mine.py, line 4): AttributeError: 'View' object has no attribute 'speed'."),
     ('return None', 'is not a number but a NoneType'),
     ('return "far"', 'is not a number but a str'),
@@ -209,8 +209,8 @@ def test_observations_that_do_not_are_refused(own, views, contexts, lines, messa
 def test_an_if_in_an_observation_names_the_cure_for_numpy_and_jax_alike(own, views, contexts):
   function = own('return view.qpos if view.qpos[..., 2] > 0.7 else 0 * view.qpos')
   message = refusal(checks.check_observation, function, BODY, views, contexts, 'mine')
-  assert 'write xp.where(condition, a, b) in place of if' in message
-  assert message.endswith('xp is view.qpos.__array_namespace__(), of NumPy and JAX alike.')
+  assert 'write xp.where(condition, a, b) instead of if' in message
+  assert message.endswith('xp is view.qpos.__array_namespace__(), for both NumPy and JAX.')
 
 
 # Terminations

@@ -1,4 +1,4 @@
-"""What a task asks of a robot from step to step: velocity command, station keeping, gait clock."""
+"""The context of a control step: velocity command, station keeping, gait clock."""
 
 from mjx_humanoid.tasks.context import gait, station, velocity  # they register their parts
 from mjx_humanoid.tasks.context.context import MOVING, Context, moving, swing

@@ -1,4 +1,4 @@
-"""The gait clock: phase of the stride, and the duty factor that the command asks for."""
+"""The gait clock: phase of the stride, and the duty factor for the command."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class GaitClock:
   def advance(self, context: Context, before: Context, view: View, uniform: Array, level: Array | float) -> Context:
     """See ContextPart. A stride that has begun is finished before the robot stands still.
 
-    The first step after standing is with the foot of the side that the robot is moving to, as it must after a push.
+    The first swing after standing is of the foot on the side that the robot moves to, as is necessary after a push.
     """
     xp = context.command.__array_namespace__()
     duty = self._duty(context.command, self.body.height(view))
@@ -56,8 +56,8 @@ class GaitClock:
   def _duty(self, command: Array, height: Array) -> Array:
     """Duty factor [...] under a command [..., 3], at a height [...] in m.
 
-    A robot that is off balance steps, whatever the command: to get up from both knees, one foot must come first, and
-    where left and right are treated alike only the clock can say which.
+    An off-balance robot steps under any command: to get up from both knees, one foot must step first, and a symmetric
+    policy needs the clock to choose the foot.
     """
     xp = command.__array_namespace__()
     stepping = moving(command) | (height < self.body.robot.off_balance_height)

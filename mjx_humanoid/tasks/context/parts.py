@@ -1,6 +1,6 @@
-"""The context is made by parts, one after the other: each fills its own entries from what came before.
+"""Context parts: each computes some entries of the context, in order, from those of the earlier parts.
 
-The same arithmetic serves JAX in training and NumPy in playback; random numbers come from the caller.
+Parts work in JAX (training) and NumPy (playback); the caller passes the random numbers.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from mjx_humanoid.tasks.context.context import Context
 
 
 class ContextPart(Protocol):
-  """One part. Batches lead with any axes; a part returns the context with its own entries replaced."""
+  """One part. It returns the context with its own entries replaced. Arrays may have any leading axes."""
 
   @property
   def draws(self) -> int:
-    """Uniform random numbers that it needs each control step."""
+    """Number of uniform random numbers that it needs in each control step."""
     ...
 
   def start(self, context: Context, view: View, uniform: Array, level: Array | float) -> Context:
-    """At the start of episodes.
+    """The context at the start of episodes.
 
     Args:
       context: as the parts before have made it.
@@ -37,17 +37,17 @@ class ContextPart(Protocol):
     ...
 
   def advance(self, context: Context, before: Context, view: View, uniform: Array, level: Array | float) -> Context:
-    """One control step later.
+    """The context one control step later.
 
     Args:
       context: as the parts before have made it.
-      before: the whole context of the step before.
-      view: [B, ...] what the step led to.
+      before: the whole context of the previous step.
+      view: [B, ...] after the step.
     """
     ...
 
   def at_age(self, context: Context) -> Context:
-    """For episodes that training begins at a random step: the context of that step."""
+    """The context of episodes that begin at context.step instead of 0, as at the start of training."""
     ...
 
   def mirror(self, context: Context) -> Context:
@@ -68,7 +68,7 @@ class ContextMaker:
 
   @property
   def draws(self) -> int:
-    """Uniform random numbers that all parts need each control step."""
+    """Number of uniform random numbers that all parts need in each control step."""
     return sum(part.draws for part in self.parts)
 
   def start(self, view: View, uniform: Array, level: Array | float = 1.0) -> Context:
@@ -97,7 +97,7 @@ class ContextMaker:
     return context
 
   def advance(self, before: Context, view: View, uniform: Array, level: Array | float = 1.0) -> Context:
-    """The context one control step later, when `view` is what that step led to."""
+    """The context one control step later; `view` is the state after the step."""
     context = before._replace(step=before.step + 1, last_action=view.ctrl)
     first = 0
     for part in self.parts:

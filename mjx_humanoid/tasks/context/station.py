@@ -12,13 +12,13 @@ from mjx_humanoid.tasks.context.context import Context, moving
 from mjx_humanoid.tasks.context.parts import PARTS
 
 ARRIVED = 0.05  # m from the target position, where a correction ends
-LEAD = 0.3  # s of the robot's velocity that are added to its position: sqrt(height / g) of a mass 0.9 m high
-SPEED = 0.5  # m/s, of a correction at most
+LEAD = 0.3  # s; velocity * LEAD is added to the position: sqrt(height / g) of a mass at a height of 0.9 m
+SPEED = 0.5  # m/s, largest speed of a correction
 
 
 @dataclass(frozen=True, eq=False)
 class StationKeeping:
-  """See ContextPart. Changes command and target_position; has no entry of its own."""
+  """See ContextPart. Changes command and target_position; adds no entry."""
 
   config: StationConfig
   body: Body
@@ -31,7 +31,7 @@ class StationKeeping:
   def advance(self, context: Context, before: Context, view: View, uniform: Array, level: Array | float) -> Context:
     """See ContextPart.
 
-    What counts is where the momentum carries the robot, so that the correction comes while it can still follow.
+    The offset is extrapolated with the velocity, so that the correction begins while the robot can still follow it.
     """
     if not self.config.gain:
       return context
@@ -62,14 +62,14 @@ class StationKeeping:
 
 @PARTS.register()
 def station_keeping(config: TaskConfig, body: Body) -> StationKeeping:
-  """Commands the robot back to its target position while it is asked to stand; see config.task.station."""
+  """Commands the robot back to its target position under a zero command; see config.task.station."""
   return StationKeeping(config.station, body)
 
 
 def correction(context: Context) -> Array:
-  """How strongly station keeping corrects [...], from 0 to 1 at its top speed.
+  """Strength of the correction by station keeping [...], from 0 to 1 at its largest speed.
 
-  Squared, so that a robot that steps on the spot does so calmly.
+  It is squared, so that the robot steps slowly when it steps on the spot.
   """
   share = (context.command[..., :2] ** 2).sum(axis=-1) / SPEED**2
   return ~moving(context.requested) * share.clip(0.0, 1.0)

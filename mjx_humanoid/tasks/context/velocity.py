@@ -1,4 +1,4 @@
-"""Velocity commands, and the target heading and position that they add up to."""
+"""Velocity commands, and the target heading and position that integrate them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mjx_humanoid.physics.rotations import to_world, turned
 from mjx_humanoid.tasks.context.context import Context
 from mjx_humanoid.tasks.context.parts import PARTS
 
-DRAWS = 4  # uniform random numbers that a command is made from
-MIRROR = np.array([1, -1, -1], np.float32)  # of a command
+DRAWS = 4  # uniform random numbers for a command
+MIRROR = np.array([1, -1, -1], np.float32)  # signs of a mirrored command
 MIRROR_XY = np.array([1, -1], np.float32)
 
 # (config.task.command, uniform [..., DRAWS]) -> command [..., 3]
@@ -28,7 +28,7 @@ COMMANDS: Registry[CommandFn] = Registry('kind of command')
 
 @COMMANDS.register()
 def fixed(config: CommandConfig, uniform: Array) -> Array:
-  """config.task.command.value, always."""
+  """Always config.task.command.value."""
   xp = uniform.__array_namespace__()
   return xp.zeros_like(uniform[..., :3]) + xp.asarray(config.value, dtype=xp.float32)
 
@@ -90,7 +90,7 @@ class VelocityCommand:
     )
 
   def _draw(self, uniform: Array, level: Array | float) -> Array:
-    """Commands [..., 3], at that level of the curriculum between command.value and what is drawn."""
+    """Sampled commands [..., 3], scaled towards command.value at lower levels of the curriculum."""
     xp = uniform.__array_namespace__()
     first, share = xp.asarray(self.config.value, dtype=xp.float32), xp.asarray(level)[..., None]
     return (1 - share) * first + share * self.draw(self.config, uniform)
@@ -98,7 +98,7 @@ class VelocityCommand:
 
 @PARTS.register()
 def velocity_command(config: TaskConfig, body: Body) -> VelocityCommand:
-  """The commanded velocity, and the target heading and position that commands add up to."""
+  """The commanded velocity, and the target heading and position that integrate it."""
   command = config.command
   for low, high, name in zip(command.low, command.high, ('forward', 'sideways', 'yaw'), strict=True):
     if low > high:
