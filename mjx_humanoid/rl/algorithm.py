@@ -1,4 +1,4 @@
-"""What every algorithm offers the training loop, and how one is chosen by name or by file."""
+"""The interface of learning algorithms, and the choice of one by name or file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def no_demonstrations() -> Demonstrations:
 
 
 class Spec(NamedTuple):
-  """What an algorithm needs to know of an environment."""
+  """What an algorithm needs to know about an environment."""
 
   observation_size: int
   action_size: int
@@ -36,7 +36,7 @@ class Spec(NamedTuple):
 
 
 class Algorithm(Protocol[L]):
-  """Learns from transitions. A learner L is one pytree: all that the algorithm remembers.
+  """Learns from transitions. A learner L is one pytree: the whole state of the algorithm.
 
   A class that is derived from this one inherits `kept` and `restored`.
   """
@@ -47,11 +47,11 @@ class Algorithm(Protocol[L]):
     ...
 
   def init(self, key: Key) -> L:
-    """A fresh learner. Consumes the key, as all methods here do."""
+    """A new learner. Consumes the key, as all methods here do."""
     ...
 
   def act(self, learner: L, obs: Array, key: Key) -> tuple[Array, dict[str, Array]]:
-    """Exploring actions [B, A] for observations [B, O], and what `update` needs to know of them, [B, ...]."""
+    """Actions [B, A] with exploration noise for observations [B, O], and extras [B, ...] that `update` needs."""
     ...
 
   def update(self, learner: L, batch: Transition, key: Key) -> tuple[L, Metrics]:
@@ -59,11 +59,11 @@ class Algorithm(Protocol[L]):
     ...
 
   def actor(self, learner: L) -> Actor:
-    """What playback needs."""
+    """The actor, for playback and policy files."""
     ...
 
   def adopt(self, learner: L, actor: Actor) -> L:
-    """The learner, acting like `actor` from now on; exploration stays as the config says.
+    """The learner with the parameters of `actor`; exploration noise stays as the config says.
 
     Raises:
       UserError: the actor's layers are not those of the config.
@@ -71,11 +71,11 @@ class Algorithm(Protocol[L]):
     ...
 
   def kept(self, learner: L) -> Any:
-    """The part of a learner that a checkpoint holds, as a pytree: all, unless something large can be left out."""
+    """The part of a learner that a checkpoint stores, as a pytree: everything, unless a large part can be left out."""
     return learner
 
   def restored(self, fresh: L, kept: Any) -> L:
-    """A learner from a fresh one and what a checkpoint held."""
+    """A learner from a new one and what `kept` returned."""
     return kept
 
 
@@ -84,14 +84,14 @@ MEMBERS = ('unroll_length', 'init', 'act', 'update', 'actor', 'adopt', 'kept', '
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-  """An algorithm that a config names, with its settings, before its environment exists."""
+  """An algorithm that a config names, with its settings, before the environment exists."""
 
   config: Config
   maker: Callable[[Config, Spec, Any], Algorithm[Any]]
   settings: Any
 
   def make(self, spec: Spec) -> Algorithm[Any]:
-    """The algorithm for an environment. Raises UserError where it lacks a member of Algorithm."""
+    """The algorithm for an environment. Raises UserError if it lacks a member of Algorithm."""
     try:
       algorithm = self.maker(self.config, spec, self.settings)
     except Exception as error:
@@ -108,7 +108,7 @@ class Chosen:
 
 
 def algorithms() -> dict[str, str]:
-  """One line for each algorithm: the modules beside this one that have a `make`."""
+  """One line for each algorithm: the modules in this folder that have a `make`."""
   folder = __name__.rpartition('.')[0]
   package = importlib.import_module(folder)
   modules = [importlib.import_module(f'{folder}.{m.name}') for m in pkgutil.iter_modules(package.__path__)]
@@ -155,7 +155,7 @@ def _from_package(config: Config) -> tuple[Callable[..., Any], dict[str, Any], A
 
 
 def _from_file(config: Config) -> tuple[Callable[..., Any], dict[str, Any], Any]:
-  """The same of a user's own."""
+  """The same for a user's own algorithm."""
   reference = f'{config.algorithm}:make' if config.algorithm.endswith('.py') else config.algorithm
   maker = user_objects.find(reference, 'algorithm')
   module = getattr(inspect.unwrap(maker), '__globals__', {})

@@ -1,4 +1,4 @@
-"""Experience: the same pure steps, driven by a scan where physics is traceable and from the host where not."""
+"""Collects experience with the same pure steps: in a scan for traceable physics, from the host otherwise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Choice = tuple[Array, Any, Metrics]  # an action [B, A], the inputs of the physi
 
 
 class Collected(NamedTuple):
-  """What collecting carries on from one batch to the next."""
+  """State that is carried from one batch to the next."""
 
   physics: Any  # the engine's state
   env: Any  # the environment's state
@@ -23,19 +23,19 @@ class Collected(NamedTuple):
 
 
 class Engine(Protocol):
-  """What training needs of the physics of B environments; see physics/engine.py. States are pytrees."""
+  """The physics of B environments, as training uses it; see physics/engine.py. States are pytrees."""
 
   @property
   def name(self) -> str:
-    """For messages and policy files."""
+    """Name for messages and policy files."""
     ...
 
   def init(self, qpos: Any, qvel: Any) -> Any:
-    """The state of environments at what `begin` returned."""
+    """The initial state, from the return values of `begin`."""
     ...
 
   def step(self, state: Any, *inputs: Any) -> tuple[Any, Any]:
-    """One control step under what `act` returned: the next state, and the view that `advance` is given."""
+    """One control step with the inputs from `act`: the next state, and the view for `advance`."""
     ...
 
   def write(self, state: Any, mask: Array, qpos: Any, qvel: Any) -> Any:
@@ -43,7 +43,7 @@ class Engine(Protocol):
     ...
 
   def pack(self, state: Any) -> dict[str, Array]:
-    """All that the next step depends on, as arrays for a checkpoint."""
+    """Everything that the next step depends on, as arrays for a checkpoint."""
     ...
 
   def unpack(self, arrays: dict[str, Array]) -> Any:
@@ -52,7 +52,7 @@ class Engine(Protocol):
 
 
 class Outcome(Protocol):
-  """What a control step of B environments led to."""
+  """The outcome of a control step of B environments."""
 
   @property
   def reward(self) -> Array: ...  # [B]
@@ -61,7 +61,7 @@ class Outcome(Protocol):
   @property
   def truncated(self) -> Array: ...  # [B] bool
   @property
-  def next_obs(self) -> Array: ...  # [B, O] of the step's own end, before any reset
+  def next_obs(self) -> Array: ...  # [B, O] at the end of the step, before any reset
   @property
   def reset(self) -> Array: ...  # [B] bool
   @property
@@ -73,9 +73,9 @@ class Outcome(Protocol):
 
 
 class BatchedEnv(Protocol):
-  """B environments to train on: all that collecting and the trainer need of them; see envs/env.py.
+  """B environments to train on, as collecting and the trainer use them; see envs/env.py.
 
-  States and banks (of start states) are pytrees; a state has the attribute `obs` [B, O], which actions are chosen by.
+  States and banks (of start states) are pytrees; a state has the attribute `obs` [B, O], from which actions are chosen.
   """
 
   @property
@@ -116,12 +116,12 @@ class BatchedEnv(Protocol):
     ...
 
   def advance(self, state: Any, bank: Any, view: Any, key: Key) -> tuple[Any, Outcome]:
-    """Reward, ends, resets and next observation after a physics step. Pure."""
+    """Reward, termination, resets and next observation after a physics step. Pure."""
     ...
 
 
 def choose_action(algorithm: Algorithm[Any], learner: Any, obs: Array, key: Key) -> tuple[Array, Array, Metrics]:
-  """The action as sampled [B, A], the same clipped to [-1, 1], and extras."""
+  """The sampled action [B, A], the action clipped to [-1, 1], and extras."""
   action, extras = algorithm.act(learner, obs, key)
   return action, jnp.clip(action, -1.0, 1.0), extras
 
@@ -150,10 +150,10 @@ def collect_traced(
 
 
 class HostCollector:
-  """Collecting for engines that are stepped from the host: one jitted call a control step.
+  """Collects from engines that are stepped from the host, with one jitted call per control step.
 
-  That call does everything between two physics steps: reward, ends, resets, observation and the
-  next action. Only actions, reset rows and views cross between JAX and the engine.
+  That call does everything between two physics steps: reward, termination, resets, observation and the next action.
+  Only actions, reset rows and views are exchanged between JAX and the engine.
   """
 
   def __init__(self, env: BatchedEnv, algorithm: Algorithm[Any]) -> None:
@@ -168,7 +168,7 @@ class HostCollector:
       The carry, and transitions and metrics as one entry a step, for `stack` inside the update.
     """
     engine, state, physics = self._env.engine, carry.env, carry.physics
-    # The state after the last step is carried on as it was before it acted: the next batch acts first thing.
+    # The carried state is the one before the last action: the next batch begins by choosing an action.
     key, acted, choice = self._first(learner, state, carry.key)
     transitions, metrics = [], []
     for _ in range(self._algorithm.unroll_length):
@@ -197,6 +197,6 @@ class HostCollector:
 
 
 def stack(transitions: list[Transition], metrics: list[Metrics]) -> tuple[Transition, Metrics]:
-  """Joins what a HostCollector returned: transitions [T, B, ...] and summed metrics. Call it inside jit."""
+  """Joins the lists from a HostCollector: transitions [T, B, ...] and summed metrics. Call it inside jit."""
   batch: Transition = jax.tree.map(lambda *x: jnp.stack(x), *transitions)
   return batch, jax.tree.map(lambda *x: sum(x), *metrics)

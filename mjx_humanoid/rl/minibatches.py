@@ -1,4 +1,4 @@
-"""Minibatches: whether they fit what is collected, and means over those that were learned from."""
+"""Minibatches: sizes that divide the collected transitions, random order, and means over valid minibatches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_minibatches(num_envs: int, unroll_length: int, batch_size: int, sectio
     section: dotted name of the algorithm's settings, for the message.
 
   Raises:
-    UserError: they do not; the closest size that fits is named.
+    UserError: they do not; suggests the closest size that fits.
   """
   collected = num_envs * unroll_length
   if collected % batch_size:
@@ -31,12 +31,12 @@ def check_minibatches(num_envs: int, unroll_length: int, batch_size: int, sectio
 
 
 def shuffled(key: Key, count: int, batch_size: int, epochs: int) -> Array:
-  """Rows of each minibatch [epochs * count / batch_size, batch_size]: every row once an epoch, in a new order."""
+  """Rows of each minibatch [epochs * count / batch_size, batch_size]: every row once per epoch, in random order."""
   keys = jax.random.split(key, epochs)
   return jax.vmap(lambda k: jax.random.permutation(k, count))(keys).reshape(-1, batch_size)
 
 
 def mean_of_good(values: Array, good: Array) -> Array:
-  """Mean [] of the values [n] of minibatches that were learned from, `good` [n] bool; NaN where there is none."""
-  # Zeros and a factor that is exactly 1 where all are good: then this is the plain mean to the last bit.
+  """Mean [] of the values [n] of the minibatches with `good` [n] bool; NaN if there is none."""
+  # If all are good, the factor is exactly 1 and this is the plain mean to the last bit.
   return jnp.where(good, values, 0.0).mean() * (len(good) / good.sum())

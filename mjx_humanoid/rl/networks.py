@@ -42,7 +42,7 @@ class ActorCritic(nn.Module):
     config = self.config
     self.policy = Trunk(config.policy_layers, config.activation)
     self.value = None if config.shared else Trunk(config.value_layers, config.activation)
-    # A small head starts all actions near zero (Andrychowicz et al., 2021, section 3.2).
+    # With a small head all initial actions are near zero (Andrychowicz et al., 2021, section 3.2).
     self.mean_head = nn.Dense(self.action_size, kernel_init=nn.initializers.orthogonal(0.01))
     self.value_head = nn.Dense(1, kernel_init=nn.initializers.orthogonal(1.0))
     start = math.log(config.initial_std)
@@ -64,18 +64,18 @@ class ActorCritic(nn.Module):
     return self.value_head(hidden)[..., 0]
 
 
-# The parameters of ActorCritic that only the value depends on; all others are the actor's, a shared trunk too.
+# The parameters of ActorCritic that only affect the value; all others, also of a shared trunk, are the actor's.
 CRITIC = ('value', 'value_head')
 
 
 def in_critic(name: str) -> bool:
-  """Whether a top-level parameter of ActorCritic is the critic's, and not the actor's."""
+  """Whether a top-level parameter of ActorCritic is the critic's rather than the actor's."""
   return name in CRITIC
 
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-  """Actor and critic as pure functions of their parameters; with a mirror they treat left and right alike, exactly."""
+  """Actor and critic as pure functions of their parameters; exactly left-right symmetric with a mirror."""
 
   config: NetworkConfig
   observation_size: int
@@ -83,7 +83,7 @@ class Networks:
   mirror: Mirror | None = None
 
   def init(self, key: Key) -> Any:
-    """Fresh parameters."""
+    """New random parameters."""
     return self._module.init(key, jnp.zeros(self.observation_size))['params']
 
   def policy(self, params: Any, obs: Array) -> tuple[Array, Array]:

@@ -21,38 +21,38 @@ from mjx_humanoid.rl.ppo_loss import Batch, ppo_loss
 from mjx_humanoid.rl.returns import gae
 
 SECTION = 'config.ppo'
-# Transitions during which the critic of an adopted actor learns alone, and its learning rate then: a critic that judges
-# badly undoes what the actor knows, and the small rate that suits the actor does not teach it in time.
+# Transitions during which the critic of an adopted actor learns alone, and its learning rate then: an untrained critic
+# would make the policy worse, and the small rate that suits the actor is too slow for the critic.
 WARM_UP, WARM_UP_RATE = 400_000, 1.5e-3
 DEMONSTRATED = 512  # demonstrations beside each minibatch
 
 
 class Learner(NamedTuple):
-  """All that PPO remembers."""
+  """The whole state of PPO."""
 
   params: Any
-  average: Any  # of the actor's parameters over the last updates; empty where there is none
+  average: Any  # moving average of the actor's parameters; empty if the config has none
   opt_state: optax.OptState
   normalizer: normalize.Normalizer
   learning_rate: Array  # []
-  timesteps: Array  # [] float32, environment steps learned from
-  warm_up: Array  # [] int32, transitions to come from which only the critic learns
+  timesteps: Array  # [] float32, environment steps so far
+  warm_up: Array  # [] int32, remaining transitions during which only the critic learns
 
 
 def check(config: Config, settings: PPOConfig) -> None:
-  """Raises UserError where the collected transitions do not divide into whole minibatches."""
+  """Raises UserError if the collected transitions do not divide into whole minibatches."""
   minibatches.check_minibatches(config.num_envs, settings.unroll_length, settings.batch_size, SECTION)
 
 
 def make(config: Config, spec: Spec, settings: PPOConfig) -> PPO:
-  """PPO with the config's network. Raises UserError where there is nothing to imitate, or no mirror."""
+  """PPO with the config's network. Raises UserError if demonstrations or a mirror are needed and missing."""
   mirror = spec.mirror() if config.network.symmetric else None
   shape = networks.Networks(config.network, spec.observation_size, spec.action_size, mirror)
   return PPO(shape, settings, config.schedule_timesteps, demonstrations(spec, settings))
 
 
 def demonstrations(spec: Spec, settings: PPOConfig) -> Demonstrations | None:
-  """Those of the environment, where the settings ask for imitation. Raises UserError where it has none."""
+  """Demonstrations of the environment, or None if imitation_coef is 0. Raises UserError if it has none."""
   if not settings.imitation_coef:
     return None
   try:
@@ -78,7 +78,7 @@ class PPO(Algorithm[Learner]):
   @property
   def optimizer(self) -> optax.GradientTransformation:
     """Adam; gradients are clipped and the learning rate is applied apart, because both may adapt."""
-    # The identity stands where gradients were once clipped, so that older checkpoints still fit.
+    # The identity replaces the clipping of earlier versions, so that their checkpoints still load.
     return optax.chain(optax.identity(), optax.scale_by_adam(eps=1e-5))
 
   def init(self, key: Key) -> Learner:
@@ -117,7 +117,7 @@ class PPO(Algorithm[Learner]):
       params=params,
       average=self._averaged(learner.average, params, timesteps / size),
       opt_state=opt_state,
-      # Statistics move after the update, so that it sees what the actions were chosen by.
+      # Statistics change after the update, so that the update uses those that the actions were chosen with.
       normalizer=self._observe_all(learner.normalizer, batch.obs),
       learning_rate=jnp.where(actor_trains, next_rate, learner.learning_rate),
       timesteps=timesteps,
@@ -143,10 +143,10 @@ class PPO(Algorithm[Learner]):
 
     def minibatch(carry: tuple[Any, Any], chosen: tuple[Array, Array]) -> tuple[tuple[Any, Any], Metrics]:
       part: Batch = jax.tree.map(lambda x: x[chosen[0]], rows)
-      shown = jax.tree.map(lambda x: x[chosen[1]], examples)
-      (_, metrics), grads = jax.value_and_grad(loss, has_aux=True)(carry[0], part, shown)
+      chosen_examples = jax.tree.map(lambda x: x[chosen[1]], examples)
+      (_, metrics), grads = jax.value_and_grad(loss, has_aux=True)(carry[0], part, chosen_examples)
       stepped = self._step(carry, grads, rate, actor_trains)
-      # One bad minibatch must not poison the run: it is left out, and counted.
+      # A minibatch whose gradients are not finite is skipped and counted.
       good = jnp.isfinite(optax.tree.norm(grads))
       carry = jax.tree.map(lambda new, old: jnp.where(good, new, old), stepped, carry)
       return carry, metrics | {'skipped': 1.0 - good}
@@ -162,7 +162,7 @@ class PPO(Algorithm[Learner]):
     return gradients.descend(params, updates, rate, actor_trains), gradients.halted(state, actor_trains)
 
   def _means(self, metrics: Metrics, last: int) -> Metrics:
-    """Means over all minibatches that were learned from, and the KL divergence over the `last` epoch's."""
+    """Means over all valid minibatches; for the KL divergence over those of the last epoch, `last` minibatches."""
     good = metrics['skipped'] == 0
     means = {name: minibatches.mean_of_good(x, good) for name, x in metrics.items()}
     kl = minibatches.mean_of_good(metrics['kl'][-last:], good[-last:])
@@ -179,11 +179,11 @@ class PPO(Algorithm[Learner]):
     return Actor(kernels, biases, self.net.log_std(params), mean, std, self.net.mirror)
 
   def adopt(self, learner: Learner, actor: Actor) -> Learner:
-    """See Algorithm. Observations that are new to the actor have no effect at first.
+    """See Algorithm. Observations that the actor did not have get zero weights at first.
 
-    The critic starts afresh, as a policy carries none, and learns alone from WARM_UP transitions, if these are not more
-    than a tenth of the training. Else the first updates would follow advantages that mean nothing, away from what the
-    actor knows.
+    A policy file has no critic, so the critic is new. It learns alone for WARM_UP transitions, or a tenth of the
+    training if that is less. Without this, the first updates would follow meaningless advantages and the policy would
+    lose its skill.
     """
     actor = warm_start.widened(actor, self.net.observation_size)
     params = jax.tree.map(lambda x: x, learner.params)  # a copy of the tree, not of its arrays
@@ -194,12 +194,12 @@ class PPO(Algorithm[Learner]):
     for layer, kernel, bias in zip(own, actor.kernels, actor.biases, strict=True):
       layer |= {'kernel': jnp.asarray(kernel), 'bias': jnp.asarray(bias)}
     normalizer = normalize.known(jnp.asarray(actor.mean), jnp.asarray(actor.std))
-    warm_up = jnp.asarray(min(WARM_UP, self.total_timesteps // 10), jnp.int32)  # most of a training is the actor's
+    warm_up = jnp.asarray(min(WARM_UP, self.total_timesteps // 10), jnp.int32)  # at most a tenth of the training
     average = jax.tree.map(jnp.copy, self._actor_params(params))
     return learner._replace(params=params, average=average, normalizer=normalizer, warm_up=warm_up)
 
   def _prepare(self, learner: Learner, batch: Transition) -> tuple[Batch, Metrics]:
-    """Advantages and targets, and all of it as one row of N = T x B."""
+    """Advantages and value targets; all arrays flattened to N = T x B rows."""
     obs = self._normalize(learner, batch.obs)
     value = self.net.value(learner.params, obs)
     next_value = self.net.value(learner.params, self._normalize(learner, batch.next_obs))
@@ -212,18 +212,18 @@ class PPO(Algorithm[Learner]):
     return jax.tree.map(lambda x: x.reshape((-1, *x.shape[2:])), rows), {'explained_variance': explained}
 
   def _examples(self, learner: Learner) -> Demonstrations | None:
-    """The demonstrations as the actor sees them: with normalised observations."""
+    """The demonstrations with normalised observations."""
     if self.demonstrations is None:
       return None
     obs, action = self.demonstrations
     return Demonstrations(self._normalize(learner, obs), jnp.asarray(action))
 
   def _actor_params(self, params: Any) -> Any:
-    """The part of the parameters that is averaged: the actor's; none where the config asks for no average."""
+    """The parameters that are averaged: the actor's; empty if the config has no average."""
     return {name: part for name, part in params.items() if self.hyper.ema_decay and not networks.in_critic(name)}
 
   def _averaged(self, average: Any, params: Any, updates: Array) -> Any:
-    """The running average one update later; over few updates at first, so that it soon forgets the beginning."""
+    """The moving average after an update; at first over few updates, so that the initial values soon vanish."""
     decay = jnp.minimum(self.hyper.ema_decay, (1 + updates) / (10 + updates))
     return jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, average, self._actor_params(params))
 

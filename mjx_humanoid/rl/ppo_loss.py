@@ -18,8 +18,8 @@ class Batch(NamedTuple):
 
   obs: Array  # [N, O] normalised
   action: Array  # [N, A] as sampled
-  log_prob: Array  # [N] of the action, when it was chosen
-  mean: Array  # [N, A] of the actions, then
+  log_prob: Array  # [N] of the action under the policy that chose it
+  mean: Array  # [N, A] mean actions of that policy
   advantage: Array  # [N]
   target: Array  # [N] of the value
 
@@ -30,18 +30,17 @@ def ppo_loss(
   old_log_std: Array,
   params: Any,
   batch: Batch,
-  shown: Demonstrations | None = None,
+  demonstrations: Demonstrations | None = None,
 ) -> tuple[Array, Metrics]:
   """The clipped objective, the value loss and the entropy bonus of one minibatch [N].
 
-  With demonstrations `shown` [D] also the distance from them: they guide exploration, and rewards stay what counts
-  (Rajeswaran et al., 2018).
+  With demonstrations [D], also a behaviour-cloning loss, which guides exploration (Rajeswaran et al., 2018).
 
   Args:
     old_log_std: [A] of the policy that chose the actions.
 
   Returns:
-    The loss [], and its parts and other scalars to log.
+    The loss [], and its terms and other scalars to log.
   """
   mean, log_std = net.policy(params, batch.obs)
   log_std = jax.lax.stop_gradient(log_std) if net.config.final_std else log_std
@@ -60,15 +59,15 @@ def ppo_loss(
     'clip_fraction': (jnp.abs(ratio - 1) > hyper.clip_epsilon).mean(),
     'action_std': jnp.exp(log_std).mean(),
   }
-  if shown is not None:
-    error = imitation_error(net, params, shown)
+  if demonstrations is not None:
+    error = imitation_error(net, params, demonstrations)
     total, metrics = total + hyper.imitation_coef * error, {**metrics, 'imitation_error': error}
   return total, metrics | {'loss': total}
 
 
-def imitation_error(net: networks.Networks, params: Any, shown: Demonstrations) -> Array:
+def imitation_error(net: networks.Networks, params: Any, demonstrations: Demonstrations) -> Array:
   """Mean squared distance [] of the mean actions from demonstrated ones."""
-  return jnp.square(net.policy(params, shown.obs)[0] - shown.action).sum(axis=-1).mean()
+  return jnp.square(net.policy(params, demonstrations.obs)[0] - demonstrations.action).sum(axis=-1).mean()
 
 
 def clipped_objective(ratio: Array, advantage: Array, hyper: PPOConfig) -> Array:

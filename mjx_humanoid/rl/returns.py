@@ -19,7 +19,7 @@ def gae(
   Args:
     reward, value: [T, B].
     next_value: [T, B] value of the observation that the step itself led to, before any reset.
-    terminated, truncated: [T, B] bool; both cut the sum, only the first makes the future worthless.
+    terminated, truncated: [T, B] bool; both end the sum, and after `terminated` the next value is 0.
 
   Returns:
     advantage [T, B], and the value target [T, B], which is advantage + value.
@@ -28,7 +28,7 @@ def gae(
   decay = gamma * gae_lambda * jnp.where(terminated | truncated, 0.0, 1.0)
 
   def back(advantage: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
-    advantage = step[0] + jnp.where(step[1] > 0, step[1] * advantage, 0.0)  # 0 x NaN would carry NaN back
+    advantage = step[0] + jnp.where(step[1] > 0, step[1] * advantage, 0.0)  # 0 x NaN would propagate NaN
     return advantage, advantage
 
   _, advantage = jax.lax.scan(back, jnp.zeros_like(delta[0]), (delta, decay), reverse=True)

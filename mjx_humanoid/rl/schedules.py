@@ -1,4 +1,4 @@
-"""How the learning rate and the exploration noise change during training."""
+"""Schedules of the learning rate and the exploration noise during training."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from mjx_humanoid.core.types import Array
 
 # The adaptive schedule multiplies or divides by 1.5 within these bounds (as in Rudin et al., 2022).
 ADAPTIVE_FACTOR, ADAPTIVE_LOW, ADAPTIVE_HIGH = 1.5, 1e-5, 1e-2
-LINEAR_END = 0.1  # share of the learning rate that is left at the end of the linear schedule
+LINEAR_END = 0.1  # final share of the learning rate in the linear schedule
 
 
 def rate(schedule: str, initial: float, present: Array, progress: Array) -> Array:
   """The learning rate [] of an update.
 
   Args:
-    schedule: 'linear' falls from `initial`; any other leaves the rate at `present` [].
+    schedule: 'linear' falls from `initial`; any other keeps the rate at `present` [].
     progress: [] share of the training that is done.
   """
   if schedule != 'linear':
@@ -26,7 +26,7 @@ def rate(schedule: str, initial: float, present: Array, progress: Array) -> Arra
 
 
 def adapted(schedule: str, target_kl: float, rate: Array, kl: Array) -> Array:
-  """The learning rate [] after an update that moved the policy by `kl` [] nats: as it was, unless it adapts."""
+  """The learning rate [] after an update with a KL divergence of `kl` [] nats; changes only if adaptive."""
   if schedule != 'adaptive':
     return rate
   slower = jnp.where(kl > 2 * target_kl, rate / ADAPTIVE_FACTOR, rate)

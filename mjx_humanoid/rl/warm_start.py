@@ -1,4 +1,4 @@
-"""Actors that are given to a learner: how one is widened for more observations, and whether it fits."""
+"""Starting from the actor of another policy: adds inputs for new observations, and checks that layers fit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mjx_humanoid.core.network import Actor
 
 
 def widened(actor: Actor, size: int) -> Actor:
-  """The actor with `size` inputs: the new ones, behind its own, have zero weights, mean 0 and standard deviation 1."""
+  """The actor with `size` inputs: additional ones have zero weights, mean 0 and standard deviation 1."""
   first, more = np.asarray(actor.kernels[0]), max(0, size - len(actor.mean))
   kernels = (np.concatenate([first, np.zeros((more, first.shape[1]), first.dtype)]), *actor.kernels[1:])
   mean, std = np.append(actor.mean, np.zeros(more)), np.append(actor.std, np.ones(more))
@@ -21,7 +21,7 @@ def widened(actor: Actor, size: int) -> Actor:
 def check_fit(
   actor: Actor, shapes: Sequence[tuple[int, ...]], *, normalized: bool, symmetric: bool, section: str
 ) -> None:
-  """Checks that a learner can go on from an actor.
+  """Checks that a learner can start from an actor.
 
   Args:
     shapes: of the kernels of the learner's own actor, in order.
@@ -30,7 +30,7 @@ def check_fit(
     section: dotted name of the algorithm's settings, for the message.
 
   Raises:
-    UserError: it cannot; names the setting that would help.
+    UserError: it cannot; names the setting to change.
   """
   if list(shapes) != [kernel.shape for kernel in actor.kernels]:
     wanted, given = (tuple(n for _, n in x[:-1]) for x in (shapes, [k.shape for k in actor.kernels]))
