@@ -1,7 +1,7 @@
-"""Demonstrations of the leap that gets a robot up: its controls, in states near it.
+"""Demonstrations of the leap with which a robot gets up: its controls, in states near it.
 
-A reverse curriculum alone came down to the push-off and stayed there. The controls of the leap are up to 1, which is
-five standard deviations of a policy's exploration noise, and it takes many of them at once to leave the floor.
+A reverse curriculum alone stopped at the push-off. The controls of the leap are up to 1, which is five standard
+deviations of the exploration noise, and leaving the floor takes many such controls at once.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from mjx_humanoid.tasks.starts import perturbed
 from mjx_humanoid.tasks.task import Task
 
 ENVIRONMENTS = 512
-STEPS = 12  # control steps that each follows the leap
-PERTURBED = 2.0  # strength of the perturbations of their starts, at most
-NOISES = (0.0, 0.1, 0.2)  # standard deviations of noise on the controls; the demonstrated controls are without it
+STEPS = 12  # control steps of each demonstration along the leap
+PERTURBED = 2.0  # largest strength of perturbations of their start states
+NOISES = (0.0, 0.1, 0.2)  # standard deviations of noise on applied controls; recorded controls are without noise
 
 
 def demonstrate(task: Task, rng: np.random.Generator) -> Demonstrations:
-  """Follows the leap of the task's robot from anywhere on it, up to where it rises fastest.
+  """Follows the leap of the task's robot from random states on it, up to where it rises fastest.
 
-  What comes after is a flight, whose landing a policy learns by itself. Noise leads beside the leap, from where the
-  demonstrated controls lead back (Laskey et al., 2017).
+  The flight and the landing after that are left to the policy. With noise the robot leaves the leap, and the
+  demonstrated controls lead it back (Laskey et al., 2017).
 
   Returns:
     obs [N, O] and action [N, nu], N up to ENVIRONMENTS * STEPS for each of NOISES.

@@ -1,7 +1,7 @@
-"""The batched environment: rewards, ends and resets around an engine, the same for all of them.
+"""The batched environment: rewards, terminations and resets, the same for every engine.
 
-`advance` is pure and knows no engine; a traceable engine runs it inside its scan, the native one
-runs it in one jitted call between two physics steps. See rl/collect.py for both loops.
+`advance` is pure and independent of the engine. With a traceable engine it runs inside a scan, with the native engine
+in one jitted call between two physics steps. See rl/collect.py for both loops.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mjx_humanoid.tasks.task import Task
 
 
 class Bank(NamedTuple):
-  """Start states, made on the host by C MuJoCo and shared by all engines: a reset takes a row."""
+  """Start states, made on the host by C MuJoCo; a reset takes one row. All engines use the same."""
 
   qpos: Array  # [K, nq]
   qvel: Array  # [K, nv]
@@ -34,31 +34,31 @@ class Bank(NamedTuple):
 
 
 class EnvState(NamedTuple):
-  """What the environment remembers beside physics."""
+  """The state of the environments, without the physics."""
 
   episode: Episode  # [B, ...]
   obs: Array  # [B, O]
   episode_return: Array  # [B]
-  length: Array  # [B] int32, control steps of the episode, without the age that training may have begun it at
+  length: Array  # [B] int32, control steps of the episode so far, not counting an initial age
   level: Array  # [B] of the curriculum, in (0, 1]
 
 
 class Outcome(NamedTuple):
-  """What one control step led to. next_obs is the step's own, before any reset."""
+  """The outcome of one control step. next_obs is before any reset."""
 
   reward: Array  # [B]
   terminated: Array  # [B] bool
   truncated: Array  # [B] bool
   next_obs: Array  # [B, O]
   reset: Array  # [B] bool: these environments start a new episode
-  qpos: Array  # [B, nq] where they start
+  qpos: Array  # [B, nq] their start states
   qvel: Array  # [B, nv]
-  diverged: Array  # [B] bool: physics, reward or observation was no longer finite; the step earns nothing
-  terms: Terms  # [B] each, the named parts of the reward
+  diverged: Array  # [B] bool: physics, reward or observation was no longer finite; the reward is then 0
+  terms: Terms  # reward terms by name, [B] each
   metrics: dict[str, Array]  # sums over the batch; see EPISODE_METRICS
 
 
-# Sums, so that they add up over steps and devices: means are taken when they are logged.
+# Sums, which can be added over steps and devices; logging divides them.
 EPISODE_METRICS = ('episodes', 'episode_return', 'episode_length', 'steps', 'diverged', 'level')
 
 
@@ -75,7 +75,7 @@ class Env:
 
   @property
   def traceable(self) -> bool:
-    """Whether physics can live inside jit and scan."""
+    """Whether physics can run inside jit and scan."""
     return self.engine.traceable
 
   @property
@@ -116,14 +116,14 @@ class Env:
     return state, start.qpos, start.qvel
 
   def act(self, state: EnvState, ctrl: Array) -> tuple[EnvState, Inputs]:
-    """What acts on the physics in the next control step, when the policy's controls are ctrl [B, nu] in [-1, 1]."""
+    """Controls and disturbances of the next control step, for the policy's controls ctrl [B, nu] in [-1, 1]."""
     episode, inputs = step.act(self.task, state.episode, ctrl)
     return state._replace(episode=episode), inputs
 
   def advance(self, state: EnvState, bank: Bank, view: View, key: Key) -> tuple[EnvState, Outcome]:
-    """What follows from a control step that led to `view`: reward, ends, resets, the next observation.
+    """Reward, termination, resets and next observation after a control step that led to `view`.
 
-    An environment whose physics is no longer finite earns nothing, counts as terminated and is reset.
+    An environment whose physics is no longer finite has reward 0, counts as terminated and is reset.
     """
     task, keys = self.task, jax.random.split(key, 6)
     judged = step.judged_by(state.episode)
@@ -140,7 +140,7 @@ class Env:
     terms = {name: jnp.where(diverged, 0.0, value) for name, value in terms.items()}
 
     length = state.length + 1
-    succeeded = truncated & (length >= task.episode_steps)  # not those that began at a later age
+    succeeded = truncated & (length >= task.episode_steps)  # not episodes that began at a later age
     level = self.curriculum(state.level, terminated, succeeded, self.lifetime)
     start = self._draw(bank, level, keys[2])
     fresh = self._begin(start, keys[3], level)._replace(delay=state.episode.delay, push=state.episode.push)
@@ -168,7 +168,7 @@ class Env:
     return metrics | {f'term/{name}': jnp.sum(value) for name, value in terms.items()}
 
   def _draw(self, bank: Bank, level: Array, key: Key) -> Bank:
-    """A row of the bank for each environment, among the first ones where its level is low."""
+    """A row of the bank for each environment; from the easy rows at the beginning if its level is low."""
     rows = share_of_starts(self.curriculum, level, jax.random.uniform(key, (self.num_envs,))) * len(bank.qpos)
     drawn: Bank = jax.tree.map(lambda x: jnp.asarray(x)[rows.astype(jnp.int32)], bank)
     return drawn
@@ -185,7 +185,7 @@ class Env:
     return step.push(self.task, episode, jax.random.uniform(key, (self.num_envs, step.PUSH_DRAWS)), level)
 
   def _observe(self, view: View, context: Context, key: Key) -> Array:
-    """What the policy sees, with the noise of its sensors."""
+    """Observations with sensor noise."""
     noise = None
     if self.task.sensor_noise:
       angles_key, velocities_key = jax.random.split(key)

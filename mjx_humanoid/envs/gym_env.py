@@ -16,12 +16,12 @@ from mjx_humanoid.physics.camera import Camera
 from mjx_humanoid.physics.states import view_states
 
 RENDER_MODES = ('rgb_array',)
-STARTS = 16  # start states that are made at a time: those that come of physics are cheaper together
+STARTS = 16  # start states that are made at a time: simulated ones are cheaper in batches
 OPTIONS = ('qpos', 'qvel')
 
 
 class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
-  """One world on the native engine, with the rewards, ends and starts that training has."""
+  """One environment on the native engine, with the rewards, terminations and start states of training."""
 
   metadata: dict[str, Any] = {'render_modes': list(RENDER_MODES), 'render_fps': 40}  # noqa: RUF012 (as its base has it)
 
@@ -39,8 +39,8 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
 
     Args:
       config: a path, the name of a built-in config, or a config; only its task is used.
-      width, height: of pictures, in pixels.
-      camera: of the robot's model: track or front.
+      width, height: size of pictures in pixels.
+      camera: camera of the robot's model: track or front.
       changes: settings of the task, such as episode_length=5.0.
     """
     check_render_mode(render_mode)
@@ -58,10 +58,10 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
   def reset(
     self, *, seed: int | None = None, options: dict[str, Any] | None = None
   ) -> tuple[np.ndarray, dict[str, Any]]:
-    """A new episode, in a world with properties of its own where the task varies them.
+    """A new episode, with newly drawn properties if the task randomises them.
 
     Args:
-      options: qpos [nq] and qvel [nv], by default at rest, to start from instead of a start of the task's own.
+      options: qpos [nq] and qvel [nv] (default: at rest) to start from, instead of a start state of the task.
 
     Raises:
       UserError: another option, or one of the wrong shape.
@@ -76,7 +76,7 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     return obs[0], {}
 
   def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-    """One control step. info holds the terms of the reward, as reward_<term>.
+    """One control step. info has the reward terms, as reward_<term>.
 
     Raises:
       ResetNeeded: no episode is under way.
@@ -92,18 +92,18 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     return result.obs[0], float(result.reward[0]), terminated, truncated, info
 
   def render(self) -> np.ndarray | None:
-    """The world as it is, uint8 [height, width, 3]; None without a render mode."""
+    """A picture of the present state, uint8 [height, width, 3]; None without a render mode."""
     if self.render_mode is None:
       gymnasium.logger.warn("render() shows nothing without render_mode='rgb_array' in gymnasium.make.")
       return None
     return self._camera.picture(self._envs.qpos[0])
 
   def close(self) -> None:
-    """Frees what rendering has taken."""
+    """Frees the renderer."""
     self._camera.close()
 
   def _next_start(self) -> Bank:
-    """A start of the task's own, a bank of one row."""
+    """The next start state of the task, as a bank of one row."""
     if not self._starts:
       bank = self._envs.env.make_bank(self.np_random, STARTS)
       self._starts = [jax.tree.map(lambda x, i=i: x[i : i + 1], bank) for i in range(STARTS)]
@@ -123,12 +123,12 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
 
 
 def check_actions(actions: Any, shape: tuple[int, ...]) -> None:
-  """Raises UserError for an action of another shape, which NumPy might stretch to it in silence."""
+  """Raises UserError for an action of another shape, which NumPy might broadcast silently."""
   if np.shape(actions) != shape:
     raise UserError(f'the action has shape {np.shape(actions)}; it must be {shape}.')
 
 
 def check_render_mode(mode: str | None) -> None:
-  """Raises UserError for a render mode that there is not."""
+  """Raises UserError for an unknown render mode."""
   if mode not in (None, *RENDER_MODES):
     raise unknown('render mode', str(mode), RENDER_MODES)

@@ -1,4 +1,4 @@
-"""Many worlds of a task as one Gymnasium vector environment, stepped by C MuJoCo on all cores.
+"""A task as a Gymnasium vector environment, stepped by C MuJoCo on all cores.
 
 gymnasium.make_vec('mjx_humanoid:mjx_humanoid/Stand-v0', num_envs=512)
 """
@@ -20,15 +20,15 @@ from mjx_humanoid.envs.host_env import ConfigLike, HostEnv, Step, task_config
 from mjx_humanoid.physics.camera import Camera
 from mjx_humanoid.tasks.starts import SETTLED
 
-BANK_SIZE = 1024  # start states that ended worlds choose from
-BANK_STEPS = 512  # control steps that one bank serves
-SETTLED_STEPS = 16 * BANK_STEPS  # the same, where start states come of physics and take seconds to make
+BANK_SIZE = 1024  # start states for resets
+BANK_STEPS = 512  # control steps after which the bank is replaced
+SETTLED_STEPS = 16 * BANK_STEPS  # the same for simulated start states, which take seconds to make
 
 
 class GymVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
-  """B worlds. One whose episode ends starts anew in the same step; info['final_obs'] has where it was.
+  """B environments. One whose episode ends is reset in the same step; info['final_obs'] has its last observation.
 
-  Where the task varies the properties of worlds, each world has its own, drawn with the seed.
+  With domain randomisation, each environment has its own properties, drawn with the seed.
   """
 
   metadata: dict[str, Any] = {  # noqa: RUF012 (as its base has it)
@@ -53,7 +53,7 @@ class GymVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """See GymEnv.
 
     Args:
-      num_threads: of the physics; 0 for one per core.
+      num_threads: threads of the physics; 0 for one per core.
       max_episode_steps: the time limit in control steps; 0 for the task's episode_length.
     """
     if num_envs < 1 or num_threads < 0 or max_episode_steps < 0:
@@ -79,9 +79,9 @@ class GymVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
   def reset(
     self, *, seed: int | None = None, options: dict[str, Any] | None = None
   ) -> tuple[np.ndarray, dict[str, Any]]:
-    """New episodes in all worlds. Raises UserError for an option: there is none."""
+    """New episodes in all environments. Raises UserError for any option."""
     for name in options or {}:
-      raise unknown('option of reset', name, ['none: worlds start anew by themselves'])
+      raise unknown('option of reset', name, ['none: environments are reset automatically'])
     super().reset(seed=seed)
     bank = self._bank
     if seed is not None or bank is None:
@@ -90,12 +90,12 @@ class GymVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     return self._envs.begin(self.np_random, bank), {}
 
   def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-    """One control step of all worlds.
+    """One control step of all environments.
 
     Returns:
-      Observations [B, O], where an episode has ended those of the next; rewards [B]; terminated and truncated
-      [B]; and, in the manner of SyncVectorEnv with same-step resets, the terms of rewards as reward_<term>. For
-      worlds whose episodes have ended these are in final_info, and their last observations in final_obs.
+      Observations [B, O], after a reset those of the new episode; rewards [B]; terminated and truncated [B]; and infos
+      as SyncVectorEnv with same-step resets gives them: the reward terms as reward_<term>. For environments whose
+      episodes have ended, these are in final_info, and their last observations in final_obs.
 
     Raises:
       ResetNeeded: reset() was never called.
@@ -111,14 +111,14 @@ class GymVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     return result.obs, result.reward, result.terminated, result.truncated, _info(result)
 
   def render(self) -> tuple[np.ndarray, ...] | None:
-    """A picture of every world, uint8 [height, width, 3]; None without a render mode."""
+    """A picture of every environment, uint8 [height, width, 3]; None without a render mode."""
     if self.render_mode is None:
       gymnasium.logger.warn("render() shows nothing without render_mode='rgb_array' in gymnasium.make_vec.")
       return None
     return tuple(self._camera.picture(qpos) for qpos in self._envs.qpos)
 
   def close_extras(self, **kwargs: Any) -> None:
-    """Frees what rendering has taken."""
+    """Frees the renderers."""
     self._camera.close()
 
   def _renew_bank(self) -> Bank:
@@ -127,7 +127,7 @@ class GymVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
 
 def _info(result: Step) -> dict[str, Any]:
-  """The infos of a step; each entry has a mask, _<name>, of the worlds that it is for."""
+  """The infos of a step; each entry has a mask, _<name>, of the environments that it is for."""
   ended = result.terminated | result.truncated
   info = _masked(result.terms, ~ended)
   if ended.any():
@@ -139,9 +139,9 @@ def _info(result: Step) -> dict[str, Any]:
   return info
 
 
-def _masked(terms: dict[str, np.ndarray], worlds: np.ndarray) -> dict[str, Any]:
-  """The terms of these worlds [B], zero for the others, and their masks."""
+def _masked(terms: dict[str, np.ndarray], mask: np.ndarray) -> dict[str, Any]:
+  """The terms of the environments in mask [B], zero for the others, and their masks."""
   info: dict[str, Any] = {}
   for name, value in terms.items():
-    info |= {f'reward_{name}': np.where(worlds, value, 0), f'_reward_{name}': worlds.copy()}
+    info |= {f'reward_{name}': np.where(mask, value, 0), f'_reward_{name}': mask.copy()}
   return info

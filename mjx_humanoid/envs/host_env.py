@@ -1,4 +1,4 @@
-"""Environments that are stepped from outside, with NumPy in and out: what both Gymnasium environments are made of.
+"""Environments that the host steps, with NumPy arrays: the basis of both Gymnasium environments.
 
 The physics is the native engine's; everything else of a control step is one jitted call, on the CPU.
 """
@@ -31,24 +31,24 @@ from mjx_humanoid.physics.randomize import of_the_model, randomized_fields
 from mjx_humanoid.tasks.checks import check_task, own_code
 from mjx_humanoid.tasks.task import find_robot, make_task
 
-CHECKED_STARTS = 16  # start states that a user's own functions are tried on
+CHECKED_STARTS = 16  # start states for checks of a user's own functions
 ConfigLike: TypeAlias = str | Path | ConfigDict | schema.Config
 
 
 class Step(NamedTuple):
-  """What one control step of B environments led to: NumPy arrays of the caller's own."""
+  """The outcome of one control step of B environments: NumPy arrays, which the caller owns."""
 
-  obs: np.ndarray  # [B, O] what the next action is chosen by: of the new episode where one has begun
+  obs: np.ndarray  # [B, O] observations for the next action: after a reset, those of the new episode
   reward: np.ndarray  # [B]
   terminated: np.ndarray  # [B] bool
   truncated: np.ndarray  # [B] bool
-  final_obs: np.ndarray  # [B, O] the step's own, before any reset
-  terms: dict[str, np.ndarray]  # [B] each, the named parts of the reward
+  final_obs: np.ndarray  # [B, O] at the end of the step, before any reset
+  terms: dict[str, np.ndarray]  # reward terms by name, [B] each
 
 
 @dataclass(frozen=True, eq=False)
 class Programs:
-  """An environment and its jitted functions; shared by all of one task and number."""
+  """An environment and its jitted functions; shared by all environments with the same task and number."""
 
   env: Env
   begin: Callable[[np.uint32, Bank], tuple[Key, EnvState, Array, Array]]
@@ -62,7 +62,7 @@ def task_config(config: ConfigLike, changes: Mapping[str, Any], others: tuple[st
   Args:
     config: a path, the name of a built-in config, or a config itself.
     changes: by name of the setting, without 'config.task.'; sections as dicts, such as command={'value': (1, 0, 0)}.
-    others: keywords that are no settings of the task, for the message.
+    others: keywords that are not settings of the task, for the message.
 
   Raises:
     UserError: there is no such config or setting, or a value has the wrong type or is out of range.
@@ -78,12 +78,12 @@ def task_config(config: ConfigLike, changes: Mapping[str, Any], others: tuple[st
     if name not in known:
       raise unknown('keyword', name, [*known, *others])
   task = settings.replaced(config.task, changes, 'config.task')
-  saved_code.allow(task)  # the user typed it
+  saved_code.allow(task)  # the user typed its references
   return task
 
 
 class HostEnv:
-  """B environments of a task at full difficulty, all of whose episodes begin at their first step."""
+  """B environments of a task at full difficulty. All episodes begin at age 0."""
 
   def __init__(
     self,
@@ -94,15 +94,15 @@ class HostEnv:
     episode_steps: int = 0,
     autoreset: bool = True,
   ) -> None:
-    """Compiles nothing yet, and starts no JAX: a process that has may no longer be forked.
+    """Compiles nothing and does not start JAX, so that the process may still be forked.
 
     Args:
-      num_threads: of the physics; 0 for one per core.
+      num_threads: threads of the physics; 0 for one per core.
       episode_steps: the time limit in control steps; 0 for the task's own.
-      autoreset: environments whose episodes end are reset in the same step; else `begin` is to follow.
+      autoreset: environments whose episodes end are reset in the same step; else call `begin`.
 
     Raises:
-      UserError: a name that does not exist, or a reward that does not work.
+      UserError: an unknown name, or a reward that fails.
     """
     self.task, self.num_envs = task, num_envs
     self._programs = _programs(json.dumps(settings.to_dict(task)), num_envs, episode_steps, _stamps(task))
@@ -121,7 +121,7 @@ class HostEnv:
     return int(task.observe(view, task.body, context).shape[-1])
 
   def vary(self, rng: np.random.Generator) -> None:
-    """Draws new values of the properties in which environments differ, such as mass; `begin` is to follow."""
+    """Draws new values of the randomised properties, such as mass. Call `begin` next."""
     if self._varied:
       self._engine = self._make_engine(randomized_fields(self.env.model, self._varied, rng, self.num_envs))
 
@@ -135,7 +135,7 @@ class HostEnv:
     return np.array(self._state.obs)
 
   def use(self, bank: Bank) -> None:
-    """From now on, resets take rows of this bank."""
+    """Sets the bank for later resets."""
     self._bank = jax.device_put(bank, _cpu())
 
   def step(self, action: Any) -> Step:
@@ -167,28 +167,28 @@ class HostEnv:
 
 @functools.lru_cache(maxsize=16)
 def _programs(task: str, num_envs: int, episode_steps: int, stamps: tuple[str, ...]) -> Programs:
-  """Compiled once for many environments: a list of single ones would else compile as often as it is long.
+  """Programs, cached so that many environments of one task are compiled once.
 
   Args:
-    task: a TaskConfig as JSON, which unlike itself can be a key.
-    stamps: of the user's own files in it, so that an edited one is read again.
+    task: a TaskConfig as JSON, which is hashable.
+    stamps: digests of the user's own files in it, so that an edited file is read again.
   """
   config = settings.restore(TaskConfig, json.loads(task), 'config.task')
   robot = find_robot(config.robot)
   model = build_model(robot)
   made = make_task(config, describe(robot, model, config.frame_skip))
   made = dataclasses.replace(made, episode_steps=episode_steps or made.episode_steps)
-  _ = made.reward  # a name that does not exist is refused now rather than at the first step
+  _ = made.reward  # an unknown name is rejected now rather than at the first step
   env = Env(made, _NO_ENGINE, model, num_envs)
   if own_code(config):
     check_task(made, env.make_bank(np.random.default_rng(0), CHECKED_STARTS).view)
-  # Training begins at random ages below the time limit, so under a limit of one step all are 0.
+  # Training begins at random ages below the time limit, so a limit of one step gives age 0.
   fresh = dataclasses.replace(env, task=dataclasses.replace(made, episode_steps=1))
   begin, advance = functools.partial(_begin, fresh), functools.partial(_advance, env)
   return Programs(env, jax.jit(begin), jax.jit(env.act), jax.jit(advance))
 
 
-_NO_ENGINE: Any = None  # rewards and observations know no engine
+_NO_ENGINE: Any = None  # rewards and observations need no engine
 
 
 def _begin(env: Env, seed: Array, bank: Bank) -> tuple[Key, EnvState, Array, Array]:
@@ -203,12 +203,12 @@ def _advance(env: Env, state: EnvState, bank: Bank, view: View, key: Key) -> tup
 
 
 def _stamps(task: TaskConfig) -> tuple[str, ...]:
-  """What the user's own files in a task hold."""
+  """Digests of the user's own files in a task."""
   return tuple(saved_code.digests(task).values())
 
 
 def _cpu() -> jax.Device | None:
-  """Where the physics is; on an accelerator each step would wait for two transfers. None: JAX was told of no CPU."""
+  """The CPU, where the physics runs: an accelerator would need two transfers per step. None: JAX has no CPU."""
   try:
     return jax.local_devices(backend='cpu')[0]
   except RuntimeError:

@@ -1,7 +1,7 @@
-"""The built-in configs as Gymnasium environments, mjx_humanoid/Stand-v0 and so on. Imports Gymnasium only where used.
+"""Registers the built-in configs with Gymnasium, as mjx_humanoid/Stand-v0 and so on. Imports it only when used.
 
-Gymnasium finds the environments of other packages only after these were imported. So they are registered as
-soon as both packages are there, whichever was imported first.
+Gymnasium finds the environments of other packages only after these were imported. So they are registered as soon as
+both packages are imported, in either order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ VECTOR_ENTRY_POINT = 'mjx_humanoid.envs.gym_vector:GymVectorEnv'
 
 
 def environment_id(config: str) -> str:
-  """What Gymnasium calls a built-in config: 'stand_robust' is 'mjx_humanoid/StandRobust-v0'."""
+  """The Gymnasium id of a built-in config: 'stand_robust' is 'mjx_humanoid/StandRobust-v0'."""
   return f'{NAMESPACE}/{"".join(word.capitalize() for word in config.split("_"))}-v0'
 
 
@@ -40,15 +40,15 @@ def register() -> None:
 
 
 def register_when_imported() -> None:
-  """Registers now where Gymnasium is imported already, else when it is; never where it is not."""
-  if sys.modules.get('gymnasium') is not None:  # None: somebody forbids its import
+  """Registers now if Gymnasium is imported already, else as soon as it is imported."""
+  if sys.modules.get('gymnasium') is not None:  # None: its import is blocked
     register()
   elif not any(isinstance(finder, _Watch) for finder in sys.meta_path):
     sys.meta_path.insert(0, _Watch())
 
 
 class _Watch(importlib.abc.MetaPathFinder):
-  """Waits for the import of Gymnasium, once, and leaves it as it is but for what comes after it."""
+  """An import hook that registers the environments after the first import of Gymnasium."""
 
   def find_spec(
     self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
@@ -63,7 +63,7 @@ class _Watch(importlib.abc.MetaPathFinder):
 
 
 def _follow(loader: importlib.abc.Loader) -> None:
-  """Makes a loader register our environments after it has run its module."""
+  """Makes a loader register the environments after it has run its module."""
   run = loader.exec_module
 
   def run_and_register(module: types.ModuleType) -> None:
