@@ -1,4 +1,4 @@
-"""Report cards by name: how their episodes start and go on, and what passing means."""
+"""Report cards by name: settings of their episodes, and the criterion for passing."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Card:
   judge: Callable[[Figures, Trajectories, Body], np.ndarray]  # which episodes pass, bool [N]
   task: Mapping[str, Any] = field(default_factory=dict)  # settings of the task that the card fixes, by dotted name
   goal: Callable[[Trajectories, Body], np.ndarray] | None = (
-    None  # where the skill is done, bool [N, T]; None: it goes on
+    None  # steps at which the goal is reached, bool [N, T]; None: the skill has no end
   )
 
 
 CARDS: Registry[Card] = Registry('report card', lambda thing: isinstance(thing, Card) or callable(thing))
-OWN_SECONDS = 20.0  # of the episodes that a user's own function judges
+OWN_SECONDS = 20.0  # length of episodes for a user's own card function
 STANDING = {
   'start': 'standing',
   'start_strength': 1.0,
@@ -41,18 +41,18 @@ STANDING = {
   'randomization': {},
 }
 FIXED = {'command.kind': 'fixed'}
-STAYING = {**STANDING, **FIXED, 'command.value': (0.0, 0.0, 0.0)}  # also for policies that could walk away
+STAYING = {**STANDING, **FIXED, 'command.value': (0.0, 0.0, 0.0)}  # also for policies that follow commands
 # Shares of standing height; the metres are those of a humanoid of 1.282 m.
-LEVEL, DRIFT = 0.05 / 1.282, 0.5 / 1.282  # of standing: error of the mean height, and distance from the start
-ASIDE = 1.5 / 1.282  # of walking, from the line ahead
-UPRIGHT = 0.1 / 1.282  # error of the height while upright
+LEVEL, DRIFT = 0.05 / 1.282, 0.5 / 1.282  # for standing: error of the mean height, and distance from the start
+ASIDE = 1.5 / 1.282  # for walking: distance from the line ahead
+UPRIGHT = 0.1 / 1.282  # error of the height of an upright robot
 
 
 def find_card(name: str) -> Card:
-  """The report card of a name. A user's own is a Card, or a function like Card.judge, which judges 20 s.
+  """The report card of a name. A user's own is a Card, or a function like Card.judge for episodes of 20 s.
 
   Raises:
-    UserError: there is no such card; when it judges: it fails, or does not say which episodes pass.
+    UserError: there is no such card. Its `judge` raises UserError if it fails or does not return bool [N].
   """
   thing: Any = CARDS[name]
   if not is_own(name):
@@ -81,7 +81,7 @@ def stands(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
 
 
 def walks(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
-  """1.2 +- 0.2 m/s, heading within 15 degrees, less than 1.5 m aside, duty factors 0.5 to 0.75."""
+  """1.2 +- 0.2 m/s, heading within 15 degrees, less than 1.5 m off the line, duty factors 0.5 to 0.75."""
   steady = (np.abs(figures['forward_speed'] - 1.2) <= 0.2) & (figures['heading_error'] < 15)
   duty = (figures['least_duty'] >= 0.5) & (figures['most_duty'] <= 0.75)
   return (figures['survived'] == 1) & steady & (figures['sideways'] < ASIDE * body.robot.standing_height) & duty
@@ -124,14 +124,14 @@ def gets_up(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
   """At standing height at every step from 5 s on."""
   level = upright(paths, body)
   figures['standing'] = share_after(level, 5.0, body)
-  # The moment after which the root never was lower again.
+  # The time after which the root was never lower again.
   last = level.shape[1] - np.argmax(~level[:, ::-1], axis=1)
   figures['seconds_to_stand'] = np.where((~level).any(axis=1), last, 0) * body.control_step
   return (figures['survived'] == 1) & (figures['standing'] == 1)
 
 
 def share_after(held: np.ndarray, seconds: float, body: Body) -> np.ndarray:
-  """Share [N] of the steps after some seconds in which something held, bool [N, T]."""
+  """Share [N] of the steps after `seconds` at which `held` [N, T] is True."""
   return mean(held, after(np.ones_like(held), seconds, body))
 
 

@@ -1,4 +1,4 @@
-"""Policies one after the other: each starts where the one before it ended."""
+"""Chains of policies: each policy starts in the state where the previous one ended."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Controller, Trajectories, check_fit, rollout, start_states, task_and_model
 from mjx_humanoid.tasks.task import Task, find_robot, make_task
 
-HELD = 1.0  # s for which the goal must be reached, for a policy to be done
+HELD = 1.0  # s; a policy is done after its goal has been held for this time
 
 
 class Stage(NamedTuple):
-  """What one policy of a chain does."""
+  """One policy of a chain, with its task."""
 
   name: str
   task: Task
@@ -32,11 +32,11 @@ class Stage(NamedTuple):
 
 
 class Played(NamedTuple):
-  """What one policy of a chain did."""
+  """The recorded part of one policy of a chain."""
 
   stage: Stage
-  paths: Trajectories  # [N = 1, T, ...] up to where the next one took over
-  done: bool  # its goal was reached, rather than its time over
+  paths: Trajectories  # [N = 1, T, ...] until the next policy takes over
+  done: bool  # True: its goal was reached; False: its time was over
 
 
 def make_stages(
@@ -47,16 +47,16 @@ def make_stages(
   noise: np.random.Generator | None = None,
   compare: bool = False,
 ) -> list[Stage]:
-  """The tasks of policies, with other settings where `changes` has some, by dotted name.
+  """The stages of policies: their tasks with `changes` by dotted name.
 
   Args:
     policies: at least one; None stands for random actions, in the task of the first policy.
-    rng: where given, actions are sampled with it.
-    noise: of random actions.
-    compare: all begin at the starts that the first policy was trained from, not each at its own.
+    rng: if given, actions are sampled with it.
+    noise: generator of random actions.
+    compare: all begin at start states of the first policy's task rather than of their own.
 
   Raises:
-    UserError: a policy that does not fit its robot, or is of a robot of another shape than the first one's.
+    UserError: a policy does not fit its robot, or its robot has another model than the first policy's.
   """
   first = next(policy for policy in policies if policy)
   if compare:
@@ -68,7 +68,7 @@ def make_stages(
 
 def _stage(policy: Policy, first: Policy, changes: Mapping[str, Any], rng: np.random.Generator | None) -> Stage:
   robot, other = find_robot(policy.task.robot), find_robot(first.task.robot)
-  if not same_model(robot, other):  # its motors may be others
+  if not same_model(robot, other):  # the motors may differ
     raise UserError(
       f'{policy.name} is a policy of {policy.task.robot} and cannot go on where {first.name},'
       f' of {first.task.robot}, ends.'
@@ -85,11 +85,11 @@ def random_stage(stage: Stage, rng: np.random.Generator) -> Stage:
 
 
 def play_chain(stages: Sequence[Stage], rng: np.random.Generator, seconds: float) -> list[Played]:
-  """Plays one episode: each stage until its goal is reached and held, or its time is over; the last one throughout.
+  """Plays one episode: each stage until its goal has been held or its time is over; the last ignores its goal.
 
   Args:
-    rng: of the first start state, commands and pushes.
-    seconds: the most that each stage takes.
+    rng: generator of the first start state, commands and pushes.
+    seconds: time limit of each stage.
   """
   first = stages[0]
   qpos, qvel = start_states(first.task, first.model, rng, 1)
@@ -106,7 +106,7 @@ def play_chain(stages: Sequence[Stage], rng: np.random.Generator, seconds: float
 
 
 def done_after(task: Task, paths: Trajectories) -> int | None:
-  """After how many steps the goal of the task's card had been held for HELD seconds; None if never, or without end."""
+  """Number of steps until the goal of the task's card had been held for HELD seconds; None if never."""
   goal = find_card(task.config.card).goal
   if goal is None:
     return None

@@ -1,6 +1,6 @@
-"""Policies for elsewhere: an ONNX graph with the robot's model beside it, or plain arrays in an .npz.
+"""Exports policies for other programs: as an ONNX graph with the robot's model, or as arrays in an .npz.
 
-This package itself plays safetensors only; the other formats are written and never read.
+This package can load safetensors only; it writes the other formats but does not read them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from mjx_humanoid.playback.rollout import check_fit, rollout, standing, start_st
 from mjx_humanoid.tasks.observations import slices
 from mjx_humanoid.tasks.task import Task, find_robot, make_task
 
-FORMAT = 5  # raised when readers of the metadata must change
+FORMAT = 5  # increased when readers of the metadata must change
 TOLERANCE = 1e-5  # of an action in [-1, 1]
-CONTROLLER_TOLERANCE = 1e-3  # the same, where errors of a whole episode add up in the context
+CONTROLLER_TOLERANCE = 1e-3  # the same for a controller, where errors of a whole episode accumulate in the context
 TRIED_STEPS = 100
-STEADY = {'push.kind': 'none', 'randomization': {}}  # what a controller does not play a part in
+STEADY = {'push.kind': 'none', 'randomization': {}}  # without disturbances, which are not part of a controller
 
 
 class Exported(NamedTuple):
@@ -48,7 +48,7 @@ def export(policy: Policy, kind: str, out: Path, *, force: bool = False) -> Expo
 
   Raises:
     UserError: an unknown format, a file that exists or cannot be written, a policy that does not fit its robot, a
-      package that is missing, or a graph that acts otherwise than the policy.
+      missing package, or a graph whose actions differ from the policy's.
   """
   if kind not in FORMATS:
     raise unknown('format', kind, FORMATS)
@@ -60,7 +60,7 @@ def export(policy: Policy, kind: str, out: Path, *, force: bool = False) -> Expo
 
 
 def describe(policy: Policy, task: Task, model: mujoco.MjModel) -> dict[str, Any]:
-  """All that a program without this package must know to play the policy, in JSON's own types.
+  """Everything that a program without this package needs to play the policy, as JSON types.
 
   Raises:
     UserError: the policy does not fit its robot and observations.
@@ -90,7 +90,7 @@ def describe(policy: Policy, task: Task, model: mujoco.MjModel) -> dict[str, Any
 
 
 def arrays(policy: Policy) -> dict[str, np.ndarray]:
-  """The numbers of a policy by the names they have in its safetensors file; sources are whole numbers."""
+  """The arrays of a policy by their names in its safetensors file; sources are integers."""
   found = {'log_std': policy.log_std, 'normalizer.mean': policy.mean, 'normalizer.std': policy.std}
   for i, (kernel, bias) in enumerate(zip(policy.kernels, policy.biases, strict=True)):
     found |= {f'layer_{i}.kernel': kernel, f'layer_{i}.bias': bias}
@@ -100,7 +100,7 @@ def arrays(policy: Policy) -> dict[str, np.ndarray]:
 
 
 def controller_path(out: Path) -> Path:
-  """Where the controller of an exported policy is: walk_controller.onnx beside walk.onnx."""
+  """The path of the controller of an exported policy: walk_controller.onnx beside walk.onnx."""
   return out.with_name(f'{out.stem}_controller.onnx')
 
 
@@ -125,8 +125,8 @@ def _export_onnx(policy: Policy, files: Sequence[Path]) -> str:
 
 
 def _check_alike(policy: Policy, difference: float | None, tolerance: float) -> None:
-  """Raises UserError where actions differ; None: they could not be compared."""
-  if difference is not None and not difference <= tolerance:  # so that NaN is refused too
+  """Raises UserError if actions differ by more than the tolerance; None: they were not compared."""
+  if difference is not None and not difference <= tolerance:  # so that NaN is rejected too
     raise UserError(
       f'the ONNX graph of {policy.name} differs from the policy by up to {difference:.1e} in an action, more than'
       f' {tolerance:.0e}; nothing was written.'

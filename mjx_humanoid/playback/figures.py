@@ -1,4 +1,4 @@
-"""Figures of recorded episodes: what report cards judge by. Each is [N], one number an episode.
+"""Figures of recorded episodes, for report cards. Each is [N], one number per episode.
 
 Units: s, m, degrees, N m, W, m/s, rad/s. Means are over the steps until the episode ended.
 """
@@ -15,15 +15,15 @@ from mjx_humanoid.playback.rollout import Trajectories
 
 Figures = dict[str, np.ndarray]
 
-STRIDE = 1.0  # s, that velocities and headings are averaged over: within a stride both sway
-GOING = 0.1  # m/s, below which a robot counts as standing still
-SETTLING = 2.0  # s, after which a gait counts as steady
+STRIDE = 1.0  # s, window of means of velocities and headings, which oscillate within a stride
+GOING = 0.1  # m/s; a slower robot counts as standing still
+SETTLING = 2.0  # s; after it a gait counts as steady
 
 
 def measure(paths: Trajectories, body: Body) -> Figures:
   """The figures of each episode, [N] each."""
   alive = ~np.logical_or.accumulate(paths.terminated, axis=1)
-  with np.errstate(over='ignore', invalid='ignore'):  # of episodes that have diverged, and so ended
+  with np.errstate(over='ignore', invalid='ignore'):  # episodes that have diverged, and so ended
     return {
       **_survival(paths, body, alive),
       **_posture(paths, body, alive),
@@ -94,32 +94,32 @@ def _economy(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
   return {
     'mean_torque': mean(torque.mean(axis=-1), alive),
     'mean_power': power,
-    # Mechanical, of the motors, per weight and distance; 0 for a robot that stands still.
+    # Mechanical cost of transport: work of the motors per weight and distance; 0 for a robot that stands still.
     'cost_of_transport': np.where(speed > GOING, power / (body.total_mass * GRAVITY * np.maximum(speed, GOING)), 0.0),
   }
 
 
 def mean(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
-  """Means [N] of values [N, T] over the steps counted [N, T]; 0 where there are none."""
+  """Means [N] of values [N, T] over the steps in `counted` [N, T]; 0 if there are none."""
   total = np.where(counted, np.nan_to_num(np.asarray(values, float)), 0.0).sum(axis=1)
   return np.asarray(total / np.maximum(counted.sum(axis=1), 1))
 
 
 def most(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
-  """The largest [N] of values [N, T], none of them negative, over the steps counted."""
+  """The largest [N] of the values [N, T] >= 0 over the steps in `counted`."""
   return np.asarray(np.where(counted, np.nan_to_num(values), 0.0).max(axis=1))
 
 
 def after(alive: np.ndarray, seconds: float, body: Body) -> np.ndarray:
-  """The steps [N, T] of those counted that come after some seconds."""
+  """The steps of `alive` [N, T] after `seconds`."""
   return alive & (np.arange(alive.shape[1]) >= round(seconds / body.control_step))
 
 
 def smoothed(values: np.ndarray, steps: int) -> np.ndarray:
   """Means over the last `steps` steps of values [N, T] or [N, T, n], which were 0 before the start.
 
-  So each moment of an error counts once, like any other: with shorter means at the start the first ones would count
-  four times and more, for an error that no robot can avoid while it starts to move.
+  So the errors of all steps have the same weight. With shorter windows at the start, the first errors, which no robot
+  can avoid while it starts to move, would count four times or more.
   """
   total = np.cumsum(np.nan_to_num(values), axis=1, dtype=float)
   before = np.zeros_like(total)
@@ -138,7 +138,7 @@ def tilt(paths: Trajectories, body: Body) -> np.ndarray:
 
 
 def strides_with_flight(feet: np.ndarray) -> float:
-  """Share of the strides in which no foot touched for a while, from contacts [T, feet] of one episode.
+  """Share of the strides with a flight phase, from foot contacts [T, feet] of one episode.
 
   A stride lasts from one touchdown of the first foot to the next.
   """

@@ -1,4 +1,4 @@
-"""A run, a policy file and the name of a pretrained policy are accepted alike."""
+"""Finds policies: by run folder, policy file or name of a pretrained policy."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from mjx_humanoid.playback.kinds import wrong_kind
 from mjx_humanoid.playback.policy import Policy, check_code, load_policy
 
 POLICY_FILE = 'policy.safetensors'
-RANDOM = 'random'  # stands for random actions in place of a policy, where policies are compared
+RANDOM = 'random'  # name of random actions where policies are compared
 PRETRAINED = Path(__file__).resolve().parent.parent / 'policies'
 
 
 def pretrained_policies() -> list[str]:
-  """Names of the policies that come with the package."""
+  """Names of the policies in the package."""
   return sorted(path.stem for path in PRETRAINED.glob('*.safetensors'))
 
 
 def describe_pretrained() -> dict[str, str]:
-  """One line for each pretrained policy, from the report card that comes with it."""
+  """One line for each pretrained policy, from its report card."""
   cards = {name: read_json(PRETRAINED / f'{name}.json', 'report card') for name in pretrained_policies()}
   return {n: f'{c["criteria"]}: {c["success_rate"]:.0%} of {c["episodes"]} episodes' for n, c in cards.items()}
 
@@ -38,7 +38,7 @@ def find_policy(reference: str) -> Path:
     if message := wrong_kind(path):
       raise UserError(message)
     return path
-  if reference in pretrained_policies():  # even beside a folder of that name, where it is no run
+  if reference in pretrained_policies():  # even if there is a folder of that name that is not a run
     return PRETRAINED / f'{reference}.safetensors'
   if path.is_dir():
     runs = sorted(found.parent.name for found in path.glob(f'*/{POLICY_FILE}'))
@@ -54,13 +54,13 @@ def find_policy(reference: str) -> Path:
 
 
 def load(reference: str, *, allow_code: bool = False) -> Policy:
-  """Loads the policy that a user means, to be played.
+  """Loads a policy for playback.
 
   Args:
-    allow_code: lets code of its trainer's own, which it needs, run in this process; see core/trust.py.
+    allow_code: allow the user code that the policy needs to run in this process; see core/trust.py.
 
   Raises:
-    UserError: there is none, it is damaged, or the code that it needs is not at hand.
+    UserError: there is none, it is damaged, or the code that it needs is missing.
   """
   policy = load_policy(find_policy(reference), allow_code=allow_code)
   check_code(policy)

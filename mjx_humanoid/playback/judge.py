@@ -1,4 +1,4 @@
-"""Evaluation: many episodes of a policy in plain C MuJoCo, and the report card that sums them up."""
+"""Evaluation: many episodes of a policy in C MuJoCo, and their report card."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from mjx_humanoid.playback.rollout import Controller, Trajectories, rollout, sta
 from mjx_humanoid.tasks.task import Task, make_task
 
 PASS_RATE = 0.95  # of the episodes
-TRIED = 2  # episodes that a card is tried on before training
-Player = Callable[..., Trajectories]  # like playback.rollout.rollout
+TRIED = 2  # episodes for the check of a card before training
+Player = Callable[..., Trajectories]  # signature of playback.rollout.rollout
 
 
 def judge(
@@ -31,14 +31,14 @@ def judge(
   player: Player = rollout,
   **changes: Any,
 ) -> tuple[dict[str, Any], Trajectories]:
-  """Plays and judges `episodes` perturbed starts.
+  """Plays and judges `episodes` episodes from perturbed start states.
 
   Args:
-    player: what plays them; by default C MuJoCo.
-    changes: settings of the task in which this card differs, by dotted name, such as {'push.kind': 'force'}.
+    player: plays the episodes; by default rollout in C MuJoCo.
+    changes: further changes of the task's settings, by dotted name, such as {'push.kind': 'force'}.
 
   Returns:
-    The card, as JSON's own types, and the trajectories it was read from.
+    The card, as JSON types, and the trajectories.
   """
   card = find_card(task.config.card)
   task = make_task(replaced(task.config, {**card.task, **changes}, 'config.task'), task.body)
@@ -47,7 +47,7 @@ def judge(
   steps = round(card.seconds / task.body.control_step)
   paths = player(task, model, controller, qpos, qvel, steps, rng=rng)
   figures = measure(paths, task.body)
-  if paths.terminated.shape[1] < steps:  # all have terminated: the rest was not played
+  if paths.terminated.shape[1] < steps:  # all episodes have terminated, so the rest was not played
     figures['survived'][:] = 0
   passed = card.judge(figures, paths, task.body)
   summary = {
@@ -75,7 +75,7 @@ def commanded(command: Sequence[float]) -> dict[str, Any]:
 
 
 def check_card(config: TaskConfig) -> None:
-  """Tries a report card on episodes without control. Raises UserError where a user's own does not work."""
+  """Checks a report card on episodes with zero controls. Raises UserError if a user's own card fails."""
   task, model = task_and_model(config)
   judge(task, model, lambda obs: np.zeros((len(obs), task.body.nu), np.float32), TRIED, 0)
 
@@ -86,5 +86,5 @@ def judge_policy(policy: Policy, episodes: int, seed: int) -> dict[str, Any]:
 
 
 def task_changes(command: Sequence[float] | None, push: float | None) -> dict[str, Any]:
-  """Settings of a task with a fixed command and with pushes, where they are given; see commanded and pushed."""
+  """Settings of a task with a fixed command and with pushes, if given; see commanded and pushed."""
   return {**(commanded(command) if command else {}), **({} if push is None else pushed(push))}

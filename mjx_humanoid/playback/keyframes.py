@@ -1,4 +1,4 @@
-"""A trajectory as one MJCF file that needs no other: the robot's model, and a keyframe for each control step."""
+"""A trajectory as a self-contained MJCF file: the robot's model, and a keyframe for each control step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ END = '</mujoco>'
 
 
 def own_task(policy: Policy, changes: Mapping[str, Any]) -> tuple[Task, mujoco.MjModel, str]:
-  """The policy's task without pushes and randomization, the very model that the file will hold, and its text.
+  """The policy's task without pushes and randomization, and the model of the file with its MJCF text.
 
   Args:
     changes: other settings of the task, by dotted name.
@@ -38,7 +38,7 @@ def with_keyframes(text: str, trajectory: Trajectory, every: int = 1) -> str:
   """The model with every n-th row of a trajectory as a keyframe, named after its time, in full precision."""
   body, steps = trajectory.body, trajectory.substeps
   rows = range(0, len(trajectory.time), every)
-  # Milliseconds tell control steps apart, unless a robot's own are no whole number of them.
+  # Milliseconds are enough, unless the control step is not a whole number of them.
   digits = 3 if np.isclose(body.control_step * 1e3, round(body.control_step * 1e3), atol=1e-6) else 6
   spacing, following = every * body.control_step, 'keyframe' if every == 1 else 'control step'
   lines = [

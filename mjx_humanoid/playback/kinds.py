@@ -1,4 +1,4 @@
-"""What a file is that is no policy file, and where it belongs."""
+"""Error messages for files that are not policies: what the file is, and which command uses it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 POLICY = 'a policy is a run folder, a .safetensors file or the name of a pretrained policy'
 
-# By the ending of its name: what it is, and what to do with it.
+# By suffix: what the file is, and what to do with it.
 KINDS = {
   '.py': 'a Python file. Rewards and other functions of your own are used in training:'
   ' train --config.task.reward={path}:name; a config file: train --config={path}',
@@ -25,7 +25,7 @@ KINDS = {
 
 
 def wrong_kind(path: Path) -> str:
-  """What a file is that is no policy, in a sentence that names what is expected; '' for a .safetensors file."""
+  """A sentence that says what the file is and what is expected; '' for a .safetensors file."""
   if path.suffix == '.safetensors':
     return ''
   kind = KINDS.get(path.suffix, 'no .safetensors file')

@@ -32,7 +32,7 @@ from mjx_humanoid.tasks.context.velocity import VelocityCommand
 from mjx_humanoid.tasks.task import Task
 
 INPUTS = ('qpos', 'qvel', 'sensordata', 'command', 'memory')
-STEERED = 1e-6  # s between commands: the command that is given counts at once
+STEERED = 1e-6  # s between commands, so that a new command takes effect at once
 
 
 def to_onnx(policy: Policy, task: Task, metadata: Mapping[str, Any]) -> bytes:
@@ -79,7 +79,7 @@ def to_onnx(policy: Policy, task: Task, metadata: Mapping[str, Any]) -> bytes:
 def control_step(
   policy: Policy, task: Task, qpos: Traced, qvel: Traced, sensordata: Traced, command: Traced, memory: Traced
 ) -> tuple[Any, Any]:
-  """Controls [nu] and the memory for the next step, in whatever arrays the arguments are."""
+  """Controls [nu] and the memory for the next step, in the array library of the arguments."""
   xp = qpos.__array_namespace__()
   body, maker = task.body, steered(task.context, command)
   entries, last = recalled(memory, task)
@@ -100,7 +100,7 @@ def memory_size(task: Task) -> int:
 
 
 def layout(task: Task) -> dict[str, int]:
-  """Entries of the context that a controller remembers, with their sizes; a part's own as extra/name."""
+  """Entries of the context in a controller's memory, with their sizes; extra entries as extra/name."""
   blank = np.zeros((1, task.context.draws), np.float32)
   view = View(*(x[None] for x in _still(task)))
   context = task.context.start(view, blank)
@@ -124,7 +124,7 @@ def recalled(memory: Traced, task: Task) -> tuple[dict[str, Any], Traced]:
 
 
 def steered(maker: ContextMaker, command: Traced) -> ContextMaker:
-  """The same context, whose command is given from outside at every step."""
+  """The same context with the command as an input of every step."""
 
   def given(config: Any, uniform: Any) -> Traced:
     return command

@@ -1,6 +1,6 @@
-"""A policy as an ONNX graph, normaliser and mirror included, and the comparison of its actions with the policy's.
+"""A policy as an ONNX graph, with normaliser and mirror, and a comparison of its actions with the policy's.
 
-The packages onnx and onnxruntime are imported only when they are used: playback needs neither.
+The packages onnx and onnxruntime are imported only here: playback needs neither.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.network import ACTIVATIONS, CLIP
 from mjx_humanoid.playback.policy import Policy
 
-# Old enough for every onnxruntime in use: all the operators below exist in it, and new ones add nothing here.
+# Old enough for every onnxruntime in use; it has all operators used below.
 OPSET = 13
 IR_VERSION = 7  # the file format that came with that opset
 INPUT, OUTPUT = 'observation', 'action'
-TRIED = 256  # observations that a graph is compared with its policy on
+TRIED = 256  # observations in the comparison of a graph with its policy
 
 
 class Graph:
-  """Nodes and constants as they are added. All methods return the name of what they made."""
+  """Nodes and constants of a graph. All methods return the name of the new value."""
 
   def __init__(self, helper: Any, from_array: Any) -> None:
     """Takes onnx.helper and onnx.numpy_helper.from_array."""
@@ -43,7 +43,7 @@ class Graph:
     return name
 
   def node(self, operator: str, *inputs: str, name: str, **attributes: Any) -> str:
-    """What an operator makes of its inputs."""
+    """The output of an operator for these inputs."""
     self.nodes.append(self._helper.make_node(operator, inputs, [name], name=f'{name}/{operator}', **attributes))
     return name
 
@@ -81,7 +81,7 @@ def to_onnx(policy: Policy, metadata: Mapping[str, Any]) -> bytes:
 
 
 def _build(graph: Graph, policy: Policy) -> None:
-  """The same steps as core.network.mean_action, in its order, and the clip of Policy.__call__."""
+  """The steps of core.network.mean_action in the same order, and the clip of Policy.__call__."""
   mean, std = graph.constant('normalizer.mean', policy.mean), graph.constant('normalizer.std', policy.std)
   low, high = graph.constant('normalizer.low', -CLIP), graph.constant('normalizer.high', CLIP)
   layers = [
@@ -103,7 +103,7 @@ def _build(graph: Graph, policy: Policy) -> None:
 
 
 def _network(graph: Graph, x: str, layers: list[tuple[str, str]], activation: str, name: str) -> str:
-  """All layers, the activation between them."""
+  """All layers with the activation between them."""
   for i, (kernel, bias) in enumerate(layers):
     x = graph.node('Gemm', x, kernel, bias, name=f'{name}.layer_{i}')
     if i < len(layers) - 1:
@@ -125,9 +125,9 @@ def _mirrored(graph: Graph, x: str, sources: np.ndarray, signs: np.ndarray, name
 
 
 def largest_difference(content: bytes, policy: Policy) -> float | None:
-  """Between the actions of the graph and of its policy, in any element; None where onnxruntime is not installed.
+  """Largest difference between the actions of a graph and of its policy; None if onnxruntime is not installed.
 
-  The observations are like those of training; a tenth of their elements lies so far out that most of it is clipped.
+  The observations are normally distributed like those of training; a tenth of the elements is mostly beyond the clip.
   """
   try:
     import onnxruntime

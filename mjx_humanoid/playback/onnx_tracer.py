@@ -1,7 +1,7 @@
-"""Arrays that record what is computed with them as ONNX nodes.
+"""Arrays that record operations on them as ONNX nodes.
 
-The functions of tasks and of the policy network use the array library of their arguments. Given these arrays, they
-write themselves as a graph: nobody has to program a context or an observation again to deploy a policy.
+The functions of tasks and of the policy network use the array library of their arguments. Called with these arrays,
+they build a graph, so that a deployed policy needs no second implementation of its context and observation.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Tracer:
     return Traced(self, name, (size,), FLOAT)
 
   def constant(self, values: Any) -> Traced:
-    """A constant: bool where the values are, else float32."""
+    """A constant: bool if the values are, else float32."""
     array = np.asarray(values)
     array = array if array.dtype == bool else array.astype(np.float32)
     return Traced(self, self._add(array), array.shape, array.dtype)
@@ -64,9 +64,9 @@ class Tracer:
 
 
 class Traced:
-  """An array of a graph, with a known shape: a number or a vector. What it lacks of the array API is not needed."""
+  """An array of a graph with a known shape: a number or a vector. It has the part of the array API that is used."""
 
-  __array_ufunc__ = None  # NumPy leaves operations with these arrays to them
+  __array_ufunc__ = None  # operations with NumPy arrays use the methods of this class
 
   def __init__(self, tracer: Tracer, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
     self.tracer, self.name, self.shape, self.dtype = tracer, name, shape, dtype
@@ -89,7 +89,7 @@ class Traced:
     return self.tracer.node('Reshape', [self.name, self.tracer.indices(shape)], size, self.dtype)
 
   def astype(self, dtype: Any) -> Traced:
-    """Numbers from truth values; numbers stay what they are."""
+    """Bool converted to numbers; numbers are unchanged."""
     if self.dtype != BOOL or np.dtype(dtype) == BOOL:
       return self
     return self.tracer.node('Cast', [self.name], self.shape, FLOAT, to=1)  # TensorProto.FLOAT
@@ -163,7 +163,7 @@ for _name, _operator in {'and': 'And', 'or': 'Or'}.items():
 
 
 class Namespace:
-  """What of the array API the functions of tasks and of the network use. Constants stay NumPy arrays."""
+  """The part of the array API that tasks and the network use. Constants stay NumPy arrays."""
 
   float32, int32, bool_ = np.float32, np.int32, np.bool_
 
@@ -181,7 +181,7 @@ class Namespace:
     return self._tracer.node(operator, [x.name], x.shape, FLOAT) if isinstance(x, Traced) else plain(x)
 
   def asarray(self, x: Any, dtype: Any = None) -> Any:
-    """An array; a traced one as it is."""
+    """An array; a traced array is unchanged."""
     return x.astype(dtype or x.dtype) if isinstance(x, Traced) else np.asarray(x, dtype)
 
   def zeros_like(self, x: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The portable policy: a safetensors file with weights, normaliser and all that playback needs to know."""
+"""The portable policy: a safetensors file with weights, normaliser and everything else for playback."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from mjx_humanoid.core.files import write_files
 from mjx_humanoid.core.network import ACTIVATIONS, Actor, Mirror, mean_action
 from mjx_humanoid.core.user_code import split
 
-FORMAT = 2  # raised when a file of this version can no longer be read by older code
+FORMAT = 2  # increased when older code can no longer read a file of this version
 READABLE = ('1', '2')  # format 1 had no sections inside its task, and a digest of the weights alone
-OWN_CODE = 'own_code'  # in the info: SHA-256 of the user's own files, by the names in its task
+OWN_CODE = 'own_code'  # key in the info: SHA-256 of the user's own files, by the names in the task
 NEEDED = {'robot': 'is of the robot', 'observation': 'observes', 'context part': 'needs the part of the context'}
 
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-  """Maps observations to controls in [-1, 1]. All arrays float32, see core.network.Actor."""
+  """Maps observations to controls in [-1, 1]. Arrays are float32, see core.network.Actor."""
 
-  kernels: tuple[np.ndarray, ...]  # each [in, out]; the last gives the mean action
-  biases: tuple[np.ndarray, ...]  # each [out]
+  kernels: tuple[np.ndarray, ...]  # [in, out] of each layer; the last layer gives the mean action
+  biases: tuple[np.ndarray, ...]  # [out] of each layer
   log_std: np.ndarray  # [A]
   mean: np.ndarray  # [O]
   std: np.ndarray  # [O]
   activation: str
   task: TaskConfig
   info: dict[str, Any]  # how it was made: name, seed, timesteps, versions, date
-  mirror: Mirror | None = None  # of a symmetric network: it averages over x and its mirror image
+  mirror: Mirror | None = None  # of a symmetric policy, which averages over x and its mirror image
 
   @property
   def name(self) -> str:
-    """Of the run that made it."""
+    """Name of the run that made the policy."""
     return str(self.info.get('name', 'policy'))
 
   @property
@@ -60,11 +60,11 @@ class Policy:
 
   @property
   def actor(self) -> Actor:
-    """The network by itself."""
+    """The actor alone."""
     return Actor(self.kernels, self.biases, self.log_std, self.mean, self.std, self.mirror)
 
   def __call__(self, obs: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-    """Controls [..., A] for observations [..., O]: the mean action, or a sample where `rng` is given.
+    """Controls [..., A] for observations [..., O]: the mean action, or a sample if `rng` is given.
 
     Raises:
       UserError: the observation has another size than the policy was trained on.
@@ -107,7 +107,7 @@ def load_policy(path: Path, *, allow_code: bool = False) -> Policy:
   """Reads a policy file. Nothing in it is run. Names of the user's own code mean the copies in the policy's run folder.
 
   Args:
-    allow_code: lets that code run in this process when it is needed, whoever wrote it.
+    allow_code: allow that code to run in this process when it is needed.
 
   Raises:
     UserError: the file is missing, damaged, of another format, or not a policy.
@@ -133,7 +133,7 @@ def load_policy(path: Path, *, allow_code: bool = False) -> Policy:
 
 
 def check_code(policy: Policy) -> None:
-  """Raises UserError where a robot, an observation or a part of the context of the user's own is not at hand."""
+  """Raises UserError if a user's own robot, observation or context part is missing or changed."""
   trained_with = policy.info.get(OWN_CODE, {})
   for kind, reference in saved_code.references(policy.task):
     file, typed = split(reference)[0].expanduser(), saved_code.portable(reference)
@@ -152,7 +152,7 @@ def check_code(policy: Policy) -> None:
 
 
 def _check_digest(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
-  """Raises ValueError or KeyError where the file is not as it was written."""
+  """Raises ValueError or KeyError if the file has changed since it was written."""
   if metadata['format'] == '1':
     if metadata.get('sha256', digest(arrays)) != digest(arrays):
       raise ValueError('its weights were altered')
@@ -183,9 +183,9 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
 
 
 def digest(arrays: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> str:
-  """SHA-256 of all arrays by name, then of all metadata by name but the digest itself.
+  """SHA-256 of all arrays by name, then of all metadata by name except the digest itself.
 
-  A flipped bit leaves a file that safetensors reads without complaint.
+  It detects a flipped bit, which safetensors does not.
   """
   parts = [name.encode() + np.ascontiguousarray(arrays[name], np.float32).tobytes() for name in sorted(arrays)]
   described = sorted((name, text) for name, text in (metadata or {}).items() if name != 'sha256')

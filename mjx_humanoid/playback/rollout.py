@@ -1,7 +1,7 @@
-"""Rolling a policy out in plain C MuJoCo, by mujoco.rollout: another code path than the trainer's.
+"""Rollouts of a policy in C MuJoCo with mujoco.rollout, independent of the trainer's physics code.
 
-Every control step starts from the physics state alone (time, qpos, qvel), with no warm start: what follows
-from a recorded state and its controls is then the same wherever it is computed.
+Every control step starts from the physics state (time, qpos, qvel) without a warm start of the solver. So a recorded
+state and its controls determine the next state.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
 CONTROL = int(mujoco.mjtState.mjSTATE_CTRL | mujoco.mjtState.mjSTATE_XFRC_APPLIED)  # in this order
 T = TypeVar('T', bound=tuple[Any, ...])
 Controller = Callable[[np.ndarray], np.ndarray]  # observations [N, O] -> controls [N, A]
-Physics = Callable[[Inputs], View]  # what acts on N environments -> what is seen of them a control step later
+Physics = Callable[[Inputs], View]  # inputs of N environments -> their view a control step later
 
 
 class Frame(NamedTuple):
   """N episodes after one control step."""
 
   view: View  # [N, ...]
-  context: Context  # [N, ...] that the view is judged by
+  context: Context  # [N, ...] for reward and termination in this view
   terminated: np.ndarray  # [N] bool: the task's termination holds, or physics diverged
 
 
@@ -49,11 +49,11 @@ class Trajectories(NamedTuple):
   views: View  # [N, T, ...]
   start: View  # [N, ...] before the first step
   terminated: np.ndarray  # [N, T] bool
-  contexts: Context  # [N, T, ...] that each state is judged by
+  contexts: Context  # [N, T, ...] for reward and termination in each state
 
 
 def task_and_model(config: TaskConfig) -> tuple[Task, mujoco.MjModel]:
-  """A task, and its robot's model with a converged solver. Raises UserError for a name that does not exist."""
+  """A task, and its robot's model with a converged solver. Raises UserError for an unknown name."""
   quiet()
   robot = find_robot(config.robot)
   model = build_model(robot, converged=True)
@@ -68,7 +68,7 @@ def start_states(
 
 
 def check_fit(policy: Policy, task: Task, model: mujoco.MjModel) -> None:
-  """Raises UserError where a policy's sizes are not those of the robot and observations it names."""
+  """Raises UserError if a policy's sizes do not match its robot and observations."""
   size = observation_of_start(task, model).shape[-1]
   actions = len(policy.log_std)
   if (policy.observation_size, actions) != (size, task.body.nu):
@@ -107,8 +107,8 @@ def rollout(
   Args:
     controller: controls from observations; called once a control step for all episodes.
     qpos, qvel: [N, nq], [N, nv] start states.
-    rng: of commands, pushes and varied models; by default seeded with 0.
-    stop_at_end: end early where all episodes have terminated.
+    rng: generator of commands, pushes and randomised models; by default with seed 0.
+    stop_at_end: end early when all episodes have terminated.
   """
   rng = rng or np.random.default_rng(0)
   fields = randomize.randomized_fields(model, task.config.randomization, rng, len(qpos))
@@ -131,12 +131,12 @@ def rollout(
 def record(
   task: Task, controller: Controller, start: View, physics: Physics, rng: np.random.Generator
 ) -> Iterator[Frame]:
-  """Plays episodes for ever, on any physics: one frame after each control step.
+  """Plays endless episodes on any physics: yields one frame after each control step.
 
   Args:
     start: [N, ...] the start states.
-    physics: takes what acts on all environments and returns what is seen of them a control step later.
-    rng: of commands, pushes, delays and noise.
+    physics: one control step of all environments, from inputs to views.
+    rng: generator of commands, pushes, delays and noise.
   """
   count, delays = len(start.qpos), task.action_delay
   uniform = rng.random((count, task.context.draws))
@@ -144,7 +144,7 @@ def record(
   episode = control.push(task, control.begin(task, start, uniform, delay), rng.random((count, control.PUSH_DRAWS)))
   view = start
   while True:
-    with np.errstate(over='ignore', invalid='ignore'):  # of environments that diverge, and so end
+    with np.errstate(over='ignore', invalid='ignore'):  # environments that diverge, and so end
       obs = control.observe(task, view, episode.context, _noise(task, count, rng))
       episode, inputs = control.act(task, episode, np.asarray(controller(obs)))
     view = physics(inputs)
@@ -161,7 +161,7 @@ def collect(start: View, frames: Iterable[Frame], steps: int, *, stop_at_end: bo
 
   Args:
     start: [N, ...] the state before the first of them.
-    stop_at_end: end early where all episodes have terminated.
+    stop_at_end: end early when all episodes have terminated.
   """
   taken: list[Frame] = []
   ended = np.zeros(len(start.qpos), bool)
@@ -193,7 +193,7 @@ def _stack(rows: Iterable[T]) -> T:
 
 
 def _acted_on(task: Task, model: mujoco.MjModel, state: np.ndarray, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
-  """The states after a kick, and what is held during the control step [N, substeps, controls]."""
+  """The states after a kick, and the controls and forces of the control step [N, substeps, controls]."""
   root = task.body.root
   forces = np.zeros((len(state), model.nbody, 6))
   if inputs.force is not None:
@@ -207,7 +207,7 @@ def _acted_on(task: Task, model: mujoco.MjModel, state: np.ndarray, inputs: Inpu
 
 
 def _physics_state(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
-  """time, qpos, qvel in one row, as mujoco.rollout takes it."""
+  """time, qpos and qvel in one row, for mujoco.rollout."""
   data = mujoco.MjData(model)
   data.qpos[:], data.qvel[:] = qpos, qvel
   row = np.empty(mujoco.mj_stateSize(model, STATE))

@@ -1,4 +1,4 @@
-"""One episode with every number that it is made of, exactly, and the tables that it is written as."""
+"""One episode with all its numbers in full precision, and the tables for files."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from mjx_humanoid.tasks.task import Task
 
 COMMAND = ('forward [m/s]', 'left [m/s]', 'turn [rad/s]')
 
-NUDGE = 1e-12  # of controls in [-1, 1]: far below what float32 policies tell apart
+NUDGE = 1e-12  # change of controls in [-1, 1], far below the precision of float32 policies
 ATTEMPTS = 100
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-  """One episode, a row for each control step: the state at its beginning, and what acts from there on. float64."""
+  """One episode, a row for each control step: the state at its beginning, and the controls during it. float64."""
 
   body: Body
-  substeps: int  # physics steps for which the controls of a row are held
+  substeps: int  # physics steps per row, with constant controls
   time: np.ndarray  # [T] s
   qpos: np.ndarray  # [T, nq] m, unit quaternion, rad
   qvel: np.ndarray  # [T, nv] m/s, rad/s
-  ctrl: np.ndarray  # [T, nu] as MuJoCo takes it, in [-1, 1]; see advance
-  sensordata: np.ndarray  # [T, ns] in this very state under these controls
+  ctrl: np.ndarray  # [T, nu] as passed to MuJoCo, in [-1, 1]; see advance
+  sensordata: np.ndarray  # [T, ns] in the state of the row, under its controls
   command: np.ndarray  # [T, 3] commanded forward, sideways [m/s] and yaw [rad/s] velocity
 
   @property
@@ -47,13 +47,13 @@ class Trajectory:
 
   @property
   def touch(self) -> np.ndarray:
-    """[T, bodies] N: normal force on each of body.touch_names."""
+    """[T, bodies] N: normal force on each body in body.touch_names."""
     columns = [self.sensordata[:, self.body.sensors[f'{name}_touch']] for name in self.body.touch_names]
     return np.concatenate(columns, axis=1)
 
   @property
   def contact(self) -> np.ndarray:
-    """[T, feet] bool: whether each foot of the robot's datasheet carries any load."""
+    """[T, feet] bool: whether each foot of the datasheet carries load."""
     return self.touch[:, [self.body.touch_names.index(foot) for foot in self.body.robot.feet]] > 0
 
 
@@ -63,7 +63,7 @@ def trace(
   """Plays one episode of a task without pushes, with rows from 0 s to `seconds`; fewer where it diverges.
 
   Args:
-    rng: of the start state and of commands.
+    rng: generator of the start state and of commands.
   """
   qpos, qvel = start_states(task, model, rng, 1)
   body = task.body
@@ -90,13 +90,13 @@ def trace(
 def advance(
   model: mujoco.MjModel, data: mujoco.MjData, ctrl: np.ndarray, substeps: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """One control step, without warm start like all playback, to a state that a keyframe can hold exactly.
+  """One control step, without warm start as in all playback, to a state that a keyframe can store exactly.
 
-  MuJoCo normalises the quaternions of keyframes that are off by more than 1e-15, and its own steps leave one in a few
-  hundred that are. Such a step is taken again with controls moved by NUDGE, so that its last digits fall otherwise.
+  MuJoCo normalises quaternions of keyframes whose length is off by more than 1e-15, which occurs in one of a few
+  hundred steps. Such a step is repeated with controls changed by NUDGE, which changes the last digits.
 
   Returns:
-    The controls held, [nu], and the sensors in the state that the step began with, [ns].
+    The applied controls [nu], and the sensor data [ns] in the state at the beginning of the step.
   """
   time, qpos, qvel = data.time, data.qpos.copy(), data.qvel.copy()
   for attempt in range(ATTEMPTS):
@@ -115,14 +115,14 @@ def advance(
 
 
 def view_of(data: mujoco.MjData) -> View:
-  """What tasks see of this simulation, [1, ...] float32."""
+  """The view of this simulation, [1, ...] float32."""
   with np.errstate(over='ignore'):  # a diverging simulation becomes infinite
     fields = (data.time, data.qpos, data.qvel, data.ctrl, data.sensordata)
     return View(*(np.array([field]).astype(np.float32) for field in fields))
 
 
 def to_npz(trajectory: Trajectory) -> bytes:
-  """Every row as a NumPy archive: the arrays of Trajectory, and what their columns are called."""
+  """Every row as a NumPy archive: the arrays of Trajectory, and the names of their columns."""
   body = trajectory.body
   rows = ('time', 'qpos', 'qvel', 'ctrl', 'torque', 'power', 'touch', 'contact', 'command', 'sensordata')
   arrays: dict[str, Any] = {name: getattr(trajectory, name) for name in rows}
