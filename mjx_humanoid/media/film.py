@@ -1,4 +1,4 @@
-"""Frames of recorded episodes in real time, policies in turn or side by side."""
+"""Video frames of recorded episodes in real time, policies one after the other or side by side."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Look:
   width: int = 640  # pixels
   height: int = 480
   framerate: int = 30  # frames/s
-  software: bool = False  # drawn by the CPU: without antialiasing and reflections, which take most of its time
+  software: bool = False  # rendered by the CPU: without antialiasing and reflections, which are slow there
 
 
 def film(episodes: Sequence[Sequence[Played]], look: Look, progress: Progress, label: bool = False) -> list[np.ndarray]:
   """Frames uint8 [height, width, 3] of these episodes, one after the other.
 
   Args:
-    episodes: each a sequence of policies in turn.
-    progress: shows how far drawing has come.
+    episodes: each a sequence of policies, one after the other.
+    progress: shows the progress of rendering.
     label: write the name of the policy into each frame.
 
   Raises:
@@ -64,7 +64,7 @@ def film_policies(
   """Frames uint8 [height, width, 3] of policies, each for `seconds`, one after the other or side by side.
 
   Args:
-    policies: None stands for random actions.
+    policies: None means random actions.
     changes: settings of their tasks, by dotted name.
     compare: side by side, from the same start.
 
@@ -81,7 +81,7 @@ def film_policies(
 
 
 def lanes(stages: Sequence[Stage], *, compare: bool) -> list[Sequence[Stage]]:
-  """The chains that are shown side by side: each policy by itself where they are compared, else all in one."""
+  """The chains that are shown side by side: one per policy if they are compared, else one chain of all."""
   return [[stage] for stage in stages] if compare else [stages]
 
 

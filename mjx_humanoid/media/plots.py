@@ -16,10 +16,10 @@ if TYPE_CHECKING:
   from matplotlib.figure import Figure
 
 COLUMNS = 6
-COLOURS = ('#0072b2', '#e66100', '#4d4d4d')  # left, right, middle: colour-blind people can tell them apart
+COLOURS = ('#0072b2', '#e66100', '#4d4d4d')  # left, right, middle; distinct for colour-blind readers
 MIDDLE = 'middle'
 MIN_RANGE = {'angle': 10.0, 'torque': 4.0}  # degrees, N m: on a smaller scale noise looks like motion
-FULLY_SHOWN, HEADROOM = 98, 1.3  # per cent of the steps whose power fits on the axis; its end above the largest
+FULLY_SHOWN, HEADROOM = 98, 1.3  # per cent of steps whose power fits on the axis; factor above the largest of them
 INK = '#222222'
 PALE = '#dddddd'
 DPI = 120
@@ -45,7 +45,7 @@ def plot(trajectory: Trajectory, title: str) -> bytes:
   from matplotlib.figure import Figure
 
   groups = grouped(trajectory.body)
-  # A row for each panel and one below it for its labels, laid out by hand: matplotlib's own layout takes seconds.
+  # A row for each panel and one below it for labels. A fixed layout, because matplotlib's takes seconds.
   heights = [*([PANEL, GAP, PANEL, LABELS] * len(groups)), PANEL, TICKS, FEET]
   height = TOP + sum(heights) + LABELS
   figure = Figure(figsize=(WIDTH, height), dpi=DPI)

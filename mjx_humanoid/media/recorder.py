@@ -1,4 +1,4 @@
-"""Videos while training, made by a process of low priority so that training does not wait for them."""
+"""Videos during training, rendered by a process of low priority so that training does not wait for them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.policy import Policy, save_policy
 
-# Videos beside the training are brief and small: where the CPU draws them, it does not train.
+# Videos during training are short and small, because rendering may take CPU time from training.
 BRIEF = 5.0  # s
 SMALL = ['--width=480', '--height=360']
-LOWEST = 19  # priority: the renderer takes what training leaves
+LOWEST = 19  # lowest priority (niceness) of the renderer
 
 
 @dataclass
 class Recorder:
-  """Writes <folder>/<step>.mp4 with a contact sheet and the policy beside it, one after the other."""
+  """Writes <folder>/<step>.mp4, a contact sheet and the policy, one video at a time."""
 
   folder: Path
   framerate: int
@@ -30,20 +30,20 @@ class Recorder:
   _failed: str = ''
 
   def __call__(self, policy: Policy, step: int) -> None:
-    """Asks for a video of the policy; it is made when those before it are done."""
+    """Queues a video of the policy, which is rendered after the earlier ones."""
     self._ask(policy, f'{step:012d}')
     if self._running is None or self._running.poll() is not None:
       self._next(low_priority=True)
 
   def final(self, policy: Policy) -> str:
-    """Makes <folder>/final.mp4 after all that wait. Returns what a person should know of it, in a line."""
+    """Renders <folder>/final.mp4 after all queued videos. Returns a line for the user."""
     self._ask(policy, 'final')
     while self._running or self._waiting:
       self._next(low_priority=False)
     return self._failed or f'videos are in {self.folder}'
 
   def _ask(self, policy: Policy, name: str) -> None:
-    """A full disk stops the videos, not the training."""
+    """Queues a video. A full disk stops the videos, not the training."""
     try:
       save_policy(policy, self.folder / f'{name}.safetensors')
       self._waiting.append(self.folder / f'{name}.safetensors')
@@ -51,7 +51,7 @@ class Recorder:
       self._failed = f'no videos: {error}'
 
   def _next(self, *, low_priority: bool) -> None:
-    """Waits for the running video, if any, and starts the next; after a failure, none."""
+    """Waits for the running renderer, if any, and starts the next; starts none after a failure."""
     if self._running is not None:
       _, errors = self._running.communicate()
       if self._running.returncode:
@@ -79,7 +79,7 @@ class Recorder:
       stderr=subprocess.PIPE,
       encoding='utf-8',
       errors='replace',
-      start_new_session=True,  # a Ctrl-C that is meant for the training leaves the video alone
+      start_new_session=True,  # Ctrl-C stops the training but not the renderer
     )
     if low_priority and hasattr(os, 'setpriority'):
       with contextlib.suppress(OSError):  # it has ended already

@@ -14,17 +14,17 @@ SHEET_ROWS = 2
 
 
 def frame_times(steps: int, control_step: float, framerate: int) -> np.ndarray:
-  """Which recorded step [frames] each video frame shows, in real time."""
+  """The recorded step [frames] that each video frame shows, in real time."""
   seconds = steps * control_step
   moments = np.arange(max(1, round(seconds * framerate))) / framerate
   return np.clip(np.round(moments / control_step).astype(int), 0, steps - 1)
 
 
 def write_video(path: Path, images: list[np.ndarray], framerate: int) -> None:
-  """An H.264 MP4, by mediapy, with the ffmpeg that imageio-ffmpeg carries where the system has none.
+  """Writes an H.264 MP4 with mediapy, using the ffmpeg of imageio-ffmpeg if the system has none.
 
   Raises:
-    UserError: the file cannot be written, or ffmpeg refuses the frames.
+    UserError: the file cannot be written, or ffmpeg fails.
   """
   import mediapy
 
@@ -32,13 +32,13 @@ def write_video(path: Path, images: list[np.ndarray], framerate: int) -> None:
   try:
     with replacing(path, 'the video') as partial:
       mediapy.write_video(partial, images, fps=framerate, qp=23)
-  except RuntimeError as error:  # what ffmpeg says, which names the temporary file
+  except RuntimeError as error:  # the message of ffmpeg, with the name of the temporary file
     reason = (str(error).splitlines() or ['ffmpeg failed'])[0].replace(str(partial), path.name)
     raise UserError(f'the video cannot be written to {path}: {reason}') from error
 
 
 def use_bundled_ffmpeg() -> str:
-  """Points mediapy at an ffmpeg and returns its path."""
+  """Sets the ffmpeg of mediapy, and returns its path."""
   import shutil
 
   import imageio_ffmpeg
@@ -57,7 +57,7 @@ def contact_sheet(images: list[np.ndarray]) -> np.ndarray:
 
 
 def write_sheet(path: Path, images: list[np.ndarray]) -> None:
-  """A contact sheet as PNG, half size. Raises UserError where it cannot be written."""
+  """Writes a contact sheet as PNG at half size. Raises UserError if it cannot be written."""
   import mediapy
 
   write_files({path: mediapy.compress_image(contact_sheet(images)[::2, ::2])}, 'the contact sheet')
