@@ -1,4 +1,4 @@
-"""Training on environments of Brax, or of MuJoCo Playground, by the same algorithms and the same iterations."""
+"""Training on environments of Brax or MuJoCo Playground, with the algorithms and the trainer of this package."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OnUpdate = Callable[[int, dict[str, float]], None]  # called with the environmen
 
 @dataclass(frozen=True, eq=False)
 class BraxPolicy:
-  """Acts as Brax's acting loop wants it: policy(obs, key) gives the action and extras. Pure."""
+  """A policy for Brax's acting loop: policy(obs, key) returns the action and extras. Pure."""
 
   actor: Actor
   activation: str
@@ -38,7 +38,7 @@ class BraxPolicy:
 
   def __call__(self, obs: Any, key: Key | None = None) -> tuple[Array, dict[str, Array]]:
     """Actions [..., A] in [-1, 1] for observations [..., O]: the mean, or by `key` a sample where not deterministic."""
-    with jax.default_matmul_precision('highest'):  # that of the training; GPUs would round more
+    with jax.default_matmul_precision('highest'):  # as in training; GPUs would round more
       action = mean_action(self.actor, seen(obs), self.activation)
     if not self.deterministic:
       action = networks.sample(key, action, self.actor.log_std)
@@ -46,12 +46,12 @@ class BraxPolicy:
 
 
 class Trained(NamedTuple):
-  """What comes of a training."""
+  """The result of a training."""
 
   policy: BraxPolicy
   learner: Any
   algorithm: Algorithm[Any]
-  metrics: list[dict[str, float]]  # of every update
+  metrics: list[dict[str, float]]  # one entry for every update
 
 
 def train_on_brax(
@@ -63,19 +63,19 @@ def train_on_brax(
   on_update: OnUpdate | None = None,
   device: jax.Device | None = None,
 ) -> Trained:
-  """Trains on an environment of Brax, unwrapped.
+  """Trains on an unwrapped Brax environment.
 
   Args:
-    env: of one world, as brax.envs.get_environment or mujoco_playground.registry.load make it.
-    config: seed, num_envs, total_timesteps, restart_interval, algorithm and its settings, and the section network
-      count; by default the defaults, without symmetry.
+    env: a single environment, as brax.envs.get_environment or mujoco_playground.registry.load make it.
+    config: only seed, num_envs, total_timesteps, restart_interval, algorithm and its settings, and the section network
+      are used; by default the defaults without symmetry.
     total_timesteps: environment steps, instead of the config's.
     episode_length: time limit in control steps, as in Brax.
     on_update: called after every update.
-    device: that computes; by default the first.
+    device: the JAX device of the training; by default the first.
 
   Raises:
-    UserError: a setting that does not fit, or an environment that cannot be learned from.
+    UserError: a setting that does not fit, or an environment that is not supported.
   """
   settled = settings(config, total_timesteps)
   if episode_length < 1:
@@ -83,7 +83,7 @@ def train_on_brax(
   chosen = choose_algorithm(settled)
   batched = FromBrax(env, settled.num_envs, episode_length)
   algorithm = chosen.make(Spec(batched.observation_size, batched.action_size, no_mirror))
-  trainer = Trainer(Setup(settled, batched, algorithm, 'the environment brings its own', device=device))
+  trainer = Trainer(Setup(settled, batched, algorithm, 'the environment has its own', device=device))
   state, history = trainer.start(), []
   for iteration in range(math.ceil(settled.total_timesteps / trainer.steps_per_iteration)):
     state, metrics = trainer.step(state)
@@ -95,7 +95,7 @@ def train_on_brax(
 
 
 def settings(config: Config | ConfigDict | None, total_timesteps: int | None) -> Config:
-  """The config in force, checked. Raises UserError."""
+  """The checked config. Raises UserError."""
   if config is None:
     config = Config(network=NetworkConfig(symmetric=False))
   resolved = resolve(to_dict(config) if isinstance(config, Config) else config)

@@ -1,4 +1,4 @@
-"""JAX's persistent compilation cache: the second start of the same program compiles nothing."""
+"""JAX's persistent compilation cache: a second run of the same program need not compile."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def cache_folder() -> Path:
 
 
 def use_compilation_cache() -> Path | None:
-  """Switches the cache on where its folder can be written, and returns that folder."""
+  """Switches the cache on if its folder can be written, and returns that folder."""
   folder = cache_folder()
   try:
     folder.mkdir(parents=True, exist_ok=True)
   except OSError:
-    return None  # a read-only home: compile every time
+    return None  # a read-only home folder: compile every time
   jax.config.update('jax_compilation_cache_dir', str(folder))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
   return folder

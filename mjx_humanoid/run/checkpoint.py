@@ -1,4 +1,4 @@
-"""Checkpoints: the whole training state by Orbax, with a SHA-256 manifest that is checked on load."""
+"""Checkpoints: the whole training state, saved by Orbax with a SHA-256 manifest that is checked on load."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mjx_humanoid.core.process import quiet_logs
 MANIFEST = 'manifest.json'
 BEST = 'best.json'
 Arrays = dict[str, np.ndarray]
-# Names of arrays that earlier versions gave, or how they began, and what they are called now.
+# Names, or prefixes of names, of arrays in earlier versions, and their present names.
 RENAMED = {
   "['env'].context": "['env'].episode.context",
   "['env'].context.asked": "['env'].episode.context.requested",
@@ -29,18 +29,18 @@ RENAMED = {
   "['env'].sent": "['env'].episode.sent",
   "['env'].delay": "['env'].episode.delay",
 }
-# Arrays that earlier versions did not have: such a checkpoint goes on with those of a training that begins.
+# Arrays that earlier versions did not have: they get the initial values of a new training.
 ADDED = ("['env'].length",)
 
 
 def flatten(tree: Any) -> Arrays:
-  """Every array of a tree by its path, but those without elements, which Orbax does not store."""
+  """Every array of a tree by its path, except empty ones, which Orbax does not store."""
   leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
   return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves if np.size(leaf)}
 
 
 def renamed(arrays: Arrays, table: Mapping[str, str] = RENAMED) -> Arrays:
-  """Arrays by today's names: the longest beginning of a name that the table has is replaced."""
+  """Arrays by their present names: the longest prefix of a name that is in the table is replaced."""
   result = {}
   for name, array in arrays.items():
     old = max((old for old in table if name.startswith(old)), key=len, default='')
@@ -52,7 +52,7 @@ def unflatten(template: Any, arrays: Arrays, source: Path) -> Any:
   """A tree like `template`, filled with `arrays`; those of ADDED may be absent.
 
   Raises:
-    UserError: names or shapes differ, so the arrays are of another task, network or algorithm.
+    UserError: names or shapes differ, because the arrays are of another task, network or algorithm.
   """
   paths, structure = jax.tree_util.tree_flatten_with_path(template)
   leaves = {jax.tree_util.keystr(path): leaf for path, leaf in paths}
@@ -80,7 +80,7 @@ class CheckpointStore:
     return sorted(int(p.name) for p in self.folder.glob('*') if p.name.isdigit() and (p / MANIFEST).is_file())
 
   def path(self, step: int) -> Path:
-    """Where the checkpoint of an environment step lies."""
+    """The folder of the checkpoint at an environment step."""
     return self.folder / f'{step:012d}'
 
   def best(self) -> int | None:
@@ -89,12 +89,12 @@ class CheckpointStore:
     return best['step'] if best else None
 
   def save(self, step: int, tree: Any, score: float) -> Path:
-    """Writes a checkpoint, whole or not at all, then deletes those no longer kept.
+    """Writes a checkpoint atomically, then deletes those that are no longer kept.
 
     Raises:
       UserError: the disk is full or cannot be written; older checkpoints stay.
     """
-    import orbax.checkpoint as ocp  # late: a second of imports that training need not wait for
+    import orbax.checkpoint as ocp  # here, because the import takes a second
 
     final, partial = self.path(step), self.folder / f'{step:012d}.partial'
     try:
@@ -127,13 +127,13 @@ class CheckpointStore:
   def _read_best(self) -> dict[str, Any] | None:
     try:
       best = read_json(self.folder / BEST, 'best')
-      score = -math.inf if best['score'] is None else float(best['score'])  # null: it cannot be compared
+      score = -math.inf if best['score'] is None else float(best['score'])  # null: not comparable
       return {'step': int(best['step']), 'score': score}
     except (UserError, ValueError, KeyError, TypeError):
       return None
 
   def load(self, step: int | None = None) -> tuple[int, Arrays, Path]:
-    """The arrays of a checkpoint, by default the latest, after its digests have been checked.
+    """Checks the digests of a checkpoint, by default the latest, and loads its arrays.
 
     Raises:
       UserError: there is none, or it was truncated or altered.
@@ -148,13 +148,13 @@ class CheckpointStore:
 
 
 def digests(folder: Path) -> dict[str, str]:
-  """SHA-256 of every file below a folder, but the manifest, by relative path."""
+  """SHA-256 of every file below a folder except the manifest, by relative path."""
   files = sorted(p for p in folder.rglob('*') if p.is_file() and p.name != MANIFEST)
   return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def read(folder: Path) -> Arrays:
-  """Restores one checkpoint folder. Raises UserError where it differs from its manifest."""
+  """Loads one checkpoint folder. Raises UserError if it differs from its manifest."""
   import orbax.checkpoint as ocp
 
   expected = read_json(folder / MANIFEST, 'manifest of a checkpoint')

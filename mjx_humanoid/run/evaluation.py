@@ -1,4 +1,4 @@
-"""Judging a policy as a person asks for it: how many episodes, by which card and physics, with which push."""
+"""Evaluation of a policy for users: with a chosen number of episodes, report card, engine and push."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mjx_humanoid.playback.rollout import Trajectories, check_fit, rollout, task
 from mjx_humanoid.tasks.task import Task
 
 ENGINES = ('native', 'mjx')
-REWARDS = ('reward', 'reward term')  # kinds of code of the user's own that returns need, and nothing else does
+REWARDS = ('reward', 'reward term')  # kinds of user code that only the returns need
 LIMITS = {  # least, most, and the same in words
   'episodes': (1, MOST_EPISODES, f'1 to {MOST_EPISODES}'),
   'seed': (0, float('inf'), '0 or more'),
@@ -24,7 +24,7 @@ LIMITS = {  # least, most, and the same in words
 
 
 def check(engine: str, **numbers: float | None) -> None:
-  """Raises UserError for an engine that judges nothing, or a number out of its LIMITS."""
+  """Raises UserError for an engine that cannot evaluate, or a number out of its LIMITS."""
   for name, value in numbers.items():
     low, high, words = LIMITS[name]
     if value is not None and not low <= value <= high:
@@ -42,13 +42,13 @@ def evaluate_policy(
   push: float | None = None,
   engine: str = 'native',
 ) -> dict[str, Any]:
-  """The report card of a policy's deterministic actions, as JSON's own types.
+  """The report card of a policy's deterministic actions, as JSON types.
 
   Args:
-    seed: of the start states, commands and pushes.
-    card: another one than the policy's own task names; of the user's own, it is code that the user typed.
-    push: force in N of a push of 0.2 s every 4 s, in place of the pushes that the card asks for.
-    engine: the physics that judges, 'native' (C MuJoCo with a converged solver) or 'mjx' (with the training solver).
+    seed: seed of the start states, commands and pushes.
+    card: another report card than that of the policy's task; a user's own card is allowed to run.
+    push: force in N of a push of 0.2 s every 4 s, instead of the pushes of the card.
+    engine: physics of the evaluation, 'native' (C MuJoCo with a converged solver) or 'mjx' (with the training solver).
 
   Raises:
     UserError: a number out of range, an unknown card or engine, a policy that does not fit its robot.
@@ -69,10 +69,10 @@ def evaluate_policy(
 
 
 def returns(task: Task, paths: Trajectories) -> dict[str, Any]:
-  """The mean return of an episode, in all and by term, undiscounted.
+  """The mean undiscounted return of an episode, in total and by term.
 
-  Where the reward is code of the trainer's own that is not at hand, or that this user has not allowed, they are left
-  out, and 'return_note' says why.
+  If the reward is user code that is missing or that this user has not allowed, the returns are left out, and
+  'return_note' says why.
   """
   rewards = [(kind, name) for kind, name in saved_code.references(task.config) if kind in REWARDS]
   if why := next(filter(None, (saved_code.unavailable(*reward) for reward in rewards)), None):

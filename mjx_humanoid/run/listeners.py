@@ -10,49 +10,49 @@ if TYPE_CHECKING:
   from mjx_humanoid.run.logger import MetricsLogger
   from mjx_humanoid.run.loop import Loop
 
-# Called with the environment step and what was measured there. True asks the training to stop.
+# Called with the environment step and its metrics. Returns True to stop the training.
 OnMetrics = Callable[[int, Mapping[str, float]], bool | None]
 
 
 class Listener:
-  """Is told what happens in a training, in this order; a class derived from it has the methods that it needs.
+  """The training loop calls these methods, in this order. A derived class overrides those that it needs.
 
-  An error that a method raises ends the training there; checkpoints that were saved before stay.
+  An error in a method ends the training; earlier checkpoints stay.
   """
 
   def on_start(self, loop: Loop) -> None:
     """Before the first update.
 
-    The loop can be asked at any time: `loop.step` and `loop.total` in environment steps, `loop.config`, `loop.folder`
-    of the run, and `loop.policy()`, the policy of that moment, which is made only if somebody asks.
+    Listeners may use `loop.step` and `loop.total` (environment steps), `loop.config`, `loop.folder` (of the run) and
+    `loop.policy()` (the present policy, made on demand) at any time.
     """
 
   def on_message(self, line: str) -> None:
-    """A line for the person who trains."""
+    """A line for the user."""
 
   def on_activity(self, activity: str) -> None:
-    """What goes on while no steps are counted, such as compiling."""
+    """An activity without environment steps, such as compiling, begins."""
 
   def on_update(self, step: int, metrics: Mapping[str, float]) -> bool | None:
     """After every update.
 
     Args:
       step: environment steps so far.
-      metrics: means over the update's episodes and minibatches; NaN where there was none.
+      metrics: means over the update's episodes and minibatches; NaN if there was none.
 
     Returns:
-      True to stop the training: after everybody was told, it is saved and judged as at the end of its budget.
+      True to stop the training after all listeners were called; it is saved and judged as at its end.
     """
     return None
 
   def on_card(self, report: Mapping[str, Any]) -> None:
-    """After a report card during training, as JSON's own types; see playback/judge.py."""
+    """After a report card (JSON types) during training; see playback/judge.py."""
 
   def on_end(self, report: Mapping[str, Any]) -> None:
     """After the last checkpoint and the final report card, unless an error ended the training."""
 
   def close(self) -> None:
-    """Releases what on_start opened. Called whatever ended the training."""
+    """Releases what on_start opened. Also called after an error."""
 
 
 class Metrics(Listener):
@@ -78,15 +78,15 @@ class Metrics(Listener):
 
 
 class Warnings(Listener):
-  """Says where physics diverged, or where gradients were not finite."""
+  """Reports divergence of physics, and gradients that are not finite."""
 
   def on_start(self, loop: Loop) -> None:
     self._say = loop.say
-    self._diverged, self._next = 0, 1  # environments so far, and how many there are when it is said again
+    self._diverged, self._next = 0, 1  # environments so far, and the number for the next message
 
   def on_update(self, step: int, metrics: Mapping[str, float]) -> None:
     self._diverged += round(metrics['diverged'])
-    if self._diverged >= self._next:  # not once for each: among wide starts there are some in every million steps
+    if self._diverged >= self._next:  # not for each: with wide start distributions, a few per million steps diverge
       self._next = 2 * self._diverged
       self._say(f'environments that diverged and were reset up to step {step:,}: {self._diverged:,}')
     if skipped := metrics.get('skipped'):
@@ -104,10 +104,10 @@ class Callback(Listener):
 
 
 class Videos(Listener):
-  """Asks for a video of the policy every so many environment steps."""
+  """Requests a video of the policy every `interval` environment steps."""
 
   def __init__(self, record: Callable[[Policy, int], None], interval: int) -> None:
-    """Films policies.
+    """Requests videos.
 
     Args:
       record: called with the policy and the environment step.

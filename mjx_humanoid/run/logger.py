@@ -1,4 +1,4 @@
-"""Metrics on disk: one JSON object a line, and TensorBoard."""
+"""Metrics on disk: JSON lines and TensorBoard."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ WHAT = 'the metrics'
 class MetricsLogger:
   """Appends to <run>/metrics.jsonl and to a TensorBoard event file beside it.
 
-  A full disk does not stop the training: metrics are left out until there is room again, and that is said once.
+  A full disk does not stop the training: metrics are left out until there is space again, with one message.
   """
 
   def __init__(self, folder: Path, after: int = 0, say: Callable[[str], None] | None = None) -> None:
     """Opens both files.
 
     Args:
-      after: of a resumed run, the environment step that it goes on from; later lines are dropped, damaged ones too.
-      say: tells a person one line; by default on stderr.
+      after: environment step from which a resumed run continues; later and damaged lines are dropped.
+      say: prints a line for the user; by default on stderr.
 
     Raises:
       UserError: the files cannot be read or written.
@@ -47,7 +47,7 @@ class MetricsLogger:
     self._lines = Appender(path, WHAT)
     self._events = Appender(folder / f'events.out.tfevents.{int(time.time())}.{_host()}.{os.getpid()}', WHAT)
     self._append(self._events, _record(Event(file_version='brain.Event:2')))
-    if after:  # TensorBoard hides what an earlier writer logged at this step and later
+    if after:  # makes TensorBoard hide earlier events from this step on
       start = SessionLog(status=SessionLog.START)
       self._append(self._events, _record(Event(step=after + 1, session_log=start)))
 
@@ -76,14 +76,14 @@ class MetricsLogger:
       file.append(record)
     except UserError as error:
       if not self._failing:
-        self._say(f'{error} Training goes on; metrics are left out until there is room again.')
+        self._say(f'{error} Training goes on; metrics are left out until there is space again.')
       self._failing = True
       return False
     return True
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-  """What was measured in a run, one entry a line; NaN for null. Lines that are damaged are left out.
+  """The metrics of a run, one entry per line; null becomes NaN. Damaged lines are left out.
 
   Raises:
     UserError: there is no such file, or it cannot be read.
@@ -98,14 +98,14 @@ def _read_lines(path: Path) -> list[str]:
 
 
 def _drop_lines(path: Path, after: int) -> None:
-  """Leaves the lines up to an environment step, and of those only what is whole."""
+  """Keeps the whole lines up to an environment step, and drops all others."""
   kept = ''.join(line + '\n' for line in _read_lines(path) if _step(line) <= after)
   if kept.encode() != path.read_bytes():
     write_text(path, kept, WHAT)
 
 
 def _step(line: str) -> float:
-  """Environment step of a line; infinite where a kill cut the line short or its bytes were altered."""
+  """Environment step of a line; infinite for a damaged line."""
   try:
     return float(json.loads(line)['timesteps'])
   except (ValueError, TypeError, KeyError):
@@ -113,7 +113,7 @@ def _step(line: str) -> float:
 
 
 def _record(event: Event) -> bytes:
-  """An event as it stands in the file: its length, a checksum of that, the event and its checksum."""
+  """The bytes of an event in the file: length, checksum of the length, event, checksum of the event."""
   event.wall_time = time.time()
   content = event.SerializeToString()
   length = struct.pack('<Q', len(content))
@@ -122,5 +122,5 @@ def _record(event: Event) -> bytes:
 
 
 def _host() -> str:
-  """The name of this machine, as a part of a file's name."""
+  """The name of this machine, for file names."""
   return ''.join(letter if letter.isalnum() or letter in '-.' else '_' for letter in socket.gethostname())

@@ -1,4 +1,4 @@
-"""The training loop: collect, update, tell, until the budget is spent or somebody asks to stop."""
+"""The training loop: collect, update, call listeners, until the budget is spent or a listener stops it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mjx_humanoid.run.trainer import Trainer, TrainState
 
 
 class StopRequest:
-  """Turns the first Ctrl-C (or SIGTERM) into a request to stop; the second one stops at once."""
+  """Turns the first Ctrl-C (or SIGTERM) into a request to stop; a second one stops at once."""
 
   def __init__(self) -> None:
     self.wanted = False
@@ -58,8 +58,8 @@ class Loop:
 
   setup: Setup
   folder: Path
-  listeners: Sequence[Listener] = ()  # beside those that every training has
-  started: float = field(default_factory=time.time)  # of the process, for the report
+  listeners: Sequence[Listener] = ()  # in addition to those of every training
+  started: float = field(default_factory=time.time)  # start time of the process, for the report
 
   def __post_init__(self) -> None:
     self.trainer = Trainer(self.setup)
@@ -68,11 +68,11 @@ class Loop:
     self._policy: Policy | None = None
     self._checkpoints = Checkpoints(self.setup, self.folder)
     self._cards = ReportCards(self.started)
-    # In the order in which they are told: what was measured is on disk before anything is made of it.
+    # In the order of their calls: metrics are on disk before other listeners use them.
     self._told = (Metrics(), Warnings(), Progress(), *self.listeners, self._checkpoints, self._cards)
 
   def begin(self, resume: bool = False) -> TrainState:
-    """A fresh training, or the latest checkpoint's.
+    """A new training, or that of the latest checkpoint.
 
     Raises:
       UserError: there is no checkpoint, it does not fit or was altered, or the budget is spent.
@@ -89,11 +89,11 @@ class Loop:
     return state
 
   def run(self, state: TrainState) -> dict[str, Any]:
-    """Trains to the end of the budget, or until a listener or a signal asks to stop.
+    """Trains to the end of the budget, or until a listener or a signal stops the training.
 
     Returns:
-      The report card of the final policy, which is also in the run's folder, and 'stopped_early': whether a signal came
-      before the end. Then nothing was judged, and the card is the last one of the training, if there was any.
+      The report card of the final policy, which is also in the run's folder, and 'stopped_early': whether a signal
+      stopped the training. Then the final policy was not judged, and the card is the last one, if any.
 
     Raises:
       UserError: the disk is full; what was saved before stays.
@@ -114,7 +114,7 @@ class Loop:
     return report
 
   def _iterate(self, clock: Clock) -> bool:
-    """One iteration, and all are told of it. Returns whether anybody asked to stop."""
+    """One iteration; calls all listeners. Returns whether one of them stops the training."""
     if self.trainer.restarts_at(self.iteration):
       self.say(f'training restarts at step {self.step:,} from its own policy (config.restart_interval).')
     self.state, measured = self.trainer.step(self.state)
@@ -125,18 +125,18 @@ class Loop:
 
   @contextlib.contextmanager
   def _listening(self) -> Iterator[None]:
-    """Starts all listeners, and closes those that were started, however the training ends."""
+    """Starts all listeners, and closes the started ones at the end of the training, also after an error."""
     with contextlib.ExitStack() as stack:
       for listener in self._told:
         listener.on_start(self)
         stack.callback(listener.close)
       yield
 
-  # What listeners may ask and do
+  # For listeners
 
   @property
   def config(self) -> Config:
-    """Of the training."""
+    """The config of the training."""
     return self.setup.config
 
   @property
@@ -155,27 +155,27 @@ class Loop:
     return self.iterations * self.trainer.steps_per_iteration
 
   def policy(self) -> Policy:
-    """The policy of this moment; made once an update, and only if somebody asks."""
+    """The present policy; made on demand, at most once per update."""
     if self._policy is None:
       self._policy = to_policy(self.setup, self.state.learner, self.step)
     return self._policy
 
   def due(self, interval: int) -> bool:
-    """Whether the last update reached a multiple of `interval` steps. Not at the end, where all is done anyway."""
+    """Whether the last update reached a multiple of `interval` steps; False at the end of the training."""
     before = self.step - self.trainer.steps_per_iteration
     return interval > 0 and before // interval < self.step // interval and self.step < self.total
 
   def say(self, line: str) -> None:
-    """Tells the person who trains a line."""
+    """Shows the user a line."""
     for listener in self._told:
       listener.on_message(line)
 
   def doing(self, activity: str) -> None:
-    """Tells what goes on while no steps are counted."""
+    """Reports an activity without environment steps."""
     for listener in self._told:
       listener.on_activity(activity)
 
   def tell_card(self, report: Mapping[str, Any]) -> None:
-    """Tells of a report card."""
+    """Passes a report card to all listeners."""
     for listener in self._told:
       listener.on_card(report)

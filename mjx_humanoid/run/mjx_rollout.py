@@ -1,4 +1,4 @@
-"""Rolling a policy out in MJX: the same episodes as playback/rollout.py, on the other physics engine."""
+"""Rollouts of a policy in MJX: the same episodes as in playback/rollout.py, on the other physics engine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def mjx_rollout(
 ) -> Trajectories:
   """Plays `steps` control steps from each start; see playback.rollout.rollout.
 
-  The solver is the one that training uses: MJX pays for every iteration, in every world.
+  It uses the training solver, because solver iterations are expensive in MJX.
   """
   rng = rng or np.random.default_rng(0)
   training = build_model(task.body.robot)
@@ -41,7 +41,7 @@ def mjx_rollout(
 
   def physics(inputs: Inputs) -> View:
     nonlocal state
-    with jax.default_matmul_precision('highest'):  # as in training: GPUs round products more by default
+    with jax.default_matmul_precision('highest'):  # as in training; GPUs would round more
       state, view = advance(state, *(None if x is None else np.asarray(x, np.float32) for x in inputs))
     return View(*map(np.asarray, view))
 

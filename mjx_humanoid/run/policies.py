@@ -1,4 +1,4 @@
-"""From a learner to the portable policy."""
+"""Makes a portable policy from a learner, and starts a training from a policy."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ PACKAGES = ('mujoco', 'mujoco-mjx', 'jax', 'flax', 'optax', 'brax')
 
 
 def versions() -> dict[str, str]:
-  """Versions of this package and of those that results depend on."""
+  """Versions of this package and of packages that results depend on."""
   installed = {name: importlib.metadata.version(name) for name in PACKAGES}
   return {'mjx_humanoid': __version__, 'python': platform.python_version(), **installed}
 
 
 def from_policy(policy: Policy, config: Config) -> Actor:
-  """The acting part of a policy, for a training of `config` to start from.
+  """The actor of a policy, for a training of `config` that starts from it.
 
-  The task of this config may show more than the policy has seen, behind what it has.
+  The task of this config may have more observations than the policy, after those of the policy.
 
   Raises:
-    UserError: it sees other things than the task of this config shows, or has another activation.
+    UserError: the observations or the activation of the policy do not fit this config.
   """
   digests = policy.info.get(OWN_CODE, {})
   has = [saved_code.identity(name, digests) for name in (policy.task.robot, *policy.task.observations)]
@@ -51,7 +51,7 @@ def from_policy(policy: Policy, config: Config) -> Actor:
 
 
 def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
-  """The acting part of a learner, with how it was made."""
+  """The policy of a learner, with a description of its training."""
   actor = setup.algorithm.actor(learner)
 
   def array(x: Any) -> np.ndarray:
@@ -71,7 +71,7 @@ def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
 
 
 def describe(setup: Setup, timesteps: int) -> dict[str, Any]:
-  """How a policy was made, as JSON's own types; with a task, also what its actions mean."""
+  """A description of how a policy was trained, as JSON types; with a task, also what its actions mean."""
   config, body = setup.config, setup.task.body if setup.task else None
   robot = (
     {

@@ -1,4 +1,4 @@
-"""What a person sees during training: a live panel on a terminal, plain lines elsewhere."""
+"""Output during training: a live panel on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from mjx_humanoid.run.listeners import Listener
 if TYPE_CHECKING:
   from mjx_humanoid.run.loop import Loop
 
-PLAIN_INTERVAL = 5.0  # s between lines where there is no terminal
+PLAIN_INTERVAL = 5.0  # s between lines without a terminal
 FIGURES = ('episode_length', 'episode_return', 'loss', 'policy_loss', 'value_loss', 'entropy', 'kl', 'action_std')
 
 
 def duration(seconds: float) -> str:
-  """As 75 s or 12 min 03 s or 2 h 05 min."""
+  """A duration in words: 75 s, 12 min 03 s or 2 h 05 min."""
   whole = round(seconds)
   if whole < 120:
     return f'{whole} s'
@@ -33,7 +33,7 @@ def duration(seconds: float) -> str:
 
 
 class Clock:
-  """Measures environment steps a second, without compilation as soon as that is over."""
+  """Measures environment steps per second, from the second update on without compilation."""
 
   def __init__(self, done: int) -> None:
     """Args: done: environment steps that a resumed run starts from."""
@@ -41,7 +41,7 @@ class Clock:
     self._compiled = False
 
   def tick(self, done: int) -> float:
-    """Steps a second since the first update, at an update that led to `done` steps; at the first one, of itself."""
+    """Steps per second since the first update, after an update that led to `done` steps; at first, of that update."""
     now = time.monotonic()
     speed = (done - self._before) / max(now - self._since, 1e-9)
     if not self._compiled:
@@ -89,7 +89,7 @@ class Progress(Listener):
     return self._metrics.get('steps_per_second', 0.0)
 
   def _left(self) -> str:
-    """The time left; nothing after one update alone, of which most was compilation."""
+    """The remaining time; '' after the first update, which was mostly compilation."""
     known = self._updates > 1 and self._speed() > 1
     return duration((self._total - self._done) / self._speed()) + ' left' if known else ''
 

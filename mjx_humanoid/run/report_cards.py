@@ -15,11 +15,11 @@ if TYPE_CHECKING:
   from mjx_humanoid.run.loop import Loop
 
 REPORT_FILE = 'report.json'
-CARD_SEED = 20_000  # starts of report cards differ from those of any training seed below this
+CARD_SEED = 20_000  # seed of start states of report cards; training seeds are usually smaller
 
 
 class ReportCards(Listener):
-  """Judges the policy every evaluation_interval steps and at the end; stops at a pass where the config says so."""
+  """Judges the policy every evaluation_interval steps and at the end; stops at a pass if stop_when_passed is set."""
 
   def __init__(self, started: float) -> None:
     """Args: started: when the process began, in seconds since the epoch."""

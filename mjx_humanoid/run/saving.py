@@ -1,4 +1,4 @@
-"""Saving a training and going on with it: the whole state as a checkpoint, the policy as a file."""
+"""Saves and resumes a training: the whole state as a checkpoint, the policy as a file."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from mjx_humanoid.run.trainer import Trainer, TrainState
 if TYPE_CHECKING:
   from mjx_humanoid.run.loop import Loop
 
-FOLDER = 'checkpoints'  # in the folder of a run
+FOLDER = 'checkpoints'  # in a run's folder
 
 
 class Checkpoints(Listener):
   """Saves checkpoint and policy every checkpoint_interval steps and at the end, and restores the latest."""
 
   def __init__(self, setup: Setup, folder: Path) -> None:
-    """Args: folder: of the run."""
+    """Args: folder: the run's folder."""
     self.store = CheckpointStore(folder / FOLDER, setup.config.keep_checkpoints)
     self._setup, self._folder = setup, folder
     self._score = -math.inf  # running mean of returns
@@ -45,15 +45,15 @@ class Checkpoints(Listener):
       self.save()
 
   def save(self) -> None:
-    """Writes a checkpoint and the policy file. Raises UserError where the disk is full; older checkpoints stay."""
+    """Writes a checkpoint and the policy file. Raises UserError if the disk is full; older checkpoints stay."""
     loop, config = self._loop, self._loop.config
-    # Returns at other levels of a curriculum do not compare: there the latest is taken for the best.
+    # Returns at different levels of a curriculum are not comparable: then the latest checkpoint counts as the best.
     comparable = config.curriculum == 'none' and not config.restart_interval
     self.store.save(loop.step, self._tree(loop.state), self._score if comparable else -math.inf)
     save_policy(loop.policy(), self._folder / POLICY_FILE)
 
   def restore(self, trainer: Trainer) -> TrainState:
-    """The training as it was at the latest checkpoint.
+    """The training state of the latest checkpoint.
 
     Raises:
       UserError: there is none, it was altered, or it is of another training.
@@ -75,7 +75,7 @@ class Checkpoints(Listener):
     return TrainState(learner, Collected(physics, env, env_key), key, iteration)
 
   def _tree(self, state: TrainState) -> dict[str, Any]:
-    """Everything that the rest of the training depends on."""
+    """Everything that the training needs to continue."""
     return {
       'learner': self._setup.algorithm.kept(state.learner),
       'env': state.carry.env,

@@ -1,4 +1,4 @@
-"""From a resolved config to the environment and the algorithm it names."""
+"""Builds the environment and the algorithm of a config."""
 
 from __future__ import annotations
 
@@ -31,35 +31,35 @@ from mjx_humanoid.tasks.curricula import CURRICULA
 from mjx_humanoid.tasks.starts import SEARCHED, SETTLED
 from mjx_humanoid.tasks.task import Task, find_robot, make_task
 
-DEMONSTRATIONS = 1_000_033  # tells the generator of demonstrations from that of start states
-CHECKED_STARTS = 64  # start states that a reward is tried on before training
-BANK_ITERATIONS = 32  # iterations that one bank of start states serves
-SETTLED_ITERATIONS = 64  # the same, where start states come from physics and take a second to make
+DEMONSTRATIONS = 1_000_033  # separates the generator of demonstrations from that of start states
+CHECKED_STARTS = 64  # start states for the check of a reward before training
+BANK_ITERATIONS = 32  # iterations after which the bank of start states is replaced
+SETTLED_ITERATIONS = 64  # the same for simulated start states, which take a second to make
 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-  """What a training is made of."""
+  """The parts of a training."""
 
   config: Config
   env: BatchedEnv
   algorithm: Algorithm[Any]
-  engine_reason: str  # why this engine, in words
+  engine_reason: str  # why this engine was chosen, in words
   task: Task | None = None  # None for environments that do not come from a task of this package
   bank_iterations: int = BANK_ITERATIONS
-  device: jax.Device | None = None  # that computes; None: the default one of JAX
+  device: jax.Device | None = None  # device of all computations; None: the default device of JAX
 
 
 def prepare(config: Config, device: jax.Device | None = None) -> Setup:
-  """Builds everything a config names, and checks it.
+  """Builds and checks everything that a config names.
 
   Raises:
-    UserError: a name that does not exist, an engine this machine lacks, a reward that does not work.
+    UserError: an unknown name, an engine that this machine lacks, a reward that fails.
   """
   engine_name, reason = choose(config.engine)
   config = dataclasses.replace(config, num_envs=settle_num_envs(config, engine_name))
   chosen = choose_algorithm(config)
-  _ = find_card(config.task.card)  # refused now rather than at the end of the training
+  _ = find_card(config.task.card)  # an error is raised now rather than at the end of training
   robot = find_robot(config.task.robot)
   model = build_model(robot)
   body = describe(robot, model, config.task.frame_skip)
@@ -67,7 +67,7 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
   refuse_idle(config, task)
   with on_device(device):
     env = make_env(config, task, model, engine_name)
-    check_own(task, env, config)  # before anything else calls what may be the user's own
+    check_own(task, env, config)  # before anything else calls user code
     spec = Spec(env.observation_size, env.action_size, task.mirror, lambda: demonstrations_of(config, task))
     algorithm = chosen.make(spec)
   bank_iterations = SETTLED_ITERATIONS if config.task.start in SETTLED else BANK_ITERATIONS
@@ -75,34 +75,34 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
 
 
 def settle_num_envs(config: Config, engine_name: str) -> int:
-  """The number of environments, once the engine is known."""
+  """Adjusts the number of environments to the engine."""
   return config.num_envs
 
 
 def on_device(device: jax.Device | None) -> AbstractContextManager[Any]:
-  """For computations on a device; None: wherever they would be without this."""
+  """A context for computations on a device; None: no change."""
   return jax.default_device(device) if device else contextlib.nullcontext()
 
 
 def make_env(config: Config, task: Task, model: Any, engine_name: str) -> Env:
-  """The environments of a task on an engine. Raises UserError for a curriculum that does not exist."""
+  """The environments of a task on an engine. Raises UserError for an unknown curriculum."""
   rng = np.random.default_rng([config.seed, FIELDS])
   fields = randomized_fields(model, config.task.randomization, rng, config.num_envs)
   engine = make_engine(engine_name, model, config.num_envs, task.body.substeps, config.num_threads, fields)
   curriculum = CURRICULA[config.curriculum]
-  if config.curriculum != 'none':  # without one all starts are the hardest, for which no search is needed
+  if config.curriculum != 'none':  # without one all starts are at full strength, which needs no search
     announce_search(config.task)
   return Env(task, engine, model, config.num_envs, curriculum, config.schedule_timesteps / config.num_envs)
 
 
 def announce_search(task: TaskConfig) -> None:
-  """Says that start states are searched for, where they are."""
+  """Prints a line if start states need a search."""
   if task.start in SEARCHED:
     print(f'searching for starts {task.start!r}; less than a minute ...', flush=True)
 
 
 def check_own(task: Task, env: Env, config: Config) -> None:
-  """Tries the reward, and all else that is the user's own, on start states. Raises UserError that names it."""
+  """Checks the reward and all of the user's own functions on start states. Raises UserError with the name."""
   check_task(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view)
   if is_own(config.curriculum):
     check_curriculum(CURRICULA[config.curriculum], config.curriculum)
@@ -111,7 +111,7 @@ def check_own(task: Task, env: Env, config: Config) -> None:
 
 
 def refuse_idle(config: Config, task: Task) -> None:
-  """Raises UserError for settings that would do nothing in this training, or that its policy could not observe."""
+  """Raises UserError for settings without effect in this training, or that its policy could not observe."""
   asked, pusher = config.task, task.pusher
   if asked.push.kind == 'lift':
     if config.curriculum == 'none':
@@ -136,12 +136,12 @@ def refuse_idle(config: Config, task: Task) -> None:
 
 
 def demonstrations_of(config: Config, task: Task) -> Demonstrations:
-  """The demonstrations that belong to the start of a config's task. Raises UserError where there are none."""
+  """The demonstrations for the start distribution of a task. Raises UserError if it has none."""
   if config.task.start not in SEARCHED:
     raise UserError(
       f'config.task.start={config.task.start!r} has no demonstrations to imitate; those that have:'
       f' {", ".join(sorted(SEARCHED))}.'
     )
-  if config.curriculum == 'none':  # else it was announced, and made, before
+  if config.curriculum == 'none':  # otherwise make_env has announced and done the search
     announce_search(config.task)
   return demonstrate(task, np.random.default_rng([config.seed, DEMONSTRATIONS]))

@@ -1,4 +1,4 @@
-"""The start of a training: what is checked, and what is written before the first update."""
+"""Starts a training: checks everything, and writes the config before the first update."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from mjx_humanoid.run.trainer import TrainState
 
 
 def set_up(config: Config, *, resume: bool = False) -> Setup:
-  """Everything that a config names. Raises UserError, before anything is written or searched for."""
+  """Builds everything that a config names. Raises UserError before anything is written or searched for."""
   use_compilation_cache()
   if config.init_from and not resume:
-    from_policy(load(config.init_from), config)  # refused before any search for starts, which takes its time
+    from_policy(load(config.init_from), config)  # an error is raised before the search for start states
   return prepare(config)
 
 
@@ -32,10 +32,10 @@ def start(
   """The loop of a training and its first state. Makes the run folder, unless it is resumed, and writes its config.
 
   Args:
-    started: when the process began, in seconds since the epoch, for the report.
+    started: start of the process in seconds since the epoch, for the report.
 
   Raises:
-    UserError: a checkpoint that does not fit, which leaves the run as it was; a folder that cannot be written.
+    UserError: a checkpoint that does not fit (the run is not changed), or a folder that cannot be written.
   """
   loop = Loop(setup, folder, listeners, started)
   state = loop.begin(resume)

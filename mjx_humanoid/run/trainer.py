@@ -1,4 +1,4 @@
-"""The training state and the one operation on it: collect a batch of experience and learn from it."""
+"""The training state, and its iteration: collect a batch of experience and update the learner."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TrainState(NamedTuple):
 
 
 class Trainer:
-  """Iterates a training. `step` is one jitted program where physics is traceable."""
+  """Iterates a training. `step` is one jitted program if the physics is traceable."""
 
   def __init__(self, setup: Setup) -> None:
     """Compiles nothing yet."""
@@ -53,7 +53,7 @@ class Trainer:
 
   @contextlib.contextmanager
   def computing(self) -> Iterator[None]:
-    """For all that this training computes: on its device, and with products of full precision.
+    """A context for all computations of this training: on its device, with matrix products in full float32 precision.
 
     The default precision of newer GPUs keeps 10 bits of mantissa, too few for PPO.
     """
@@ -61,10 +61,10 @@ class Trainer:
       yield
 
   def start(self, actor: Actor | None = None, iteration: int = 0) -> TrainState:
-    """A fresh training from the config's seed, which acts like `actor` where one is given.
+    """A new training state from the config's seed, with the parameters of `actor` if given.
 
     Args:
-      iteration: at which it restarts; its random numbers are then different ones.
+      iteration: iteration of a restart; its random numbers differ from those of the start.
     """
     env, algorithm = self.setup.env, self.setup.algorithm
     with self.computing():
@@ -95,7 +95,7 @@ class Trainer:
     return bool(iteration and self._restarts) and iteration % self._restarts == 0
 
   def bank(self, iteration: int) -> Any:
-    """The start states in force at an iteration: a function of the seed, so a resumed run has the same."""
+    """The start states of an iteration. They depend only on the seed, so a resumed run has the same."""
     number = iteration // self.setup.bank_iterations
     if self._bank is None or self._bank[0] != number:
       bank = self.setup.env.make_bank(np.random.default_rng([self._seed, number]), BANK_SIZE)
@@ -118,7 +118,7 @@ class Trainer:
 
 
 def means(sums: Metrics) -> Metrics:
-  """What the environment summed, as means: per finished episode, and per step for reward terms."""
+  """Means from the sums of the environment: per finished episode, and per step for reward terms."""
   episodes = jnp.maximum(sums['episodes'], 1)
   per_episode = {k: sums[k] / episodes for k in ('episode_return', 'episode_length')}
   per_step = {k: v / sums['steps'] for k, v in sums.items() if k.startswith('term/') or k == 'level'}

@@ -1,4 +1,4 @@
-"""A small run of MJX under scan, for the self-check: it must end."""
+"""A small run of MJX inside a scan, which doctor uses to check for deadlocks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def scan_trial(num_envs: int = 128, steps: int = 4) -> np.ndarray:
   """
   robot = robots()['humanoid']
   model = build_model(robot)
-  model.opt.iterations, model.opt.ls_iterations = 4, 8  # a while loop inside the scan, as at more than one iteration
+  model.opt.iterations, model.opt.ls_iterations = 4, 8  # more than one iteration is a while loop inside the scan
   engine = MjxEngine(model, robot.frame_skip, impl='jax', num_envs=num_envs)
   qpos = np.tile(model.qpos0.astype(np.float32), (num_envs, 1))
 
