@@ -1,4 +1,4 @@
-"""Teaches MuJoCo's humanoid to stand and more, from scratch, in minutes, on a GPU or two CPU cores.
+"""Reinforcement learning for humanoid robots in MuJoCo: training, evaluation and export, on a GPU or two CPU cores.
 
 import mjx_humanoid as mh
 
@@ -33,9 +33,9 @@ _gymnasium.register_when_imported()
 
 
 def __getattr__(name: str) -> Any:
-  """The functions of `api`, imported when they are first asked for, so that commands start fast.
+  """The functions of `api`, imported on first use, so that commands start fast.
 
-  Where a command has the same name its module is given, which can be called like the function.
+  If a command has the same name, this is its module, which can be called like the function.
   """
   if name not in __all__:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -1,4 +1,4 @@
-"""Runs a command, or lists everything that has a name: python -m mjx_humanoid [command] [arguments]"""
+"""Runs a command, or lists all commands, policies and choices: python -m mjx_humanoid [command] [arguments]"""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ python -m mjx_humanoid.COMMAND and, once installed, mjx-humanoid COMMAND do the 
 
 @command
 def main(argv: Sequence[str]) -> None:
-  """Runs the command that `argv` begins with; without one, lists commands, policies and all choices of settings.
+  """Runs the command in argv[0]; without one, lists commands, policies and all choices of settings.
 
   Raises:
-    UserError: a command, an option or a robot that does not exist.
+    UserError: an unknown command, option or robot.
   """
   first, *rest = argv or ['list']
   option, _, value = first.partition('=')
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def version() -> str:
-  """The version of this package, and of what results depend on most."""
+  """The versions of this package and of the main packages that results depend on."""
   import importlib.metadata
 
   from mjx_humanoid import __version__
@@ -58,7 +58,7 @@ def version() -> str:
 
 
 def commands() -> dict[str, str]:
-  """The commands: modules of the package that can be run, with their first lines. Imports none of them."""
+  """The commands with the first lines of their docstrings. Imports none of them."""
   found = {}
   for path in sorted(PACKAGE.glob('*.py')):
     text = path.read_text(encoding='utf-8')
@@ -68,7 +68,7 @@ def commands() -> dict[str, str]:
 
 
 def configs() -> dict[str, str]:
-  """The built-in configs, with their first lines."""
+  """The built-in configs with the first lines of their docstrings."""
   from mjx_humanoid.core.config.files import config_names, find_config
   from mjx_humanoid.core.files import read_text
 
@@ -84,7 +84,7 @@ def pages() -> dict[str, str]:
 
 
 def list_commands() -> None:
-  """Prints the documentation, the commands and the built-in configs: nothing heavy is imported."""
+  """Prints the pages of the documentation, the commands and the built-in configs. Imports nothing heavy."""
   section('documentation', pages())
   section('commands: python -m mjx_humanoid COMMAND', commands())
   section('configs, for train --config=NAME', configs())
@@ -134,7 +134,7 @@ def list_sensors(robot: str) -> None:
 
   if not robot:
     raise UserError(f'--sensors needs a robot: --sensors=NAME, one of {", ".join(robots())}.')
-  saved_code.allow(TaskConfig(robot=robot))  # the user typed it
+  saved_code.allow(TaskConfig(robot=robot))  # the user typed its name
   sensors = describe_sensors(build_model(find_robot(robot)))
   width = max(len(sensor.unit) for sensor in sensors.values())
   lines = {name: f'{s.width}  {s.unit:<{width}}  {s.meaning}' for name, s in sensors.items()}

@@ -1,7 +1,7 @@
 """The commands as functions: `import mjx_humanoid as mh; run = mh.train('stand'); mh.render(run)`.
 
-Whoever trains in a notebook or a script finds here what the command line offers, with Python's own values. Mistakes
-raise `UserError`, whose text says what would have been right. Heavy packages are imported when they are needed.
+For notebooks and scripts: the functions take and return Python values. Mistakes raise `UserError`, whose message lists
+the valid choices. Heavy packages are imported when they are needed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
   from mjx_humanoid.playback.trajectories import Trajectory
   from mjx_humanoid.run.listeners import Listener
 
-# Called with the environment step and what was measured there. True asks the training to stop.
+# Called with the environment step and its metrics. Returns True to stop the training.
 OnMetrics = Callable[[int, Mapping[str, float]], bool | None]
 
 
@@ -47,7 +47,7 @@ class Run:
 
   @property
   def metrics(self) -> list[dict[str, float]]:
-    """What was measured while training, one entry an update."""
+    """The metrics of the training, one entry per update."""
     from mjx_humanoid.run.logger import read_metrics
 
     return read_metrics(self.folder)
@@ -68,14 +68,14 @@ def train(
 
   Args:
     config: the name of a built-in config ('stand', 'walk', ...), a config file, or a ConfigDict.
-    name: of the run; by default the config's own, with a number where that folder exists.
-    on_metrics: called after every update, for example to draw curves during training; True stops the training there.
-    listeners: are told of everything that happens, see run/listeners.py.
+    name: name of the run; by default that of the config, with a number if the folder exists.
+    on_metrics: called after every update, for example to plot during training; stops the training if it returns True.
+    listeners: called at every event of the training, see run/listeners.py.
     settings: any setting of the config, sections as dicts:
-      `total_timesteps=500_000, ppo={'learning_rate': 1e-3}`. For names, functions do too: `task={'reward': f}`.
+      `total_timesteps=500_000, ppo={'learning_rate': 1e-3}`. A function may replace a name: `task={'reward': f}`.
 
   Returns:
-    The run; where it was interrupted, what was reached, with 'stopped_early' in its report.
+    The run. If it was interrupted, its report has 'stopped_early'.
 
   Raises:
     UserError: an unknown setting, a value out of range, a run folder that exists already.
@@ -93,17 +93,17 @@ def train(
 
 
 def load(reference: str | Path, *, own: Mapping[str, Any] | None = None, allow_code: bool = False) -> Policy:
-  """A policy: of a run folder, of a policy file, or a pretrained one by its name. Nothing in it is run.
+  """Loads a policy from a run folder, a policy file or the name of a pretrained policy. Runs no code in it.
 
-  The policy is a function of observations [..., O] that returns controls [..., A] in [-1, 1], and says how it was
-  made: `policy.name`, `policy.task`, `policy.info`.
+  The policy is a function from observations [..., O] to controls [..., A] in [-1, 1]. `policy.name`, `policy.task` and
+  `policy.info` describe its training.
 
   Args:
-    own: functions and robots that its training was given as Python objects, by name: {'f': f}.
-    allow_code: lets code of its trainer's own run when it is needed. Code that you trained with needs no permission.
+    own: functions and robots that were passed to its training as Python objects, by name: {'f': f}.
+    allow_code: allow user code in the policy's task to run. Code that you have trained with is always allowed.
 
   Raises:
-    UserError: there is none of that name, it is damaged, or code that it needs is not at hand.
+    UserError: there is no such policy, it is damaged, or code that it needs is missing.
   """
   from mjx_humanoid.playback import find
 
@@ -124,10 +124,10 @@ def evaluate(
   """The report card of a policy: what `python -m mjx_humanoid.evaluate` prints, as a dict.
 
   Args:
-    card: another one than the policy's own task names; a function of your own will do, see playback/cards.py.
+    card: another report card than that of the policy's task: a name or your own function, see playback/cards.py.
     allow_code: see load.
-    push: force in N of a push of 0.2 s every 4 s, in place of the pushes that the card asks for.
-    engine: that judges, 'native' (C MuJoCo) or 'mjx'.
+    push: force in N of a push of 0.2 s every 4 s, instead of the pushes of the card.
+    engine: physics of the evaluation, 'native' (C MuJoCo) or 'mjx'.
 
   Raises:
     UserError: an unknown card or engine, a number out of range, a policy that does not fit its robot.
@@ -152,10 +152,10 @@ def render(
   path: str | Path | None = None,
   allow_code: bool = False,
 ) -> np.ndarray:
-  """A video of a policy, of several one after the other, or side by side; like `python -m mjx_humanoid.play`.
+  """A video of policies, one after the other or side by side; like `python -m mjx_humanoid.play`.
 
   Args:
-    compare: side by side, from the same start, where 'random' stands for random actions in the first one's task.
+    compare: side by side, from the same start state; 'random' means random actions in the task of the first policy.
     seconds: of each policy; command: forward and sideways [m/s] and yaw [rad/s] velocity to track.
     push: force in N of a push of 0.2 s every 4 s.
     path: also write an .mp4 there; allow_code: see load.
@@ -266,7 +266,7 @@ def _policy(policy: PolicyLike, allow_code: bool) -> Policy:
 
 
 def _typed(config: str | Path | ConfigDict, name: str | None, settings: Mapping[str, Any]) -> tuple[Config, Path]:
-  """The config of a training that the user asks for, whose code of his own may run from now on, and its folder."""
+  """The config and the folder of a training; allows the user's own code in the config to run."""
   if (script := user_code.loading()) is not None:
     raise UserError(f'{script} trains when it is loaded: put that under `if __name__ == "__main__":`.')
   base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
@@ -278,7 +278,7 @@ def _typed(config: str | Path | ConfigDict, name: str | None, settings: Mapping[
 
 
 def _free_folder(parent: Path, name: str, *, exactly: bool) -> Path:
-  """A folder for a run that does not exist yet. Raises UserError where it must be exactly this one and exists."""
+  """A new folder for a run. Raises UserError if it must be exactly this one and it exists."""
   folder, number = parent / name, 1
   if exactly and folder.exists():
     raise UserError(f'the run folder {folder} exists; choose another name.')

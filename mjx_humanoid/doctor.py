@@ -35,7 +35,7 @@ class Finding(NamedTuple):
 
 @command
 def main(argv: Sequence[str]) -> None:
-  """Runs all checks; exit status 1 if any finds something bad, else 0."""
+  """Runs all checks; exit status 1 if the result of any check is bad, else 0."""
   arguments = parser('doctor', __doc__ or '')
   arguments.add_argument(
     '--quick', action='store_true', help='skip the check of MJX inside a scan, which takes half a minute'
@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> None:
     if finding.fix:
       print(f'       -> {finding.fix}', flush=True)
   if 'bad' in states:
-    print('fix what is marked bad, then run doctor again')
+    print('fix the lines marked bad, then run doctor again')
     raise SystemExit(1)
   print('next: python -m mjx_humanoid.train --config=configs/stand.py')
 
@@ -82,7 +82,7 @@ def version_of(package: str) -> str | None:
 
 
 def check_mujoco() -> Finding:
-  """Checks that no file of MuJoCo is missing: upgrading an older version in place can leave some missing."""
+  """Checks that no file of MuJoCo is missing: an upgrade in place can leave files missing."""
   fix = 'pip uninstall -y mujoco mujoco-core mujoco-studio mujoco-mjx && pip install mujoco mujoco-mjx'
   damaged = []
   for package in ('mujoco', 'mujoco-core', 'mujoco-mjx'):
@@ -151,7 +151,7 @@ def check_gpu() -> Finding:
 
 
 def check_gl() -> Finding:
-  """Checks that some OpenGL renders without a display."""
+  """Checks that an OpenGL backend renders without a display."""
   from mjx_humanoid.core.opengl import choose_gl
 
   try:
@@ -162,7 +162,7 @@ def check_gl() -> Finding:
 
 
 def check_ffmpeg() -> Finding:
-  """Checks that there is an ffmpeg to write videos with."""
+  """Checks that there is an ffmpeg for writing videos."""
   try:
     from mjx_humanoid.media.render import use_bundled_ffmpeg
 
@@ -192,7 +192,7 @@ scan_trial()
 
 
 def check_deadlock() -> Finding:
-  """Checks that MJX inside a scan returns: XLA on CPUs can wait forever on few cores."""
+  """Checks that MJX inside a scan ends: XLA on CPUs can deadlock on few cores."""
   environment = {**os.environ, 'JAX_PLATFORMS': 'cpu'}
   try:
     run = subprocess.run(

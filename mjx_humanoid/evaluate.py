@@ -36,18 +36,18 @@ def main(argv: Sequence[str]) -> None:
   """The command."""
   arguments = parser('evaluate', __doc__ or '')
   arguments.add_argument('policy', help='a run folder, a policy file or the name of a pretrained policy')
-  arguments.add_argument('--episodes', type=int, default=100, help='perturbed starts (%(default)s)')
-  arguments.add_argument('--seed', type=int, default=0, help='of the start states (%(default)s)')
-  arguments.add_argument('--card', help="another report card than the policy's own task names")
+  arguments.add_argument('--episodes', type=int, default=100, help='number of episodes (%(default)s)')
+  arguments.add_argument('--seed', type=int, default=0, help='seed of the start states (%(default)s)')
+  arguments.add_argument('--card', help="another report card than that of the policy's task")
   arguments.add_argument(
     '--push',
     type=float,
     metavar='N',
-    help="push it with this force for 0.2 s every 4 s, in place of the card's own pushes",
+    help="push the robot with this force [N] for 0.2 s every 4 s, instead of the card's pushes",
   )
-  arguments.add_argument('--engine', default='native', help='physics that judges: native (C MuJoCo) or mjx')
+  arguments.add_argument('--engine', default='native', help='physics of the evaluation: native (C MuJoCo) or mjx')
   arguments.add_argument(
-    '--json', help="where the card goes; by default card.json in the run's folder, else <policy>_card.json here"
+    '--json', help="output file; by default card.json in the run's folder, else <policy>_card.json here"
   )
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   parsed = arguments.parse_args(argv)
@@ -56,13 +56,13 @@ def main(argv: Sequence[str]) -> None:
   from mjx_humanoid.playback.find import load
   from mjx_humanoid.run.evaluation import check, evaluate_policy
 
-  asked = {'episodes': parsed.episodes, 'seed': parsed.seed, 'push': parsed.push, 'engine': parsed.engine}
-  check(**asked)
+  numbers = {'episodes': parsed.episodes, 'seed': parsed.seed, 'push': parsed.push, 'engine': parsed.engine}
+  check(**numbers)
   policy = load(parsed.policy, allow_code=parsed.allow_code)
   out = Path(parsed.json) if parsed.json else default_path(parsed.policy)
   check_writable(out)
   with Console().status(f'{parsed.episodes} episodes of {policy.name}'):
-    card = evaluate_policy(policy, card=parsed.card, **asked)
+    card = evaluate_policy(policy, card=parsed.card, **numbers)
   show(card)
   write_json(out, card, 'the report card')
   print(f'wrote {out}')
@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def default_path(reference: str) -> Path:
-  """card.json in the run's folder, or in the current one for a pretrained policy or a lone file."""
+  """card.json in the run's folder; <policy>_card.json here for a pretrained policy or a single file."""
   from mjx_humanoid.playback.find import POLICY_FILE
 
   path = Path(reference).resolve()
@@ -78,7 +78,7 @@ def default_path(reference: str) -> Path:
 
 
 def show(card: dict[str, Any]) -> None:
-  """The card as a table."""
+  """Prints the card as a table."""
   from rich.console import Console
   from rich.table import Table
 

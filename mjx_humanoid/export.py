@@ -1,10 +1,10 @@
 """Writes a policy as ONNX, safetensors or npz: python -m mjx_humanoid.export <run, policy or name> --format=onnx
 
 onnx         an ONNX graph with everything in it, and the robot's model beside it as .xml: any ONNX runtime plays it
-safetensors  the portable policy file: the one format that this package itself loads
+safetensors  the portable policy file: the only format that this package loads
 npz          the same numbers for numpy.load, with a description as JSON under the name 'metadata'
 
-ONNX and npz files are for elsewhere: play, evaluate and train take safetensors only.
+ONNX and npz files are for other programs: play, evaluate and train load safetensors only.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   """The arguments. Raises UserError."""
   arguments = parser('export', __doc__ or '')
   arguments.add_argument('policy', help='a run folder, a policy file or the name of a pretrained policy')
-  arguments.add_argument('--format', choices=FORMATS, default='onnx', help='of the file (%(default)s)')
-  arguments.add_argument('--out', help='the file; by default named after the policy, in the current folder')
+  arguments.add_argument('--format', choices=FORMATS, default='onnx', help='format of the file (%(default)s)')
+  arguments.add_argument('--out', help='output file; by default named after the policy, in the current folder')
   arguments.add_argument('--force', action='store_true', help='replace files that exist')
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   return arguments.parse_args(argv)
 
 
 def default_path(reference: str, kind: str) -> Path:
-  """A file in the current folder that is named after the run or the policy."""
+  """A file in the current folder, named after the run or the policy."""
   path = Path(reference).resolve()
   return Path(f'{path.name if path.is_dir() else path.stem}.{kind}')
 

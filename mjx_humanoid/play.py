@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LIMITS = {'episodes': (1, 100), 'seconds': (0.1, 600), 'framerate': (1, 240), 'width': (16, 3840), 'height': (16, 2160)}
 EPILOG = """examples:
   python -m mjx_humanoid.play walk                           one pretrained policy
-  python -m mjx_humanoid.play getup stand walk               one after the other: each goes on where the last is done
+  python -m mjx_humanoid.play getup stand walk               one after the other, each from where the last ended
   python -m mjx_humanoid.play --compare runs/mine walk random  side by side, from the same start
   python -m mjx_humanoid.play runs/follow --command 1 0 0.5  forward 1 m/s, sideways 0, turning left 0.5 rad/s
   python -m mjx_humanoid.play stand --push 150               pushed by 150 N for 0.2 s, every 4 s
@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
   if out.suffix != '.mp4':
     raise UserError(f'--out={out}: videos are written as .mp4.')
   policies = load_all(arguments)
-  gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
+  gl = choose_gl()  # before mujoco is imported, which then chooses its renderer
   from mjx_humanoid.media import render
 
   check_writable(out)
@@ -58,22 +58,28 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments = parser('play', __doc__ or '')
   arguments.epilog = EPILOG
   arguments.add_argument('policy', nargs='+', help='run folders, policy files or names of pretrained policies')
-  arguments.add_argument('--compare', action='store_true', help="side by side; 'random' stands for random actions")
-  arguments.add_argument('--out', help='the video, .mp4; by default named after the policies, in the current folder')
+  arguments.add_argument('--compare', action='store_true', help="side by side; 'random' means random actions")
+  arguments.add_argument('--out', help='output file, .mp4; by default named after the policies, in the current folder')
   actions = arguments.add_mutually_exclusive_group()
   actions.add_argument('--stochastic', action='store_true', help='sample actions as in training')
   actions.add_argument('--random', action='store_true', help='random actions, for comparison')
-  arguments.add_argument('--episodes', type=int, default=1, help='how many, one after the other (%(default)s)')
-  arguments.add_argument('--seconds', type=float, default=10.0, help='of each policy of an episode (%(default)s)')
+  arguments.add_argument('--episodes', type=int, default=1, help='number of episodes (%(default)s)')
   arguments.add_argument(
-    '--command', type=float, nargs=3, metavar=('FORWARD', 'LEFT', 'TURN'), help='wanted velocity, m/s and rad/s'
+    '--seconds', type=float, default=10.0, help='duration of each policy in an episode (%(default)s)'
   )
-  arguments.add_argument('--push', type=float, metavar='N', help='push it with this force for 0.2 s every 4 s')
-  arguments.add_argument('--framerate', type=int, default=30, help='frames a second (%(default)s)')
-  arguments.add_argument('--camera', default='track', help='track, front, side, back or egocentric (%(default)s)')
-  arguments.add_argument('--width', type=int, default=640, help='pixels (%(default)s)')
-  arguments.add_argument('--height', type=int, default=480, help='pixels (%(default)s)')
-  arguments.add_argument('--seed', type=int, default=0, help='of start states and random actions (%(default)s)')
+  arguments.add_argument(
+    '--command', type=float, nargs=3, metavar=('FORWARD', 'LEFT', 'TURN'), help='commanded velocity [m/s, m/s, rad/s]'
+  )
+  arguments.add_argument(
+    '--push', type=float, metavar='N', help='push the robot with this force [N] for 0.2 s every 4 s'
+  )
+  arguments.add_argument('--framerate', type=int, default=30, help='frames per second (%(default)s)')
+  arguments.add_argument(
+    '--camera', default='track', help='camera: track, front, side, back or egocentric (%(default)s)'
+  )
+  arguments.add_argument('--width', type=int, default=640, help='width in pixels (%(default)s)')
+  arguments.add_argument('--height', type=int, default=480, help='height in pixels (%(default)s)')
+  arguments.add_argument('--seed', type=int, default=0, help='seed of start states, actions (%(default)s)')
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   parsed = arguments.parse_args(argv)
   if parsed.seed < 0:
@@ -89,12 +95,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def sheet_path(video: Path) -> Path:
-  """Where the contact sheet of a video lies."""
+  """The path of the contact sheet of a video."""
   return video.with_suffix('.png')
 
 
 def load_all(arguments: argparse.Namespace) -> list[Policy | None]:
-  """The policies, None for random actions. Raises UserError where one cannot be loaded."""
+  """The policies; None means random actions. Raises UserError if one cannot be loaded."""
   from mjx_humanoid.playback.find import RANDOM, load
 
   policies = [
@@ -107,7 +113,7 @@ def load_all(arguments: argparse.Namespace) -> list[Policy | None]:
 
 
 def make_stages(policies: list[Policy | None], arguments: argparse.Namespace) -> list[Stage]:
-  """The policies in their tasks, acting as the arguments ask. Raises UserError."""
+  """The stages of the policies, with the options of the arguments. Raises UserError."""
   import numpy as np
 
   from mjx_humanoid.playback.chain import make_stages, random_stage
@@ -125,7 +131,7 @@ def make_stages(policies: list[Policy | None], arguments: argparse.Namespace) ->
 
 
 def shoot(stages: list[Stage], arguments: argparse.Namespace, *, software: bool) -> list[np.ndarray]:
-  """Plays and draws: the frames of the video."""
+  """Plays and renders: the frames of the video."""
   import numpy as np
   from rich.progress import track
 
@@ -139,17 +145,17 @@ def shoot(stages: list[Stage], arguments: argparse.Namespace, *, software: bool)
 
   films = []
   for lane in lanes(stages, compare=arguments.compare):
-    # A generator for each episode: the same start for all that are compared, however many steps came before.
+    # A new generator for each episode, so that compared policies have the same start states.
     generators = [np.random.default_rng([arguments.seed, i]) for i in range(arguments.episodes)]
     episodes = [play_chain(lane, rng, arguments.seconds) for rng in generators]
-    for line in itertools.chain.from_iterable(map(told, episodes)):
+    for line in itertools.chain.from_iterable(map(summaries, episodes)):
       print(line)
     films.append(film(episodes, look, progress, label=len(stages) > 1))
   return side_by_side(films)
 
 
-def told(episode: Sequence[Played]) -> Iterator[str]:
-  """What became of each policy of a chain but the last, in a line."""
+def summaries(episode: Sequence[Played]) -> Iterator[str]:
+  """A line for each policy of a chain except the last: whether it reached its goal, and when."""
   for played, following in itertools.pairwise(episode):
     task, then = played.stage.task, following.stage.task
     seconds = played.paths.terminated.shape[1] * task.body.control_step

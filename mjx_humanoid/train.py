@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DEFAULT_CONFIG = 'configs/stand.py'
 RECORDINGS = 'recordings'
 VIDEO_SECONDS = 10.0
-OF_THE_RUN = (  # what its weights and its checkpoints mean, or where it lies
+OF_THE_RUN = (  # settings that determine the meaning of weights and checkpoints, or the folder of the run
   'name',
   'run_dir',
   'seed',
@@ -42,36 +42,36 @@ def main(argv: Sequence[str]) -> None:
   started = process_start()
   parser = config_file.parser('train', __doc__)
   parser.epilog = config_file.settings_help()
-  parser.add_argument('--config', help='config file, or the name of a built-in one (configs/stand.py)')
-  parser.add_argument('--resume', metavar='RUN', help='folder of a run to go on with, exactly where it was')
+  parser.add_argument('--config', help='config file, or the name of a built-in config (configs/stand.py)')
+  parser.add_argument('--resume', metavar='RUN', help='folder of a run to continue from its latest checkpoint')
   parser.add_argument('--allow-code', action='store_true', help=saved_code.ALLOW_HELP)
   arguments, rest = parser.parse_known_args(argv)
   overrides = config_file.split_overrides(rest)
   if arguments.resume and arguments.config:
-    raise UserError('--resume goes on with the config of its run: leave out --config.')
+    raise UserError('--resume uses the config of its run: leave out --config.')
   if arguments.resume:
     config, folder = resumed(Path(arguments.resume), overrides, allow_code=arguments.allow_code)
   else:
     loaded = config_file.load_config(arguments.config or DEFAULT_CONFIG)
     config = schema.resolve(config_file.apply_overrides(loaded, overrides))
-    saved_code.allow(config, remember=True)  # the user typed it
+    saved_code.allow(config, remember=True)  # the user typed its references
     folder = Path(config.run_dir) / config.name
     if folder.exists():
       raise UserError(
-        f'the run folder {folder} exists; choose another with --config.name=... or go on with --resume={folder}'
+        f'the run folder {folder} exists; choose another with --config.name=... or continue with --resume={folder}'
       )
   train(config, folder, resume=bool(arguments.resume), started=started)
 
 
 def resumed(folder: Path, overrides: dict[str, str], *, allow_code: bool) -> tuple[schema.Config, Path]:
-  """The config of a run, with overrides. Raises UserError where the folder holds no run."""
+  """The config of a run, with overrides. Raises UserError if the folder is not a run."""
   if not (folder / config_file.CONFIG_FILE).is_file():
     missing = config_file.CONFIG_FILE
     raise UserError(f'{folder} is not a run: it has no {missing}. Runs are in the folder runs/ by default.')
   before = config_file.load_json(folder / config_file.CONFIG_FILE)
   stored = schema.as_config_dict(schema.to_dict(before))
   config = schema.resolve(config_file.apply_overrides(stored, overrides))
-  saved_code.allow(config, remember=True, but=None if allow_code else before)  # what the user types, and no more
+  saved_code.allow(config, remember=True, but=None if allow_code else before)  # only what the user typed
   for name in OF_THE_RUN:
     if operator.attrgetter(name)(config) != operator.attrgetter(name)(before):
       raise UserError(
@@ -87,8 +87,8 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   """Trains, and returns the report card.
 
   Args:
-    folder: of the run, made here unless it is resumed.
-    started: when the process began, for the report.
+    folder: folder of the run, created here unless the run is resumed.
+    started: start time of the process, for the report.
   """
   print(f'mjx_humanoid on {hardware()}', flush=True)
   from mjx_humanoid.media.recorder import Recorder
@@ -106,7 +106,7 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   report = loop.run(state)
   print(headline(report) if 'card' in report else 'stopped and saved; no report card was made')
   if report['stopped_early']:
-    print(f'go on with: python -m mjx_humanoid.train --resume={folder}')
+    print(f'continue with: python -m mjx_humanoid.train --resume={folder}')
     return report
   if config.render_interval:
     print('rendering the final video ...', flush=True)
@@ -116,7 +116,7 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
 
 
 def announce(setup: Setup, folder: Path) -> None:
-  """Says what is about to happen, and why so."""
+  """Prints the engine with the reason for it, the task and the run folder."""
   config, env = setup.config, setup.env
   engine = env.engine.name
   threads = getattr(env.engine, 'num_threads', 0)
@@ -130,14 +130,14 @@ def announce(setup: Setup, folder: Path) -> None:
 
 
 def hardware() -> str:
-  """The processor, its cores and, where there is one, the GPU's driver device."""
+  """The processor, its cores and, if present, an NVIDIA GPU."""
   cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
   gpu = ', NVIDIA GPU present' if Path('/dev/nvidia0').exists() else ''
   return f'{platform.system()} {platform.machine()}, {cores} cores{gpu}'
 
 
 def process_start() -> float:
-  """When this process began, in seconds since the epoch; now, where the system does not say."""
+  """Start time of this process in seconds since the epoch; the present time if unknown."""
   try:
     import psutil
 

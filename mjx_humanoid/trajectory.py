@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 LIMITS = {'seconds': (0.1, 600), 'every': (1, 100_000)}
 KINDS = ('.xml', '.npz', '.csv', '.png')
-EPILOG = """files, of one deterministic episode that nobody pushes:
-  .xml  the robot's model, which needs no other file, with a keyframe for each control step: time, qpos and qvel at
-        its beginning and the ctrl, in [-1, 1], that is held from there on. In stock MuJoCo, as many steps as the
-        task's control step has lead from each keyframe to the next, to the last bit, on the machine that wrote it.
-        For that, about one control step in two hundred has its controls moved by 1e-12 or a few times that. Start
-        each control step from its keyframe: the controls alone, one after the other, balance nothing for long.
-  .npz  the same for every control step, whatever --every, with torque of the motors [N m], power [W], forces and
+EPILOG = """files, of one deterministic episode without pushes:
+  .xml  the robot's self-contained model with a keyframe for each control step: time, qpos and qvel at its beginning,
+        and the constant ctrl, in [-1, 1], during it. In any MuJoCo, the physics steps of one control step lead from
+        each keyframe to the next, bit for bit on the machine that wrote the file. For that, the controls of about
+        one control step in two hundred are changed by about 1e-12. Start each control step from its keyframe:
+        controls played one after the other without feedback do not keep the balance for long.
+  .npz  the same for every control step, for any --every, with torque of the motors [N m], power [W], forces and
         contacts of the feet, sensors, and names; numpy.load reads it.
   .csv  the same as a table for plotting, with units in its header.
   .png  joint angles, torques, power and foot contacts over time, with --plot.
@@ -62,15 +62,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.epilog = EPILOG
   arguments.add_argument('policy', help='a run folder, a policy file or the name of a pretrained policy')
   arguments.add_argument(
-    '--out', help='a folder, or where the files go without their endings; by default <name>_trajectory here'
+    '--out', help='a folder, or a path without suffix; by default <name>_trajectory here'
   )
-  arguments.add_argument('--seconds', type=float, default=10.0, help='of the episode (%(default)s)')
+  arguments.add_argument('--seconds', type=float, default=10.0, help='duration of the episode (%(default)s)')
   arguments.add_argument('--every', type=int, default=1, help='control steps between keyframes (%(default)s)')
-  arguments.add_argument('--seed', type=int, default=0, help='of the start state and of commands (%(default)s)')
+  arguments.add_argument('--seed', type=int, default=0, help='seed of the start state and of commands (%(default)s)')
   arguments.add_argument(
-    '--command', type=float, nargs=3, metavar=('FORWARD', 'LEFT', 'TURN'), help='wanted velocity, m/s and rad/s'
+    '--command', type=float, nargs=3, metavar=('FORWARD', 'LEFT', 'TURN'), help='commanded velocity [m/s, m/s, rad/s]'
   )
-  arguments.add_argument('--plot', action='store_true', help='a picture too, .png')
+  arguments.add_argument('--plot', action='store_true', help='also write a plot, .png')
   arguments.add_argument('--force', action='store_true', help='overwrite files that exist')
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   parsed = arguments.parse_args(argv)
@@ -85,7 +85,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def outputs(out: str | None, policy: str, *, plot: bool) -> dict[str, Path]:
-  """Where each file goes, by its ending."""
+  """The path of each file, by its suffix."""
   of = Path(policy).resolve()
   name = f'{of.name if of.is_dir() else of.stem}_trajectory'
   base = Path(name if out is None else out)
@@ -97,7 +97,7 @@ def outputs(out: str | None, policy: str, *, plot: bool) -> dict[str, Path]:
 
 
 def make(policy: Policy, arguments: argparse.Namespace) -> tuple[Trajectory, dict[str, bytes]]:
-  """Plays the episode. Returns it, and the contents of its files by their endings."""
+  """Plays the episode. Returns it, and the contents of its files by their suffixes."""
   import numpy as np
   from rich.console import Console
 
@@ -122,10 +122,10 @@ def make(policy: Policy, arguments: argparse.Namespace) -> tuple[Trajectory, dic
 
 
 def summary(trajectory: Trajectory, arguments: argparse.Namespace) -> str:
-  """What was recorded, in a line."""
+  """A line about the recorded episode."""
   steps, every = len(trajectory.time), arguments.every
   wanted = max(1, round(arguments.seconds / trajectory.body.control_step)) + 1
-  short = '' if steps == wanted else '; there it diverged, and the rest is left out'
+  short = '' if steps == wanted else '; there the physics diverged, and the rest is left out'
   keys = f'{len(range(0, steps, every))} keyframes'
   return f'{steps} control steps up to {trajectory.time[-1]:.3f} s, {keys}{short}'
 

@@ -106,8 +106,8 @@ def test_a_chain_tells_what_became_of_each_but_the_last(make_policy, shown, caps
 def test_what_was_done_is_told_with_its_time(make_policy):
   stage = play.make_stages([make_policy(info={'name': 'a'})], arguments())[0]
   (first,) = play_chain([stage], np.random.default_rng(0), 0.5)
-  assert list(play.told([first._replace(done=True), first])) == ['a: done after 0.5 s; a goes on']
-  assert list(play.told([first])) == []
+  assert list(play.summaries([first._replace(done=True), first])) == ['a: done after 0.5 s; a goes on']
+  assert list(play.summaries([first])) == []
 
 
 def test_a_command_that_a_policy_cannot_observe_is_noted(make_policy, capsys):

@@ -231,7 +231,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_can_be_gone_on_from(run
 def test_resuming_with_another_config_is_refused(run_copy, user_error, snapshot):
   before = snapshot(run_copy)
   message = user_error(train.main, [f'--resume={run_copy}', '--config=walk'])
-  assert message.startswith('--resume goes on with the config of its run: leave out --config')
+  assert message.startswith('--resume uses the config of its run: leave out --config')
   assert snapshot(run_copy) == before
 
 

@@ -34,8 +34,8 @@ class Actuation:
     """
     xp, torque = ctrl.__array_namespace__(), ctrl * self.limit
     if self.servoed.any():
-      asked = self.stiffness * (self.reach * ctrl - angle) - self.damping * velocity
-      torque = xp.where(self.servoed, asked.clip(-1.0, 1.0) * self.limit, torque)
+      desired = self.stiffness * (self.reach * ctrl - angle) - self.damping * velocity
+      torque = xp.where(self.servoed, desired.clip(-1.0, 1.0) * self.limit, torque)
     if self.affine.any():
       standing, per_ctrl, per_angle, per_velocity = self.slopes
       free = standing + per_ctrl * ctrl + per_angle * angle + per_velocity * velocity

@@ -77,13 +77,13 @@ def _floor(model: mujoco.MjModel, path: Path) -> int:
 
 def _within_ranges(model: mujoco.MjModel) -> JointAngles:
   """The joints whose angles in the file's pose are out of range, moved to the nearer limit."""
-  moved = []
+  clamped = []
   for joint in np.flatnonzero(model.jnt_limited):
     angle = model.qpos0[model.jnt_qposadr[joint]]
     inside = float(np.clip(angle, *model.jnt_range[joint]))
     if inside != angle:
-      moved.append((model.joint(joint).name, inside))
-  return tuple(moved)
+      clamped.append((model.joint(joint).name, inside))
+  return tuple(clamped)
 
 
 def _lowest_points(model: mujoco.MjModel, data: mujoco.MjData, floor: int) -> dict[int, float]:

@@ -99,8 +99,8 @@ def kneeling(paths: Trajectories, body: Body) -> np.ndarray:
   may_touch = {*shins, *body.robot.feet}
   others = [name for name in body.touch_names if name not in may_touch]
   down = np.logical_and.reduce([touching(paths, body, name) for name in shins])
-  astray = np.logical_or.reduce([touching(paths, body, name) for name in others])
-  return np.asarray(down & ~astray & (tilt(paths, body) < 25))
+  other_contact = np.logical_or.reduce([touching(paths, body, name) for name in others])
+  return np.asarray(down & ~other_contact & (tilt(paths, body) < 25))
 
 
 def upright(paths: Trajectories, body: Body) -> np.ndarray:

@@ -61,13 +61,13 @@ def _motion(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
   steps = round(STRIDE / body.control_step)
   # Directions are averaged as vectors: the mean of 179 and -179 degrees is 180, not 0.
   off = smoothed(along(contexts.heading, body.heading(views)), steps)
-  astray = np.degrees(np.arctan2(off[..., 1], off[..., 0]))
+  heading_error = np.degrees(np.arctan2(off[..., 1], off[..., 0]))
   error = smoothed(forward - contexts.requested[..., :2], steps)
   turning = smoothed(body.root_sensor(views, 'angvel')[..., 2] - contexts.requested[..., 2], steps)
   return {
     'drift': most(np.linalg.norm(path, axis=-1), alive),
     'sideways': most(np.abs(aside), alive),
-    'heading_error': most(np.abs(astray), alive),
+    'heading_error': most(np.abs(heading_error), alive),
     'speed': mean(np.linalg.norm(velocity, axis=-1), alive),
     'forward_speed': mean(forward[..., 0], after(alive, SETTLING, body)),
     'velocity_error': mean(np.linalg.norm(error, axis=-1), alive),

@@ -63,7 +63,7 @@ def evaluate_policy(
     from mjx_humanoid.run.mjx_rollout import mjx_rollout as player
   summary, paths = judge(task, model, policy, episodes, seed, player, **({} if push is None else pushed(push)))
   extra = {}
-  if push is not None:  # the criteria must say what was asked of the policy
+  if push is not None:  # the card must report the pushes that were applied
     extra, summary['criteria'] = {'push': push}, f'{summary["criteria"]}; here with pushes of {push:g} N'
   return {'policy': policy.name, 'engine': engine, **extra, **summary, **returns(task, paths), 'info': policy.info}
 

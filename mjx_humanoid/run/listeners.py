@@ -1,4 +1,4 @@
-"""Listeners: they are told of every update of a training, and may ask it to stop. Imports nothing heavy."""
+"""Listeners: the training loop calls their methods, which can stop the training. Imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -101,9 +101,9 @@ class Loop:
     self.state = state
     with StopRequest() as stop, self._listening():
       self.doing('compiling')
-      clock, asked = Clock(self.step), False
-      while self.iteration < self.iterations and not (asked or stop.wanted):
-        asked = self._iterate(clock)
+      clock, halted = Clock(self.step), False
+      while self.iteration < self.iterations and not (halted or stop.wanted):
+        halted = self._iterate(clock)
       self.doing('saving')
       self._checkpoints.save()
       stopped = stop.wanted and self.iteration < self.iterations

@@ -112,24 +112,24 @@ def check_own(task: Task, env: Env, config: Config) -> None:
 
 def refuse_idle(config: Config, task: Task) -> None:
   """Raises UserError for settings without effect in this training, or that its policy could not observe."""
-  asked, pusher = config.task, task.pusher
-  if asked.push.kind == 'lift':
+  section, pusher = config.task, task.pusher
+  if section.push.kind == 'lift':
     if config.curriculum == 'none':
       raise UserError('config.task.push.kind=lift fades as the curriculum rises; set config.curriculum.')
   elif pusher.ever and pusher.interval - pusher.duration >= task.episode_steps:
     first = (pusher.interval - pusher.duration) * task.body.control_step
     raise UserError(
-      f'config.task.push.kind={asked.push.kind}: the first push would come after {first:g} s, when episodes of'
-      f' {asked.episode_length:g} s are over; set config.task.push.interval to less.'
+      f'config.task.push.kind={section.push.kind}: the first push would come after {first:g} s, when episodes of'
+      f' {section.episode_length:g} s are over; set config.task.push.interval to less.'
     )
-  unseen = {'command.kind=sampled': asked.command.kind == 'sampled', 'station.gain': asked.station.gain > 0}
+  unseen = {'command.kind=sampled': section.command.kind == 'sampled', 'station.gain': section.station.gain > 0}
   for name in (name for name, used in unseen.items() if used):
-    if 'command' not in asked.observations:
+    if 'command' not in section.observations:
       raise UserError(
         f"config.task.{name} gives commands that the policy would not observe: add 'command' to"
         ' config.task.observations.'
       )
-  if asked.gait.speedup and not (asked.station.gain and asked.gait.frequency):
+  if section.gait.speedup and not (section.station.gain and section.gait.frequency):
     raise UserError('config.task.gait.speedup needs config.task.station.gain and config.task.gait.frequency above 0.')
   if config.stop_when_passed and not config.evaluation_interval:
     raise UserError('config.stop_when_passed needs report cards during training: set config.evaluation_interval.')

@@ -310,7 +310,7 @@ def test_ctrl_c_saves_and_ends_tidily_and_the_run_goes_on_from_there(tiny_argume
   assert process.returncode == 0, errors
   assert 'Traceback' not in errors
   assert 'stopped and saved' in output
-  assert f'go on with: python -m mjx_humanoid.train --resume={folder}' in output
+  assert f'continue with: python -m mjx_humanoid.train --resume={folder}' in output
   done = store(folder).steps()[-1]
   assert load_policy(folder / 'policy.safetensors').info['timesteps'] == done >= 128
   train.main([f'--resume={folder}', f'--config.total_timesteps={done + 64}'])

@@ -34,18 +34,18 @@ RENAMED = {
 
 def migrate_task(task: Mapping[str, Any]) -> dict[str, Any]:
   """A task of format 1, converted to the present format."""
-  moved: dict[str, Any] = {}
+  migrated: dict[str, Any] = {}
   for name, value in task.items():
     if name in MOVED:
       section, leaf = MOVED[name]
-      moved.setdefault(section, {})[leaf] = value
+      migrated.setdefault(section, {})[leaf] = value
     else:
-      moved[name] = value
-  if 'weights' in moved:
-    moved['weights'] = {RENAMED.get(term, term): weight for term, weight in moved['weights'].items()}
-  if 'observations' in moved:
-    moved['observations'] = [RENAMED.get(name, name) for name in moved['observations']]
-  return moved
+      migrated[name] = value
+  if 'weights' in migrated:
+    migrated['weights'] = {RENAMED.get(term, term): weight for term, weight in migrated['weights'].items()}
+  if 'observations' in migrated:
+    migrated['observations'] = [RENAMED.get(name, name) for name in migrated['observations']]
+  return migrated
 
 
 def migrate_config(config: Mapping[str, Any]) -> dict[str, Any]:
