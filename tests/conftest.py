@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -130,6 +131,18 @@ def random_policy(task, model, /, **changes):
     'info': {'name': 'made by hand', 'seed': 3},
   }
   return Policy(**{**values, **changes})
+
+
+@pytest.fixture
+def twin(tmp_path, monkeypatch):
+  """Another robot by the name of twin: its file differs from the humanoid's in a comment."""
+  from mjx_humanoid.physics.model import model_file
+  from mjx_humanoid.robots import robots
+
+  humanoid = robots()['humanoid']
+  path = tmp_path / 'twin.xml'
+  path.write_text(model_file(humanoid).read_text() + '<!-- another -->')
+  monkeypatch.setitem(robots()._things, 'twin', dataclasses.replace(humanoid, name='twin', package='', file=str(path)))
 
 
 @pytest.fixture

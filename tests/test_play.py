@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import shlex
 import shutil
@@ -15,7 +14,6 @@ from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.opengl import Gl
 from mjx_humanoid.media import render
 from mjx_humanoid.playback.policy import save_policy
-from mjx_humanoid.robots import robots
 
 
 @pytest.fixture
@@ -111,11 +109,7 @@ def test_a_mistake_is_one_line_and_no_file(case, finished_run, user_error, tmp_p
   assert not list(tmp_path.iterdir())
 
 
-def test_a_policy_of_another_robot_after_one_of_this_is_one_line(
-  saved, user_error, monkeypatch, without_opengl, tmp_path
-):
-  twin = dataclasses.replace(robots()['humanoid'], name='twin', file='twin.xml')
-  monkeypatch.setitem(robots()._things, 'twin', twin)
+def test_a_policy_of_another_robot_after_one_of_this_is_one_line(saved, user_error, twin, without_opengl, tmp_path):
   message = user_error(play.main, [saved('a'), saved('b', robot='twin'), f'--out={tmp_path / "v.mp4"}'])
   assert message == 'b is a policy of twin and cannot go on where a, of humanoid, ends.'
   assert not (tmp_path / 'v.mp4').exists()

@@ -66,8 +66,8 @@ def test_a_policy_that_does_not_fit_is_refused_before_any_search_for_starts(
 
 
 CONFIG_FILES = {
-  'a syntax error': ('def get_config(:\n', 'raises SyntaxError'),
-  'an import that fails': ('import no_such_module\n', 'raises ModuleNotFoundError'),
+  'a syntax error': ('def get_config(:\n', 'does not run: SyntaxError: invalid syntax (my_config.py, line 1)'),
+  'an import that fails': ('import no_such_module\n', 'does not run: ModuleNotFoundError'),
   'a function that raises': ('def get_config():\n  return 1 / 0\n', 'raises ZeroDivisionError: division by zero'),
   'no get_config': ('x = 1\n', 'get_config'),
   'a dict': ('def get_config():\n  return {"seed": 1}\n', 'it returned dict'),
@@ -90,7 +90,9 @@ def test_a_bad_config_file_is_one_line_and_no_folder(case, user_error, tmp_path)
   code, words = CONFIG_FILES[case]
   path = tmp_path / 'my_config.py'
   path.write_text(code)
-  assert words in user_error(train.main, [f'--config={path}', f'--config.run_dir={tmp_path / "runs"}'])
+  message = user_error(train.main, [f'--config={path}', f'--config.run_dir={tmp_path / "runs"}'])
+  assert words in message
+  assert message.count('my_config.py, line') <= 1  # where, once
   assert not (tmp_path / 'runs').exists()
 
 
@@ -99,14 +101,14 @@ REWARDS = {
   'a file that raises': ('1 / 0\n', 'does not run: ZeroDivisionError'),
   'a function that raises': ('def reward(view, body, context):\n  return view.nothing\n', 'fails on a start state'),
   'too few arguments': ('def reward(view):\n  return 1.0\n', 'fails on a start state: TypeError'),
-  'NaN': ('def reward(view, body, context):\n  return float("nan")\n', 'the total is nan on a start state'),
-  'infinity': ('def reward(view, body, context):\n  return 1e39\n', 'the total is inf on a start state'),
+  'NaN': ('def reward(view, body, context):\n  return float("nan")\n', 'the total is nan on 64 of 64 start states'),
+  'infinity': ('def reward(view, body, context):\n  return 1e39\n', 'the total is inf on 64 of 64 start states'),
   'a vector': ('def reward(view, body, context):\n  return view.qpos\n', 'the total has shape (28,)'),
   'nothing': ('def reward(view, body, context):\n  pass\n', "reward '"),
   'a NaN term': (
     'import jax.numpy as jnp\n\n'
     'def reward(view, body, context):\n  return 1.0, {"good": view.time, "sunk": jnp.log(-view.qpos[2])}\n',
-    "term 'sunk' is nan on a start state",
+    "term 'sunk' is nan on 64 of 64 start states",
   ),
   'a term of the wrong shape': (
     'def reward(view, body, context):\n  return 1.0, {"good": view.time, "wide": view.qvel}\n',
@@ -258,7 +260,7 @@ def test_it_says_what_it_runs_on_what_it_runs_and_what_next(tiny_arguments, caps
   out = capsys.readouterr().out
   for part in (
     'mjx_humanoid on ',
-    'engine native on 2 threads (asked for); 16 worlds of humanoid',
+    'engine native on 2 threads (as configured); 16 environments of humanoid',
     'compiling ...',
     'report card ',
     f'next: python -m mjx_humanoid.play {tmp_path / "tiny"}',

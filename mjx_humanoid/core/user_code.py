@@ -113,7 +113,7 @@ def loaded_files() -> tuple[Path, ...]:
 
 
 def _at(error: BaseException, bundle: Bundle) -> str:
-  found = place(error, bundle.code)
+  found = None if isinstance(error, SyntaxError) else place(error, bundle.code)  # whose text says where
   return f' ({found[0].name}, line {found[1]})' if found else ''
 
 

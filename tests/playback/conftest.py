@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mjx_humanoid.playback.policy import save_policy
+
 
 @pytest.fixture(scope='session')
 def task(standing_task):
@@ -38,3 +40,10 @@ def observations():
     return (policy.mean + policy.std * deviations).astype(np.float32)
 
   return draw
+
+
+@pytest.fixture
+def path(policy, tmp_path):
+  """The file of `policy`."""
+  save_policy(policy, tmp_path / 'policy.safetensors')
+  return tmp_path / 'policy.safetensors'

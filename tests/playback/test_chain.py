@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 from made_up import at_rest, changed
@@ -15,7 +13,6 @@ from mjx_humanoid.playback import chain
 from mjx_humanoid.playback.cards import Card
 from mjx_humanoid.playback.chain import HELD, Stage, cut, done_after, make_stages, play_chain, random_stage, steps_of
 from mjx_humanoid.playback.rollout import rollout, start_states, task_and_model
-from mjx_humanoid.robots import robots
 
 DT = 0.025  # s, a control step of the humanoid
 SECOND = 40  # steps
@@ -251,9 +248,7 @@ def test_a_policy_that_does_not_fit_its_robot_is_refused(make_policy):
     make_stages([policy, fewer], {})
 
 
-def test_a_policy_of_another_robot_cannot_go_on(make_policy, monkeypatch):
-  twin = dataclasses.replace(robots()['humanoid'], name='twin', file='twin.xml')
-  monkeypatch.setitem(robots()._things, 'twin', twin)
+def test_a_policy_of_another_robot_cannot_go_on(make_policy, twin):
   policies = [make_policy(info={'name': 'a'}), make_policy(info={'name': 'b'}, task=TaskConfig(robot='twin'))]
   with pytest.raises(UserError, match=r'^b is a policy of twin and cannot go on where a, of humanoid, ends\.$'):
     make_stages(policies, {})

@@ -170,8 +170,8 @@ def test_without_onnx_it_says_what_to_install(policy, tmp_path, monkeypatch):
   assert not list(tmp_path.iterdir())
 
 
-def test_without_onnxruntime_it_says_that_the_graph_was_not_tried(policy, tmp_path, monkeypatch):
+def test_without_onnxruntime_it_says_that_the_graphs_were_not_tried(policy, tmp_path, monkeypatch):
   monkeypatch.setitem(sys.modules, 'onnxruntime', None)
   files, tried = export(policy, 'onnx', tmp_path / 'p.onnx')
-  assert tried == 'the graph is well formed; it could not be tried, because onnxruntime is not installed'
+  assert tried == 'the graphs are well formed; they could not be tried, because onnxruntime is not installed'
   assert sorted(tmp_path.iterdir()) == sorted(files)

@@ -1,4 +1,4 @@
-"""Protects the ready policies' report cards: episode for episode what they were when the policies were judged.
+"""Protects the pretrained policies' report cards: episode for episode what they were when the policies were judged.
 
 The numbers in cards.json are those of the code before tasks were rebuilt, on four episodes of each card. `rounding`
 is by how much a figure changed there where 1e-7 was added to actions at random: other processors round otherwise, and
@@ -17,7 +17,7 @@ import pytest
 from mjx_humanoid.playback.cards import find_card
 from mjx_humanoid.playback.chain import cut, steps_of
 from mjx_humanoid.playback.figures import measure
-from mjx_humanoid.playback.find import load, ready_policies
+from mjx_humanoid.playback.find import load, pretrained_policies
 from mjx_humanoid.playback.judge import judge
 from mjx_humanoid.playback.rollout import task_and_model
 
@@ -33,12 +33,12 @@ def assert_as_before(figures, expected):
     np.testing.assert_allclose(figures[name], before['values'], rtol=1e-6, atol=1e-7 + limit, err_msg=name)
 
 
-def test_every_ready_policy_is_here():
-  assert set(EXPECTED) == set(ready_policies())
+def test_every_pretrained_policy_is_here():
+  assert set(EXPECTED) == set(pretrained_policies())
 
 
 @pytest.mark.parametrize('name', list(EXPECTED))
-def test_the_card_of_a_ready_policy_is_what_it_was(name):
+def test_the_card_of_a_pretrained_policy_is_what_it_was(name):
   policy, expected = load(name), EXPECTED[name]
   task, model = task_and_model(policy.task)
   summary, paths = judge(task, model, policy, EPISODES, 0)
