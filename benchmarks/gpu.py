@@ -1,12 +1,12 @@
-"""What a GPU is worth here: is its physics the same, how fast is it, and do the skills come of it.
+"""GPU benchmark: agreement of its physics with C MuJoCo, speed, and training of skills.
 
   python benchmarks/gpu.py --budget-seconds=600
   python benchmarks/gpu.py --parts=skills --train='stand:1 num_envs=8192' --train='walk ppo.batch_size=4096'
-  python benchmarks/gpu.py --small    # on a CPU, to try the script itself
+  python benchmarks/gpu.py --small    # on a CPU, to test the script
 
-Runs unattended, its parts in the order of their worth. Every row is written to benchmarks/results/<name>.json as soon
-as it is there. A part or a row that fails is recorded as failed and the next one runs; what no longer fits into the
-budget is left out, and listed.
+Runs unattended, the most important parts first. Every row is written to benchmarks/results/<name>.json at once. A part
+or row that fails is recorded as failed, and the next one runs. What does not fit into the budget is left out and
+listed.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ TINY = (
   ' task.episode_length=0.2 checkpoint_interval=0',
 )
 FIGURES = ('passed', 'success_rate', 'survival_rate', 'mean_height', 'drift', 'forward_speed', 'mean_power')  # of cards
-WORLDS = (4096, 16384, 1024, 32768, 8192, 2048)  # in the order of their worth
-# What may make physics faster: room for fewer contacts in MJX; how Warp keeps its CUDA graph when buffers move.
+NUM_ENVS = (4096, 16384, 1024, 32768, 8192, 2048)  # the most important first
+# Options that may speed up physics: fewer contacts in MJX; how Warp keeps its CUDA graph when buffers move.
 VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
   'mjx': ({}, {'contacts': 12}),
   'mjx-warp': ({'graph_mode': 'WARP'}, {'graph_mode': 'WARP_STAGED'}, {'graph_mode': 'WARP_STAGED_EX'}),
@@ -68,14 +68,14 @@ STARTS = 64
 
 @dataclass(frozen=True)
 class Plan:
-  """What is measured."""
+  """The measurements to make."""
 
   engines: tuple[str, ...]
   trainings: tuple[str, ...]  # name of a config, seed and settings: 'walk:1 num_envs=4096'
   deadline: float  # of time.perf_counter
-  worlds: tuple[int, ...] = WORLDS
-  training_worlds: tuple[int, ...] = (4096, 8192)
-  compared: tuple[int, int] = (64, 20)  # worlds and control steps of the part 'parity'
+  num_envs: tuple[int, ...] = NUM_ENVS
+  training_envs: tuple[int, ...] = (4096, 8192)
+  compared: tuple[int, int] = (64, 20)  # environments and control steps of the part 'parity'
   timed: float = 1.0  # s at least
 
   def left(self) -> float:
@@ -89,7 +89,7 @@ def main() -> None:
   parser.add_argument('--engines', default='', help='by default mjx and, where warp is installed, mjx-warp')
   parser.add_argument('--parts', default=','.join(PARTS), help='%(default)s')
   parser.add_argument('--train', action='append', help='config, seed and settings for the part "skills"; repeatable')
-  parser.add_argument('--small', action='store_true', help='few and tiny worlds')
+  parser.add_argument('--small', action='store_true', help='few environments and short measurements')
   parser.add_argument('--name', default='gpu', help='of the file in benchmarks/results/')
   arguments = parser.parse_args()
   use_compilation_cache()
@@ -97,7 +97,7 @@ def main() -> None:
   deadline = time.perf_counter() + arguments.budget_seconds
   if arguments.small:
     trainings = tuple(arguments.train or TINY)
-    plan = Plan(engines, trainings, deadline, worlds=(4,), training_worlds=(8,), compared=(4, 2), timed=0.0)
+    plan = Plan(engines, trainings, deadline, num_envs=(4,), training_envs=(8,), compared=(4, 2), timed=0.0)
   else:
     plan = Plan(engines, tuple(arguments.train or TRAININGS), deadline)
   run(plan, arguments.parts.split(','), arguments.name)
@@ -128,7 +128,7 @@ def run(plan: Plan, names: list[str], file: str) -> None:
         if plan.left() <= 0:
           result['left_out'].append(f'the rest of {name}')
           break
-    except Exception as error:  # whatever breaks here, the other parts shall still be measured
+    except Exception as error:  # the other parts must still be measured
       add(result[name], failure(error), name)
     result['seconds'][name] = round(time.perf_counter() - start, 1)
     save(file, result, silently=True)
@@ -136,18 +136,18 @@ def run(plan: Plan, names: list[str], file: str) -> None:
 
 
 def add(rows: list[Row], row: Row, part: str) -> None:
-  """Keeps a row and shows it."""
+  """Appends and prints a row."""
   rows.append(row)
   print(f'{part}: {row}', flush=True)
 
 
 def failure(error: BaseException) -> Row:
-  """An exception as a row; where time ran out it has no text."""
+  """An exception as a row."""
   return {'failed': f'{type(error).__name__}: {str(error).strip()[:500]}'}
 
 
 def checks(plan: Plan) -> Iterator[Row]:
-  """What doctor says of versions and devices, and the driver."""
+  """The findings of doctor on versions and devices, and the driver."""
   for name in ('python', 'mujoco', 'warp', 'gpu'):
     finding = doctor.run_check(doctor.CHECKS[name])
     yield {'check': name, 'state': finding.state, 'text': finding.text}
@@ -161,12 +161,12 @@ def checks(plan: Plan) -> Iterator[Row]:
 
 
 def parity(plan: Plan) -> Iterator[Row]:
-  """How far each engine parts from C MuJoCo under the same controls; see parity.py."""
+  """Difference of each engine from C MuJoCo under the same controls; see parity.py."""
   yield from parity_benchmark.rows(['native', *plan.engines], *plan.compared)
 
 
 def skills(plan: Plan) -> Iterator[Row]:
-  """Trainings from scratch to their report cards in C MuJoCo."""
+  """Trainings from scratch, and their report cards in C MuJoCo."""
   for text in plan.trainings:
     try:
       yield trained(text, plan)
@@ -175,7 +175,7 @@ def skills(plan: Plan) -> Iterator[Row]:
 
 
 def trained(text: str, plan: Plan) -> Row:
-  """One training: its length, the time it took and its report card."""
+  """One training: its length, time and report card."""
   first, *words = text.split()
   name, _, seed = first.partition(':')
   given = [f'engine={plan.engines[0]}', f'seed={seed or 0}', *words]
@@ -207,20 +207,20 @@ def trained(text: str, plan: Plan) -> Row:
 
 
 def throughput(plan: Plan) -> Iterator[Row]:
-  """Physics steps per second, of physics alone."""
-  first = plan.worlds[0]  # all variants for this number, the first variant for the others
-  asked = [(n, e, v) for e in plan.engines for n in plan.worlds for v in VARIANTS[e][: None if n == first else 1]]
+  """Physics steps per second, without learning."""
+  first = plan.num_envs[0]  # all variants for this number, the first variant for the others
+  cases = [(n, e, v) for e in plan.engines for n in plan.num_envs for v in VARIANTS[e][: None if n == first else 1]]
   pool = ThreadPoolExecutor()
   try:
-    made = [(n, e, v, pool.submit(program, n, e, **v)) for n, e, v in asked]
-    for worlds, engine, variant, future in made:
-      row: Row = {'engine': engine, 'num_envs': worlds, **variant}
+    made = [(n, e, v, pool.submit(program, n, e, **v)) for n, e, v in cases]
+    for num_envs, engine, variant, future in made:
+      row: Row = {'engine': engine, 'num_envs': num_envs, **variant}
       try:
         call, state, seconds = future.result(timeout=max(plan.left(), 1))
-        steps = worlds * CONTROL_STEPS * robots()['humanoid'].frame_skip
+        steps = num_envs * CONTROL_STEPS * robots()['humanoid'].frame_skip
         rate = calls_per_second(call, state, plan.timed)
         row |= {'physics_steps_per_second': round(rate * steps), 'compile_seconds': round(seconds, 1)}
-      except Exception as error:  # out of memory, for one
+      except Exception as error:  # such as out of memory
         row |= failure(error)
       yield row
   finally:
@@ -228,9 +228,9 @@ def throughput(plan: Plan) -> Iterator[Row]:
 
 
 def program(
-  worlds: int, engine: str, *, contacts: int = 0, graph_mode: str = ''
+  num_envs: int, engine: str, *, contacts: int = 0, graph_mode: str = ''
 ) -> tuple[Callable[[Any], Any], Any, float]:
-  """Compiles CONTROL_STEPS control steps of worlds that stand and then fall; their state; seconds it took."""
+  """Compiles CONTROL_STEPS control steps of robots that stand and then fall: program, state, seconds."""
   robot = robots()['humanoid']
   spec = build_spec(robot)
   if contacts:  # MJX keeps the deepest ones
@@ -238,11 +238,11 @@ def program(
   model = spec.compile()
   body = describe(robot, model)
   impl = 'warp' if engine == 'mjx-warp' else 'jax'
-  physics = MjxEngine(model, body.substeps, impl=impl, num_envs=worlds, graph_mode=graph_mode)
-  rng, rows = np.random.default_rng(0), np.arange(worlds) % STARTS
+  physics = MjxEngine(model, body.substeps, impl=impl, num_envs=num_envs, graph_mode=graph_mode)
+  rng, rows = np.random.default_rng(0), np.arange(num_envs) % STARTS
   qpos, qvel = standing(body, rng, np.ones(STARTS), functools.partial(settle, model))
   state = physics.init(jnp.asarray(qpos[rows], jnp.float32), jnp.asarray(qvel[rows], jnp.float32))
-  ctrl = jnp.asarray(rng.uniform(-1, 1, (worlds, body.nu)), jnp.float32)
+  ctrl = jnp.asarray(rng.uniform(-1, 1, (num_envs, body.nu)), jnp.float32)
 
   def steps(state: Any, ctrl: Any) -> Any:
     return jax.lax.scan(lambda s, _: (physics.step(s, ctrl)[0], None), state, None, length=CONTROL_STEPS)[0]
@@ -254,7 +254,7 @@ def program(
 
 
 def calls_per_second(call: Callable[[Any], Any], state: Any, seconds: float) -> float:
-  """Each call fed with what the one before returned; the first two are not counted."""
+  """Calls per second, each with the state that the last returned; the first two are not counted."""
   for _ in range(2):
     state = jax.block_until_ready(call(state))
   count, start = 0, time.perf_counter()
@@ -265,28 +265,28 @@ def calls_per_second(call: Callable[[Any], Any], state: Any, seconds: float) -> 
 
 
 def training(plan: Plan) -> Iterator[Row]:
-  """Environment steps per second with learning, stand, 32 gradient steps an update."""
+  """Environment steps per second with learning, for stand with 32 gradient steps per update."""
   for engine in plan.engines:
-    for worlds in plan.training_worlds:
+    for num_envs in plan.training_envs:
       config = config_file.load_config('stand')
-      config.engine, config.num_envs = engine, worlds
-      config.ppo.batch_size = worlds * config.ppo.unroll_length // 8
+      config.engine, config.num_envs = engine, num_envs
+      config.ppo.batch_size = num_envs * config.ppo.unroll_length // 8
       trainer = Trainer(prepare(schema.resolve(config)))
       calls = calls_per_second(lambda state, step=trainer.step: step(state)[0], trainer.start(), plan.timed)
       steps = calls * trainer.steps_per_iteration
       physics = steps * trainer.setup.env.task.body.substeps
-      row: Row = {'engine': engine, 'num_envs': worlds}
+      row: Row = {'engine': engine, 'num_envs': num_envs}
       yield row | {'env_steps_per_second': round(steps), 'physics_steps_per_second': round(physics)}
 
 
 def compiling(plan: Plan) -> Iterator[Row]:
-  """From the start of a process to the end of its first update, with an empty compilation cache and with a full one."""
+  """Time from the start of a process to the end of its first update, with an empty and a full compilation cache."""
   for engine in plan.engines:
     with tempfile.TemporaryDirectory() as cache:
       for label in ('cold', 'cached'):
-        row = throughput_benchmark.row(engine, plan.training_worlds[0], 1, cache)
+        row = throughput_benchmark.row(engine, plan.training_envs[0], 1, cache)
         kept = {key: row[key] for key in ('failed', 'seconds_to_first_update') if key in row}
-        yield {'engine': engine, 'num_envs': plan.training_worlds[0], 'cache': label, **kept}
+        yield {'engine': engine, 'num_envs': plan.training_envs[0], 'cache': label, **kept}
 
 
 PARTS: dict[str, Callable[[Plan], Iterator[Row]]] = {

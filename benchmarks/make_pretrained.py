@@ -1,8 +1,8 @@
-"""Makes a pretrained policy of a run: the policy, its report card with config and versions, and a GIF for the README.
+"""Makes a pretrained policy from a run: policy, report card with config and versions, and a GIF for the README.
 
   python benchmarks/make_pretrained.py runs/walk runs/run ...
 
-The name of the run is that of the policy. Nothing is written unless the report card passes.
+The policy gets the name of the run. Nothing is written unless the report card passes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import mjx_humanoid as mh
 
 ROOT = Path(__file__).resolve().parent.parent
 PRETRAINED, PICTURES = ROOT / 'mjx_humanoid' / 'policies', ROOT / 'assets'
-SIZE = 200  # pixels of a picture's sides
+SIZE = 200  # width and height of pictures in pixels
 FRAMERATE = 15
 COLOURS = 128
 CAMERAS = {'walk': 'side', 'run': 'side', 'kneel': 'track', 'getup': 'track'}
@@ -37,18 +37,20 @@ def main() -> None:
     if not card['passed']:
       sys.exit(f'{name} does not pass; nothing was written')
     shutil.copy(folder / 'policy.safetensors', PRETRAINED / f'{name}.safetensors')
-    config = json.loads((folder / 'config.json').read_text()) | {'run_dir': 'runs'}  # not where it was made
+    config = json.loads((folder / 'config.json').read_text()) | {
+      'run_dir': 'runs'
+    }  # not the folder where it was trained
     (PRETRAINED / f'{name}.json').write_text(json.dumps({**card, 'config': config}, indent=2) + '\n')
     draw(name)
 
 
 def draw(name: str) -> None:
-  """A small film of the pretrained policy, as a GIF that repeats."""
+  """A small video of the pretrained policy, as a GIF that repeats."""
   from PIL import Image
 
   how = {'seconds': 4.0, 'camera': CAMERAS.get(name, 'track'), **SHOWN.get(name, {})}
   frames = mh.render(PRETRAINED / f'{name}.safetensors', width=SIZE, height=SIZE, framerate=FRAMERATE, **how)
-  # One palette for all frames, or the robot would change its colour from one to the next.
+  # One palette for all frames; otherwise colours would change between frames.
   palette = Image.fromarray(np.concatenate(frames[:: max(1, len(frames) // 8)])).quantize(COLOURS)
   images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
   path = PICTURES / f'{name}.gif'

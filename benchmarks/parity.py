@@ -1,9 +1,9 @@
-"""How far the engines part, with the training solver and with a converged one.
+"""Differences between the engines, with the training solver and with a converged solver.
 
   python benchmarks/parity.py --engines=native,mjx
 
-64 humanoids start from the perturbed standing pose under smooth random controls, the same for all engines. Shown
-after some times: the median over worlds of the largest difference from the native engine in any position.
+64 humanoids start from the perturbed standing pose under smooth random controls, the same for all engines. Prints the
+median over environments of the largest difference from the native engine in any position, after several times.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mjx_humanoid.physics.states import settle
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.starts import standing
 
-WORLDS, STEPS = 64, 20
+NUM_ENVS, STEPS = 64, 20
 SHOWN = (1, 2, 5, 10, 20)  # control steps
 
 
@@ -34,21 +34,23 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument('--engines', default='native,mjx')
   found = []
-  for row in rows(parser.parse_args().engines.split(','), WORLDS, STEPS):
+  for row in rows(parser.parse_args().engines.split(','), NUM_ENVS, STEPS):
     found.append(row)
     print(in_words(row), flush=True)
   save('parity', {'rows': found})
 
 
-def rows(names: list[str], worlds: int, steps: int) -> Iterator[dict[str, Any]]:
-  """For each engine but the first how far it parts from that one, with either solver."""
+def rows(names: list[str], num_envs: int, steps: int) -> Iterator[dict[str, Any]]:
+  """The difference of each engine from the first engine, with both solvers."""
   robot = robots()['humanoid']
   for converged in (False, True):
     model = build_model(robot, converged=converged)
     body = describe(robot, model)
     rng = np.random.default_rng(0)
-    qpos, qvel = (x.astype(np.float32) for x in standing(body, rng, np.ones(worlds), functools.partial(settle, model)))
-    controls = np.cumsum(0.1 * rng.normal(size=(steps, worlds, body.nu)), axis=0).clip(-1, 1).astype(np.float32)
+    qpos, qvel = (
+      x.astype(np.float32) for x in standing(body, rng, np.ones(num_envs), functools.partial(settle, model))
+    )
+    controls = np.cumsum(0.1 * rng.normal(size=(steps, num_envs, body.nu)), axis=0).clip(-1, 1).astype(np.float32)
     reference = run(names[0], model, qpos, qvel, controls, robot.frame_skip)
     for name in names[1:]:
       apart = np.abs(run(name, model, qpos, qvel, controls, robot.frame_skip) - reference).max(axis=-1)

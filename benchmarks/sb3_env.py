@@ -1,4 +1,4 @@
-"""The task "stand" as a Gymnasium environment on one MjData, in NumPy alone, as an SB3 user would write it."""
+"""The task "stand" as a Gymnasium environment on one MjData in NumPy, as an SB3 user would write it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def gaussian(error: Any, scale: float) -> float:
 
 
 class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
-  """The same model, physics steps, observation, reward, end and start states as the trainer's."""
+  """The same model, physics steps, observation, reward, termination and start states as in this package."""
 
   def __init__(self, config: TaskConfig, weights: dict[str, float], seed: int = 0) -> None:
     quiet()
@@ -67,7 +67,7 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     return self._observe(view), reward, terminated, self.steps >= self.limit and not terminated, {}
 
   def terms(self, view: View, last_action: np.ndarray) -> dict[str, float]:
-    """The weighted terms of tasks/rewards.py, written again in NumPy."""
+    """The weighted terms of tasks/rewards.py, in NumPy."""
     body, sensor = self.body, lambda name: self.body.sensor(view, name)
     feet = (sensor('foot_left_pos') + sensor('foot_right_pos')) / 2
     com, com_vel, up = sensor('com_pos'), sensor('com_vel'), sensor('torso_up')
@@ -89,7 +89,7 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     return {name: weight * values[name] for name, weight in self.weights.items()}
 
   def _view(self) -> View:
-    """Live arrays of the one environment, in float32 as the policy sees them."""
+    """Arrays of the environment in float32, as the policy observes them."""
     data = self.data
     return View(
       np.float32(data.time), *(x.astype(np.float32) for x in (data.qpos, data.qvel, data.ctrl, data.sensordata))

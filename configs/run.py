@@ -17,6 +17,6 @@ def get_config() -> ConfigDict:
   config.task.termination = 'off_balance'
   config.task.episode_length = 5.0
   config.task.start_strength = 2.0
-  config.task.frame_skip = 4  # 50 decisions a second
+  config.task.frame_skip = 4  # 50 control steps per second
   config.total_timesteps = 4_500_000
   return config

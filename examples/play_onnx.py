@@ -1,7 +1,7 @@
-"""Plays an exported policy with MuJoCo, NumPy and ONNX Runtime alone: python examples/play_onnx.py walk.onnx --view
+"""Plays an exported policy with only MuJoCo, NumPy and ONNX Runtime: python examples/play_onnx.py walk.onnx --view
 
-`python -m mjx_humanoid.export walk` writes walk.onnx, the network; walk_controller.onnx, the network with all that it
-is fed, so that it goes from the state of the robot and a command to controls; and walk.xml, the robot.
+`python -m mjx_humanoid.export walk` writes walk.onnx, the network; walk_controller.onnx, the network with its
+observation and context, from the state of the robot and a command to controls; and walk.xml, the robot.
 """
 
 import argparse
@@ -15,18 +15,18 @@ import mujoco
 import numpy as np
 import onnxruntime
 
-FORMAT = 5  # of the file that this example plays
+FORMAT = 5  # file format that this example supports
 
 
 class Controller:
-  """A controller and its memory."""
+  """A controller with its memory."""
 
   def __init__(self, path: Path) -> None:
     self.session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
     texts = self.session.get_modelmeta().custom_metadata_map
     self.about: dict[str, Any] = {name: json.loads(text) for name, text in texts.items()}
     sizes = {each.name: each.shape for each in self.session.get_inputs()}
-    self.memory = np.zeros(sizes['memory'], np.float32)  # all zeros: an episode begins
+    self.memory = np.zeros(sizes['memory'], np.float32)  # zero at the start of an episode
 
   def __call__(self, data: Any, command: Any) -> Any:
     """Controls [nu] in [-1, 1] for the state of the robot and a command: forward, sideways [m/s], yaw [rad/s]."""
@@ -37,12 +37,12 @@ class Controller:
 
 
 def main() -> None:
-  """Plays, and says where the torso is in the end."""
+  """Plays the policy, and prints the final position of the torso."""
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-  parser.add_argument('policy', type=Path, help='an .onnx file, the others beside it')
-  parser.add_argument('--seconds', type=float, default=10.0, help='how long to play (%(default)s)')
+  parser.add_argument('policy', type=Path, help='an .onnx file; the other two must be beside it')
+  parser.add_argument('--seconds', type=float, default=10.0, help='duration (%(default)s)')
   parser.add_argument('--command', type=float, nargs=3, help='forward, sideways [m/s] and yaw [rad/s] velocity')
-  parser.add_argument('--view', action='store_true', help="show it in MuJoCo's viewer")
+  parser.add_argument('--view', action='store_true', help="show the robot in MuJoCo's viewer")
   arguments = parser.parse_args()
   controller = Controller(arguments.policy.with_name(f'{arguments.policy.stem}_controller.onnx'))
   about = controller.about
@@ -54,7 +54,7 @@ def main() -> None:
     print('note: this policy was trained for one command and cannot observe another')
   model = mujoco.MjModel.from_xml_path(str(arguments.policy.with_suffix('.xml')))
   data = mujoco.MjData(model)
-  if about['task']['start'] in ('fallen', 'rising'):  # a policy that gets up: it starts on its back
+  if about['task']['start'] in ('fallen', 'rising'):  # a policy that gets up starts supine
     data.qpos[2:7] = 0.25, 0.5**0.5, 0, -(0.5**0.5), 0
   mujoco.mj_forward(model, data)
   command, dt = arguments.command or about['task']['command']['value'], about['control_step']

@@ -12,7 +12,7 @@ FOLDER = Path(__file__).resolve().parent.parent / 'benchmarks'
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-  """run('parity', '--flag', WORLDS=8) -> what that benchmark saved, with some of its constants changed."""
+  """run('parity', '--flag', NUM_ENVS=8) -> what that benchmark saved, with some of its constants changed."""
   monkeypatch.syspath_prepend(str(FOLDER))
   monkeypatch.setattr(importlib.import_module('common'), 'RESULTS', tmp_path)
 
@@ -29,13 +29,13 @@ def run(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_parity(run):
-  (loose, tight) = run('parity', WORLDS=4, STEPS=2, SHOWN=(1, 2))['rows']
+  (loose, tight) = run('parity', NUM_ENVS=4, STEPS=2, SHOWN=(1, 2))['rows']
   assert (loose['converged'], tight['converged']) == (False, True)
   assert 0 < max(tight['apart'].values()) < 1e-4  # m or rad, after 50 ms with a converged solver
 
 
 def test_solver(run):
-  rows = run('solver', WORLDS=8, CONTROL_STEPS=20, SHOWN=(1, 20))['rows']
+  rows = run('solver', NUM_ENVS=8, CONTROL_STEPS=20, SHOWN=(1, 20))['rows']
   assert rows[-1]['solver'] == ['newton', 100, 50]
   assert max(rows[-1]['apart'].values()) == 0  # it is what the others are compared with
   assert max(rows[0]['apart'].values()) > 1e-3  # one iteration, as training has it, after half a second

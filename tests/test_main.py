@@ -45,7 +45,7 @@ def test_commands_are_the_modules_that_can_be_run():
 
 
 def test_configs_are_listed_with_their_first_lines():
-  assert listing.configs()['stand'] == 'Stands still, upright and economical at full height.'
+  assert listing.configs()['stand'] == 'Stands still and upright at full height, with little power.'
 
 
 def test_the_listing_names_everything_that_can_be_chosen(capsys):
