@@ -61,9 +61,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments = parser('trajectory', __doc__ or '')
   arguments.epilog = EPILOG
   arguments.add_argument('policy', help='a run folder, a policy file or the name of a pretrained policy')
-  arguments.add_argument(
-    '--out', help='a folder, or a path without suffix; by default <name>_trajectory here'
-  )
+  arguments.add_argument('--out', help='a folder, or a path without suffix; by default <name>_trajectory here')
   arguments.add_argument('--seconds', type=float, default=10.0, help='duration of the episode (%(default)s)')
   arguments.add_argument('--every', type=int, default=1, help='control steps between keyframes (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='seed of the start state and of commands (%(default)s)')

@@ -224,7 +224,7 @@ def refuse_file(name):
 
 @pytest.mark.parametrize(
   'refuse',
-  [refuse_orbax, refuse_file(MANIFEST), refuse_file(checkpoint.BEST)],
+  [refuse_orbax, refuse_file(MANIFEST), refuse_file(checkpoint.BEST_FILE)],
   ids=['arrays', 'manifest', 'best'],
 )
 def test_a_full_disk_is_told_and_earlier_checkpoints_stay(store, monkeypatch, refuse):
@@ -241,7 +241,7 @@ def test_a_full_disk_is_told_and_earlier_checkpoints_stay(store, monkeypatch, re
 
 
 def test_a_damaged_best_file_does_not_stop_the_saving(store, saved):
-  (store.folder / checkpoint.BEST).write_text('{"step": 1')
+  (store.folder / checkpoint.BEST_FILE).write_text('{"step": 1')
   store.save(200, tree(), 1.0)
   assert store.best() == 200
 
