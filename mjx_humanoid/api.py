@@ -21,6 +21,7 @@ from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.config.settings import merged
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import check_free, check_writable, write_files
+from mjx_humanoid.core.output import outliving_readers
 
 if TYPE_CHECKING:
   import numpy as np
@@ -88,8 +89,9 @@ def train(
   for note in saved_code.notes(resolved):
     print(f'note: {note}')
   told = [*([Callback(on_metrics)] if on_metrics else []), *listeners]
-  loop, state = start(set_up(resolved), folder, told, started)
-  return Run(folder, loop.run(state))
+  with outliving_readers():
+    loop, state = start(set_up(resolved), folder, told, started)
+    return Run(folder, loop.run(state))
 
 
 def load(reference: str | Path, *, own: Mapping[str, Any] | None = None, allow_code: bool = False) -> Policy:

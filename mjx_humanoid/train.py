@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,13 @@ from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.errors import UserError, command
+from mjx_humanoid.core.output import outliving_readers
+from mjx_humanoid.core.run_folder import checkpoint_step, split_reference
 from mjx_humanoid.core.saved_code import portable
+from mjx_humanoid.run.lock import RunLock
 
 if TYPE_CHECKING:
+  from mjx_humanoid.media.recorder import Recorder
   from mjx_humanoid.run.setup import Setup
 
 DEFAULT_CONFIG = 'configs/stand.py'
@@ -27,11 +32,15 @@ OF_THE_RUN = (  # settings that determine the meaning of weights and checkpoints
   'name',
   'run_dir',
   'seed',
+  'num_envs',
   'algorithm',
   'init_from',
   'task.robot',
   'task.observations',
   'network.activation',
+  'network.policy_layers',
+  'network.value_layers',
+  'network.shared',
   'network.symmetric',
 )
 
@@ -43,24 +52,45 @@ def main(argv: Sequence[str]) -> None:
   parser = config_file.parser('train', __doc__)
   parser.epilog = config_file.settings_help()
   parser.add_argument('--config', help='config file, or the name of a built-in config (configs/stand.py)')
-  parser.add_argument('--resume', metavar='RUN', help='folder of a run to continue from its latest checkpoint')
+  parser.add_argument(
+    '--resume',
+    metavar='RUN',
+    help='folder of a run to continue from its latest checkpoint; RUN@best or RUN@500000 from another',
+  )
+  parser.add_argument('--overwrite', action='store_true', help='delete an existing run of the same name')
   parser.add_argument('--allow-code', action='store_true', help=saved_code.ALLOW_HELP)
   arguments, rest = parser.parse_known_args(argv)
   overrides = config_file.split_overrides(rest)
   if arguments.resume and arguments.config:
     raise UserError('--resume uses the config of its run: leave out --config.')
+  if arguments.resume and arguments.overwrite:
+    raise UserError('--resume continues a run and --overwrite deletes it: leave out one of them.')
+  step = None
   if arguments.resume:
-    config, folder = resumed(Path(arguments.resume), overrides, allow_code=arguments.allow_code)
+    folder, which = split_reference(arguments.resume)
+    config, folder = resumed(folder, overrides, allow_code=arguments.allow_code)
+    step = checkpoint_step(folder, which) if which else None
   else:
     loaded = config_file.load_config(arguments.config or DEFAULT_CONFIG)
     config = schema.resolve(config_file.apply_overrides(loaded, overrides))
     saved_code.allow(config, remember=True)  # the user typed its references
     folder = Path(config.run_dir) / config.name
-    if folder.exists():
-      raise UserError(
-        f'the run folder {folder} exists; choose another with --config.name=... or continue with --resume={folder}'
-      )
-  train(config, folder, resume=bool(arguments.resume), started=started)
+    check_folder(folder, overwrite=arguments.overwrite)
+  with outliving_readers():
+    train(config, folder, started, resume=bool(arguments.resume), step=step, overwrite=arguments.overwrite)
+
+
+def check_folder(folder: Path, *, overwrite: bool) -> None:
+  """Raises UserError where the folder of a new run exists, or holds what is no run and may not be deleted."""
+  if overwrite:
+    from mjx_humanoid.run.start import check_overwritable
+
+    check_overwritable(folder)
+  elif folder.exists():
+    raise UserError(
+      f'the run folder {folder} exists; choose another with --config.name=..., continue with --resume={folder}, or'
+      ' delete it with --overwrite'
+    )
 
 
 def resumed(folder: Path, overrides: dict[str, str], *, allow_code: bool) -> tuple[schema.Config, Path]:
@@ -68,7 +98,12 @@ def resumed(folder: Path, overrides: dict[str, str], *, allow_code: bool) -> tup
   if not (folder / config_file.CONFIG_FILE).is_file():
     missing = config_file.CONFIG_FILE
     raise UserError(f'{folder} is not a run: it has no {missing}. Runs are in the folder runs/ by default.')
-  before = config_file.load_json(folder / config_file.CONFIG_FILE)
+  with RunLock(folder) if os.access(folder, os.W_OK) else contextlib.nullcontext():
+    if not (folder / config_file.CONFIG_FILE).stat().st_size:
+      raise UserError(
+        f'{folder / config_file.CONFIG_FILE} is empty; begin the run again with its --config, --overwrite.'
+      )
+    before = config_file.load_json(folder / config_file.CONFIG_FILE)
   stored = schema.as_config_dict(schema.to_dict(before))
   config = schema.resolve(config_file.apply_overrides(stored, overrides))
   saved_code.allow(config, remember=True, but=None if allow_code else before)  # only what the user typed
@@ -83,18 +118,27 @@ def resumed(folder: Path, overrides: dict[str, str], *, allow_code: bool) -> tup
   return config, folder
 
 
-def train(config: schema.Config, folder: Path, *, resume: bool, started: float) -> dict[str, Any]:
+def train(
+  config: schema.Config,
+  folder: Path,
+  started: float,
+  *,
+  resume: bool = False,
+  step: int | None = None,
+  overwrite: bool = False,
+) -> dict[str, Any]:
   """Trains, and returns the report card.
 
   Args:
     folder: folder of the run, created here unless the run is resumed.
     started: start time of the process, for the report.
+    step: of the checkpoint to resume from, by default the latest.
+    overwrite: delete what an earlier run left in the folder.
   """
   print(f'mjx_humanoid on {hardware()}', flush=True)
   from mjx_humanoid.media.recorder import Recorder
-  from mjx_humanoid.playback.find import find_policy, load
+  from mjx_humanoid.playback.find import find_policy
   from mjx_humanoid.run.listeners import Videos
-  from mjx_humanoid.run.report_cards import headline
   from mjx_humanoid.run.start import set_up, start
 
   setup = set_up(config, resume=resume)
@@ -102,17 +146,28 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   if config.init_from and not resume:
     print(f'starts from the policy {find_policy(config.init_from)}')
   recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)
-  loop, state = start(setup, folder, [Videos(recorder, config.render_interval)], started, resume=resume)
+  videos = Videos(recorder, config.render_interval)
+  loop, state = start(setup, folder, [videos], started, resume=resume, step=step, overwrite=overwrite)
+  if resume and state.iteration == 0:
+    print('the run had learned nothing yet: it starts again')
   report = loop.run(state)
+  conclude(report, folder, recorder if config.render_interval else None)
+  return report
+
+
+def conclude(report: Mapping[str, Any], folder: Path, recorder: Recorder | None) -> None:
+  """Says how a training ended and what can be done next, and makes the final video where there is a recorder."""
+  from mjx_humanoid.playback.find import load
+  from mjx_humanoid.run.report_cards import headline
+
   print(headline(report) if 'card' in report else 'stopped and saved; no report card was made')
   if report['stopped_early']:
     print(f'continue with: python -m mjx_humanoid.train --resume={folder}')
-    return report
-  if config.render_interval:
+    return
+  if recorder is not None:
     print('rendering the final video ...', flush=True)
     print(recorder.final(load(str(folder))))
   print(f'next: python -m mjx_humanoid.play {folder}\n      python -m mjx_humanoid.evaluate {folder}')
-  return report
 
 
 def announce(setup: Setup, folder: Path) -> None:

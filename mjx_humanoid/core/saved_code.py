@@ -22,7 +22,7 @@ S = TypeVar('S')
 FOLDER = 'own_code'  # in the folder of a run
 MANIFEST = 'manifest.json'
 DATA = ('.npz', '.xml')  # suffixes of files without code that a setting may name
-NEAR = 2  # folders above a policy file that may be its run: <run>/policy, <run>/recordings/policy
+NEAR = 3  # folders above a policy file that may be its run: <run>/policy, <run>/checkpoints/<step>/policy
 ALLOW_HELP = "run code from another person's run or policy: read it first"  # help of --allow-code
 OWN = 'own'  # key in the metadata of a setting: the kind of user's own object that the setting may name
 

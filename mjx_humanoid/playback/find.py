@@ -1,4 +1,4 @@
-"""Finds policies: by run folder, policy file or name of a pretrained policy."""
+"""Finds policies: by run folder, checkpoint (runs/x@best), policy file or name of a pretrained policy."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.files import read_json
+from mjx_humanoid.core.run_folder import CHECKPOINTS, POLICY_FILE, checkpoint_path, checkpoint_step, split_reference
 from mjx_humanoid.playback.kinds import wrong_kind
 from mjx_humanoid.playback.policy import Policy, check_code, load_policy
 
-POLICY_FILE = 'policy.safetensors'
 RANDOM = 'random'  # name of random actions where policies are compared
 PRETRAINED = Path(__file__).resolve().parent.parent / 'policies'
 
@@ -31,7 +31,9 @@ def find_policy(reference: str) -> Path:
   Raises:
     UserError: there is none; names the pretrained policies.
   """
-  path = Path(reference)
+  path, which = split_reference(reference)
+  if which:
+    return find_checkpoint(path, which)
   if (path / POLICY_FILE).is_file():
     return path / POLICY_FILE
   if path.is_file():
@@ -51,6 +53,22 @@ def find_policy(reference: str) -> Path:
       f'there is no policy file or run {reference!r}. Pretrained policies: {", ".join(pretrained_policies())}.'
     )
   raise unknown('run, policy file or pretrained policy', reference, pretrained_policies())
+
+
+def find_checkpoint(folder: Path, which: str) -> Path:
+  """The policy file of a checkpoint of a run: 'best', or an environment step.
+
+  Raises:
+    UserError: there is no such checkpoint, or it is of an earlier version, which saved no policy with it.
+  """
+  step = checkpoint_step(folder, which)
+  path = checkpoint_path(folder / CHECKPOINTS, step) / POLICY_FILE
+  if not path.is_file():
+    raise UserError(
+      f'the checkpoint {path.parent} is of an earlier version, which saved no policy with it: copy the run and'
+      f' continue the copy with train --resume=COPY@{step}.'
+    )
+  return path
 
 
 def load(reference: str, *, allow_code: bool = False) -> Policy:

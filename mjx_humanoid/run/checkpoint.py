@@ -1,11 +1,14 @@
-"""Checkpoints: the whole training state, saved by Orbax with a SHA-256 manifest that is checked on load."""
+"""Checkpoints: the whole training state, saved by Orbax, read back at once, with digests that are checked on load."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import math
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +19,11 @@ import numpy as np
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import read_json, write_json
 from mjx_humanoid.core.process import quiet_logs
+from mjx_humanoid.core.run_folder import BEST_FILE, MANIFEST, Best, checkpoint_path, checkpoint_steps, read_best
 
-MANIFEST = 'manifest.json'
-BEST = 'best.json'
+SCORE = "['score']"  # name of the array that holds the score of a checkpoint
+REPLACED = '.replaced'  # ending of a checkpoint that another one is about to replace
+FULL = (errno.ENOSPC, errno.EDQUOT)
 Arrays = dict[str, np.ndarray]
 # Names, or prefixes of names, of arrays in earlier versions, and their present names.
 RENAMED = {
@@ -74,62 +79,84 @@ class CheckpointStore:
 
   folder: Path
   keep: int
+  say: Callable[[str], None] = print  # tells the person who trains what was damaged
 
   def steps(self) -> list[int]:
     """Environment steps of the complete checkpoints, in order."""
-    return sorted(int(p.name) for p in self.folder.glob('*') if p.name.isdigit() and (p / MANIFEST).is_file())
+    return checkpoint_steps(self.folder)
+
+  def recovered_steps(self) -> list[int]:
+    """The same, after what an interrupted replacement had moved away is back in its place."""
+    recover(self.folder)
+    return self.steps()
 
   def path(self, step: int) -> Path:
     """The folder of the checkpoint at an environment step."""
-    return self.folder / f'{step:012d}'
+    return checkpoint_path(self.folder, step)
 
   def best(self) -> int | None:
     """Environment step of the checkpoint with the highest score, if any."""
-    best = self._read_best()
-    return best['step'] if best else None
+    best = self._best()
+    return best.step if best else None
 
-  def save(self, step: int, tree: Any, score: float) -> Path:
+  def save(self, step: int, tree: Any, score: float, describe: Callable[[Path], None] | None = None) -> Path:
     """Writes a checkpoint atomically, then deletes those that are no longer kept.
 
-    Raises:
-      UserError: the disk is full or cannot be written; older checkpoints stay.
-    """
-    import orbax.checkpoint as ocp  # here, because the import takes a second
+    What was written is read back before it takes the place of anything, so the last one that can be read stays.
 
+    Args:
+      score: of the policy; -inf where scores do not compare: then the latest is the best.
+      describe: writes more into the folder of the checkpoint, such as the policy.
+
+    Raises:
+      UserError: it cannot be written, or not be read back; older checkpoints stay.
+    """
     final, partial = self.path(step), self.folder / f'{step:012d}.partial'
     try:
       self.folder.mkdir(parents=True, exist_ok=True)
-      shutil.rmtree(partial, ignore_errors=True)
-      with quiet_logs('absl'):
-        ocp.PyTreeCheckpointer().save(partial.resolve(), flatten(tree))
+      for left in self.folder.glob('*.partial*'):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
+      write_arrays(partial, flatten(tree))
+      if describe:
+        describe(partial)
       write_json(partial / MANIFEST, digests(partial), 'the manifest', indent=1)
-      shutil.rmtree(final, ignore_errors=True)
-      partial.rename(final)
+      publish(partial, final)
       self._keep_best(step, score)
-    except (OSError, ValueError, RuntimeError, UserError) as error:
+    except Exception as error:  # whatever a library raises, what was saved before stays
       shutil.rmtree(partial, ignore_errors=True)
-      reason = 'No space left on device' if 'No space left' in str(error) else str(error).split('\n')[0]
-      raise UserError(
-        f'the checkpoint at step {step:,} cannot be written to {self.folder}: {reason}.'
-        ' Earlier checkpoints are kept; free some space and go on with train --resume.'
-      ) from error
+      raise UserError(f'the checkpoint at step {step:,} cannot be written to {self.folder}: {_why(error)}') from error
     return final
 
   def _keep_best(self, step: int, score: float) -> None:
-    best = self._read_best()
-    if best is None or score >= best['score']:
-      best = {'step': step, 'score': score}
-      write_json(self.folder / BEST, best, 'the best', indent=None)
-    for old in self.steps()[: -self.keep]:
-      if old != best['step']:
+    best = self._best(before=step)
+    if best is None or score >= best.score or score == -math.inf:
+      best = Best(step, score)
+    write_json(self.folder / BEST_FILE, best._asdict(), 'the best', indent=None)
+    steps = self.steps()
+    later = [other for other in steps if other > step]  # of a run that was taken back to this step
+    for old in [*steps[: len(steps) - len(later)][: -self.keep], *later]:
+      if old != best.step:
         shutil.rmtree(self.path(old))
 
-  def _read_best(self) -> dict[str, Any] | None:
+  def _best(self, before: float = math.inf) -> Best | None:
+    """The best checkpoint, found by the scores that checkpoints hold where the file that names it is damaged.
+
+    Args:
+      before: environment step up to which checkpoints count.
+    """
     try:
-      best = read_json(self.folder / BEST, 'best')
-      score = -math.inf if best['score'] is None else float(best['score'])  # null: not comparable
-      return {'step': int(best['step']), 'score': score}
-    except (UserError, ValueError, KeyError, TypeError):
+      best = read_best(self.folder)
+      if best is None or best.step <= before:
+        return best
+    except UserError as error:
+      self.say(f'{error} The best checkpoint is determined from the scores in the checkpoints.')
+    found = [Best(step, score) for step in self.steps() if step < before and (score := self._score(step)) is not None]
+    return max(found, key=lambda entry: (entry.score, entry.step), default=None)
+
+  def _score(self, step: int) -> float | None:
+    try:
+      return float(read(self.path(step))[SCORE])
+    except (UserError, KeyError):
       return None
 
   def load(self, step: int | None = None) -> tuple[int, Arrays, Path]:
@@ -138,13 +165,96 @@ class CheckpointStore:
     Raises:
       UserError: there is none, or it was truncated or altered.
     """
-    steps = self.steps()
+    steps = self.recovered_steps()
     if not steps:
       raise UserError(f'there is no complete checkpoint in {self.folder}.')
     if step is not None and step not in steps:
       raise UserError(f'there is no checkpoint of step {step} in {self.folder}; there are {steps}.')
     step = steps[-1] if step is None else step
     return step, read(self.path(step)), self.path(step)
+
+
+def _why(error: Exception) -> str:
+  """Why a checkpoint could not be written, and what to do."""
+  kept = 'Earlier checkpoints are kept; '
+  if getattr(error, 'errno', None) in FULL or 'No space left' in str(error):
+    return f'No space left on device. {kept}free some space and continue with train --resume.'
+  if isinstance(error, OSError | UserError):
+    return f'{str(error).rstrip(".")}. {kept}fix that and continue with train --resume.'
+  line = str(error).split('\n')[0].rstrip('.')
+  return f'{type(error).__name__}: {line}. {kept}continue from them with train --resume.'
+
+
+def publish(partial: Path, final: Path) -> None:
+  """Moves a checkpoint to its place. Another one of that step is deleted only then."""
+  replaced = final.with_suffix(REPLACED)
+  if final.exists():
+    final.rename(replaced)
+  partial.rename(final)
+  shutil.rmtree(replaced, ignore_errors=True)
+
+
+def recover(folder: Path) -> None:
+  """Puts back what `publish` had moved away when it was interrupted."""
+  for replaced in folder.glob(f'*{REPLACED}'):
+    final = replaced.with_suffix('')
+    if (final / MANIFEST).is_file():
+      shutil.rmtree(replaced, ignore_errors=True)
+    else:
+      with contextlib.suppress(OSError):
+        replaced.rename(final)
+
+
+@contextlib.contextmanager
+def plain_path(path: Path) -> Iterator[Path]:
+  """Another path to a file or folder, without letters that Orbax would take for a pattern, such as [ or a backslash."""
+  try:
+    temporary = tempfile.TemporaryDirectory()
+  except OSError:  # no folder for temporary files
+    yield path.resolve()
+    return
+  with temporary as folder:
+    link = Path(folder) / 'checkpoints'
+    try:
+      link.symlink_to(path.parent.resolve(), target_is_directory=True)
+    except OSError:  # a disk without links
+      yield path.resolve()
+    else:
+      yield link / path.name
+
+
+def write_arrays(folder: Path, arrays: Arrays) -> None:
+  """Writes arrays by Orbax and reads them back.
+
+  Raises:
+    UserError: what is on the disk is not what was to be written.
+  """
+  import orbax.checkpoint as ocp  # late: a second of imports that only training needs
+
+  with plain_path(folder) as path, quiet_logs('absl'):
+    ocp.PyTreeCheckpointer().save(path, arrays)
+  try:
+    found = _read_arrays(folder)
+  except Exception as error:
+    raise UserError(f'what was written cannot be read back ({str(error).split(chr(10))[0][:200]})') from error
+  if not _same(arrays, found):
+    raise UserError('what was written is not what is read back')
+
+
+def _same(first: Arrays, second: Arrays) -> bool:
+  return first.keys() == second.keys() and all(
+    (first[name].dtype, first[name].shape) == (second[name].dtype, second[name].shape)
+    and first[name].tobytes() == second[name].tobytes()
+    for name in first
+  )
+
+
+def _read_arrays(folder: Path) -> Arrays:
+  import orbax.checkpoint as ocp
+
+  with plain_path(folder) as path, quiet_logs('absl'):
+    restored = ocp.PyTreeCheckpointer().restore(path)
+  return {name: np.asarray(array) for name, array in restored.items()}
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -154,9 +264,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def read(folder: Path) -> Arrays:
-  """Loads one checkpoint folder. Raises UserError if it differs from its manifest."""
-  import orbax.checkpoint as ocp
-
+  """Loads one checkpoint folder. Raises UserError if it differs from its manifest or cannot be read."""
   expected = read_json(folder / MANIFEST, 'manifest of a checkpoint')
   if not isinstance(expected, dict):
     raise UserError(f'{folder / MANIFEST} is not a readable manifest of a checkpoint: it is not an object')
@@ -166,6 +274,10 @@ def read(folder: Path) -> Arrays:
       f'the checkpoint {folder} was truncated or altered ({changed[0]} differs from its manifest);'
       ' delete that folder to go on from the one before.'
     )
-  checkpointer = ocp.PyTreeCheckpointer()
-  restored = checkpointer.restore(folder.resolve())
-  return renamed({name: np.asarray(array) for name, array in restored.items()})
+  try:
+    return renamed(_read_arrays(folder))
+  except Exception as error:  # it was written so: earlier versions vouched for what they had not read back
+    raise UserError(
+      f'the checkpoint {folder} is not complete ({type(error).__name__}); delete that folder to go on from the one'
+      ' before.'
+    ) from error

@@ -19,23 +19,32 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.run.listeners import Listener, Metrics, Warnings
+from mjx_humanoid.run.lock import RunLock
 from mjx_humanoid.run.policies import from_policy, to_policy
 from mjx_humanoid.run.progress import Clock, Progress
-from mjx_humanoid.run.report_cards import ReportCards
+from mjx_humanoid.run.report_cards import ReportCards, judged_at
+from mjx_humanoid.run.run_log import RunLog
 from mjx_humanoid.run.saving import Checkpoints
 from mjx_humanoid.run.setup import Setup
 from mjx_humanoid.run.trainer import Trainer, TrainState
 
 
 class StopRequest:
-  """Turns the first Ctrl-C (or SIGTERM) into a request to stop; a second one stops at once."""
+  """Turns the first Ctrl-C, SIGTERM or hang-up into a request to stop; a second one stops at once.
+
+  A terminal that closes may hang up twice, so only the others stop at once.
+  """
+
+  SIGNALS = tuple(getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name))
 
   def __init__(self) -> None:
     self.wanted = False
     self._before: dict[int, Any] = {}
 
   def __enter__(self) -> StopRequest:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in self.SIGNALS:
+      if number == getattr(signal, 'SIGHUP', None) and signal.getsignal(number) == signal.SIG_IGN:
+        continue  # nohup: the user asked for that
       try:
         self._before[number] = signal.signal(number, self._handle)
       except ValueError:  # only the main thread may handle signals
@@ -47,7 +56,7 @@ class StopRequest:
       signal.signal(number, handler)
 
   def _handle(self, number: int, frame: FrameType | None) -> None:
-    if self.wanted:
+    if self.wanted and number != getattr(signal, 'SIGHUP', None):
       raise KeyboardInterrupt
     self.wanted = True
 
@@ -69,20 +78,23 @@ class Loop:
     self._checkpoints = Checkpoints(self.setup, self.folder)
     self._cards = ReportCards(self.started)
     # In the order of their calls: metrics are on disk before other listeners use them.
-    self._told = (Metrics(), Warnings(), Progress(), *self.listeners, self._checkpoints, self._cards)
+    self._told = (Metrics(), RunLog(), Warnings(), Progress(), *self.listeners, self._checkpoints, self._cards)
 
-  def begin(self, resume: bool = False) -> TrainState:
-    """A new training, or that of the latest checkpoint.
+  def begin(self, resume: bool = False, step: int | None = None) -> TrainState:
+    """A new training, or that of a checkpoint. A run that was stopped before its first checkpoint starts again.
+
+    Args:
+      step: of the checkpoint, by default the latest.
 
     Raises:
       UserError: there is no checkpoint, it does not fit or was altered, or the budget is spent.
     """
-    if not resume:
+    if not resume or (step is None and self._checkpoints.nothing()):
       source = self.config.init_from
       return self.trainer.start(from_policy(load(source), self.config) if source else None)
-    state = self._checkpoints.restore(self.trainer)
-    if state.iteration >= self.iterations:
-      done = state.iteration * self.trainer.steps_per_iteration
+    state = self._checkpoints.restore(self.trainer, step)
+    done = state.iteration * self.trainer.steps_per_iteration
+    if state.iteration >= self.iterations and judged_at(self.folder) == done:
       raise UserError(
         f'this run has reached its {done:,} steps; give it more with --config.total_timesteps={2 * done}.'
       )
@@ -96,10 +108,10 @@ class Loop:
       stopped the training. Then the final policy was not judged, and the card is the last one, if any.
 
     Raises:
-      UserError: the disk is full; what was saved before stays.
+      UserError: the disk is full, where what was saved before stays; or another training runs in the folder.
     """
     self.state = state
-    with StopRequest() as stop, self._listening():
+    with RunLock(self.folder), StopRequest() as stop, self._listening():
       self.doing('compiling')
       clock, halted = Clock(self.step), False
       while self.iteration < self.iterations and not (halted or stop.wanted):

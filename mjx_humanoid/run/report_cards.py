@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mjx_humanoid.core.files import write_json
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import read_json, write_json
 from mjx_humanoid.playback.judge import judge_policy
 from mjx_humanoid.run.listeners import Listener
 from mjx_humanoid.run.progress import duration
@@ -57,6 +59,14 @@ class ReportCards(Listener):
     write_json(loop.folder / REPORT_FILE, report, 'the report card')
     self.latest = report
     return report
+
+
+def judged_at(folder: Path) -> int | None:
+  """The environment step of the last report card of a run, if there is one."""
+  try:
+    return int(read_json(folder / REPORT_FILE, 'report card')['timesteps'])
+  except (UserError, KeyError, TypeError, ValueError):
+    return None
 
 
 def headline(report: Mapping[str, Any]) -> str:

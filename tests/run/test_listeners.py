@@ -106,7 +106,7 @@ def test_who_returns_true_stops_the_training_there_after_all_were_told_and_it_is
     ('a', 'update', 8), ('b', 'update', 8), ('a', 'update', 16), ('b', 'update', 16),
   ]  # fmt: skip
   assert (report['timesteps'], report['stopped_early'], report['card']) == (16, False, 'made up')
-  assert steps_saved(tmp_path) == [16]
+  assert steps_saved(tmp_path) == [0, 16]
   assert json.loads((tmp_path / 'report.json').read_text())['timesteps'] == 16
 
 
@@ -127,7 +127,7 @@ def test_an_error_of_a_listener_ends_the_training_and_closes_everything(tmp_path
     train_points(tmp_path, recorder, Callback(pruned), checkpoint_interval=16)
   assert recorder.told[-1] == ('close',)
   assert not [entry for entry in recorder.told if entry[0] == 'end']
-  assert steps_saved(tmp_path) == [16]
+  assert steps_saved(tmp_path) == [0, 16]
   assert not (tmp_path / 'report.json').exists()
 
 
@@ -159,7 +159,7 @@ def test_the_policy_is_made_once_an_update_and_only_if_somebody_asks(tmp_path, m
 
   monkeypatch.setattr(loop_module, 'to_policy', making)
   train_points(tmp_path, recorder, Callback(view))
-  assert made == [16, 32]  # the second one is saved and judged
+  assert made == [0, 16, 32]  # the first one is saved, the last one is saved and judged
   assert seen[0] is seen[1]
   assert seen[0].info['timesteps'] == 16
 

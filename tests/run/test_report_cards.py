@@ -24,7 +24,7 @@ def test_it_stops_at_the_first_card_that_passes(tmp_path):
   """At 16 steps; it is saved, and not judged again."""
   report = train_points(tmp_path, evaluation_interval=8, stop_when_passed=True)
   assert (report['timesteps'], report['passed'], report['stopped_early']) == (16, True, False)
-  assert CheckpointStore(tmp_path / 'checkpoints', 9).steps() == [16]
+  assert CheckpointStore(tmp_path / 'checkpoints', 9).steps() == [0, 16]
   assert load_policy(tmp_path / 'policy.safetensors').info['timesteps'] == 16
 
 

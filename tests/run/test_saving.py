@@ -45,7 +45,7 @@ def test_n_and_n_more_iterations_equal_2n(tmp_path, restart_interval):
 def test_the_score_is_a_running_mean_of_returns(tmp_path, monkeypatch):
   """By hand: the first return counts in full, each later one a tenth; updates without an end change nothing."""
   scores = []
-  monkeypatch.setattr(CheckpointStore, 'save', lambda self, step, tree, score: scores.append(score))
+  monkeypatch.setattr(CheckpointStore, 'save', lambda self, step, tree, score, *more: scores.append(score))
   loop = Loop(point_setup(checkpoint_interval=8), tmp_path)
   step, returns = loop.trainer.step, iter([(0, 0.0), (2, 10.0), (0, 0.0), (5, 20.0)])
 
@@ -56,7 +56,7 @@ def test_the_score_is_a_running_mean_of_returns(tmp_path, monkeypatch):
 
   monkeypatch.setattr(loop.trainer, 'step', told)
   go(loop)
-  assert scores == [-np.inf, 10.0, 10.0, pytest.approx(0.9 * 10 + 0.1 * 20)]
+  assert scores == [-np.inf, -np.inf, 10.0, 10.0, pytest.approx(0.9 * 10 + 0.1 * 20)]
 
 
 @pytest.mark.parametrize('changes', [{'curriculum': 'linear'}, {'restart_interval': 16}])

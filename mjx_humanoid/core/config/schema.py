@@ -48,7 +48,10 @@ class Config:
     low=0,
   )
   log_interval: int = setting(1, 'updates between lines in the metrics files', low=1)
-  checkpoint_interval: int = setting(500_000, 'environment steps between checkpoints (0 = only at the end)', low=0)
+  checkpoint_interval: int = setting(
+    500_000, 'environment steps between checkpoints (0 = no checkpoints by steps)', low=0
+  )
+  checkpoint_seconds: float = setting(120.0, 'longest time between checkpoints [s] (0 = no checkpoints by time)', low=0)
   keep_checkpoints: int = setting(3, 'number of latest checkpoints to keep, in addition to the best one', low=1)
   render_interval: int = setting(500_000, 'environment steps between videos (0 = no videos)', low=0)
   framerate: int = setting(30, 'frame rate of videos [frames/s]', low=1, high=240)
