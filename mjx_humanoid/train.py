@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid.core import saved_code
+from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
@@ -50,12 +51,12 @@ def main(argv: Sequence[str]) -> None:
   if arguments.resume and arguments.config:
     raise UserError('--resume uses the config of its run: leave out --config.')
   if arguments.resume:
-    config, folder = resumed(Path(arguments.resume), overrides, allow_code=arguments.allow_code)
+    config, folder = resumed(expanded(arguments.resume), overrides, allow_code=arguments.allow_code)
   else:
     loaded = config_file.load_config(arguments.config or DEFAULT_CONFIG)
     config = schema.resolve(config_file.apply_overrides(loaded, overrides))
     saved_code.allow(config, remember=True)  # the user typed its references
-    folder = Path(config.run_dir) / config.name
+    folder = expanded(config.run_dir) / config.name
     if folder.exists():
       raise UserError(
         f'the run folder {folder} exists; choose another with --config.name=... or continue with --resume={folder}'
