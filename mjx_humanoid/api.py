@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ml_collections import ConfigDict
 
 from mjx_humanoid.core import saved_code, user_code, user_objects
+from mjx_humanoid.core.border import expanded, plain, public
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.config.schema import Config
@@ -53,10 +54,16 @@ class Run:
 
     return read_metrics(self.folder)
 
+  def __repr__(self) -> str:
+    """Its folder and its verdict: the whole card is in `report`."""
+    rate = self.report.get('success_rate')
+    return f'Run({str(self.folder)!r}, {"not judged" if rate is None else f"{rate:.0%} of its report card"})'
+
 
 PolicyLike: TypeAlias = 'Policy | Run | str | Path'
 
 
+@public
 def train(
   config: str | Path | ConfigDict = 'stand',
   *,
@@ -94,6 +101,7 @@ def train(
     return Run(folder, loop.run(state))
 
 
+@public
 def load(reference: str | Path, *, own: Mapping[str, Any] | None = None, allow_code: bool = False) -> Policy:
   """Loads a policy from a run folder, a policy file or the name of a pretrained policy. Runs no code in it.
 
@@ -110,9 +118,10 @@ def load(reference: str | Path, *, own: Mapping[str, Any] | None = None, allow_c
   from mjx_humanoid.playback import find
 
   user_objects.give(own or {})
-  return find.load(str(reference), allow_code=allow_code)
+  return find.load(str(expanded(reference)), allow_code=allow_code)
 
 
+@public
 def evaluate(
   policy: PolicyLike,
   *,
@@ -137,9 +146,12 @@ def evaluate(
   from mjx_humanoid.run.evaluation import evaluate_policy
 
   chosen = _policy(policy, allow_code)
-  return evaluate_policy(chosen, episodes=episodes, seed=seed, card=user_objects.named(card), push=push, engine=engine)
+  asked = plain({'episodes': episodes, 'seed': seed, 'push': push, 'engine': engine})
+  card = evaluate_policy(chosen, card=user_objects.named(plain(card)), **asked)
+  return dict(plain(card))
 
 
+@public
 def render(
   *policies: PolicyLike,
   compare: bool = False,
@@ -168,17 +180,21 @@ def render(
   import numpy as np
 
   from mjx_humanoid.media.film import Look, film_policies
+  from mjx_humanoid.playback import limits
   from mjx_humanoid.playback.find import RANDOM
   from mjx_humanoid.playback.judge import task_changes
 
-  chosen = [None if compare and p == RANDOM else _policy(p, allow_code) for p in policies]
+  command, push, seed, seconds = plain(command), plain(push), plain(seed), plain(seconds)
+  width, height, framerate = plain(width), plain(height), plain(framerate)
+  limits.check(seconds=seconds, command=command, push=push, width=width, height=height, framerate=framerate, seed=seed)
+  chosen = [None if compare and isinstance(p, str) and p == RANDOM else _policy(p, allow_code) for p in policies]
   if not any(chosen):
     raise UserError('render needs a policy: mh.render(mh.load("stand")).')
 
   look, changes = Look(camera, width, height, framerate), task_changes(command, push)
   pictures = film_policies(chosen, changes, look, seconds, seed, compare=compare)
   if path is not None:
-    _write_video(Path(path), pictures, framerate)
+    _write_video(expanded(path), pictures, framerate)
   return np.stack(pictures)
 
 
@@ -198,6 +214,7 @@ def show(frames: np.ndarray, framerate: int = 30) -> None:
   mediapy.show_video(frames, fps=framerate)
 
 
+@public
 def export(policy: PolicyLike, path: str | Path, *, force: bool = False, allow_code: bool = False) -> list[Path]:
   """Writes a policy for use elsewhere, in the format that the path ends with: .onnx, .safetensors or .npz.
 
@@ -212,10 +229,11 @@ def export(policy: PolicyLike, path: str | Path, *, force: bool = False, allow_c
   """
   from mjx_humanoid.playback import export_formats as formats
 
-  out = Path(path)
+  out = expanded(path)
   return list(formats.export(_policy(policy, allow_code), out.suffix.removeprefix('.'), out, force=force).files)
 
 
+@public
 def trajectory(
   policy: PolicyLike,
   *,
@@ -234,14 +252,16 @@ def trajectory(
   """
   import numpy as np
 
-  from mjx_humanoid.playback import keyframes, trajectories
+  from mjx_humanoid.playback import keyframes, limits, trajectories
   from mjx_humanoid.playback.judge import commanded
 
+  command, seed, seconds = plain(command), plain(seed), plain(seconds)
+  limits.check(seconds=seconds, command=command, seed=seed)
   chosen = _policy(policy, allow_code)
   task, model, text = keyframes.own_task(chosen, {} if command is None else commanded(command))
   traced = trajectories.trace(task, model, chosen, seconds, np.random.default_rng(seed))
   if path is not None:
-    _write_trajectory(traced, text, Path(path), chosen.name)
+    _write_trajectory(traced, text, expanded(path), chosen.name)
   return traced
 
 
@@ -267,13 +287,26 @@ def _policy(policy: PolicyLike, allow_code: bool) -> Policy:
   return load(policy, allow_code=allow_code) if isinstance(policy, str | Path) else policy
 
 
+def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+  """Settings with a Run or a Policy to start from as the config names it."""
+  from mjx_humanoid.playback import find
+  from mjx_humanoid.playback.policy import Policy
+
+  source = settings.get('init_from')
+  if isinstance(source, Run):
+    return {**settings, 'init_from': str(source.folder)}
+  if isinstance(source, Policy):
+    return {**settings, 'init_from': find.give(source)}
+  return dict(settings)
+
+
 def _typed(config: str | Path | ConfigDict, name: str | None, settings: Mapping[str, Any]) -> tuple[Config, Path]:
   """The config and the folder of a training; allows the user's own code in the config to run."""
   if (script := user_code.loading()) is not None:
     raise UserError(f'{script} trains when it is loaded: put that under `if __name__ == "__main__":`.')
   base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
-  values = merged(schema.to_dict(schema.resolve(base)), settings)
-  folder = _free_folder(Path(values['run_dir']), name or values['name'], exactly=name is not None)
+  values = merged(schema.to_dict(schema.resolve(base)), _settings(settings))
+  folder = _free_folder(expanded(values['run_dir']), name or values['name'], exactly=name is not None)
   resolved = schema.resolve({**values, 'name': folder.name})
   saved_code.allow(resolved, remember=True)
   return resolved, folder

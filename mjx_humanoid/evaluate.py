@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import command
@@ -52,6 +53,7 @@ def main(argv: Sequence[str]) -> None:
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   parsed = arguments.parse_args(argv)
   from rich.console import Console
+  from rich.markup import escape
 
   from mjx_humanoid.playback.find import load
   from mjx_humanoid.run.evaluation import check, evaluate_policy
@@ -59,9 +61,9 @@ def main(argv: Sequence[str]) -> None:
   numbers = {'episodes': parsed.episodes, 'seed': parsed.seed, 'push': parsed.push, 'engine': parsed.engine}
   check(**numbers)
   policy = load(parsed.policy, allow_code=parsed.allow_code)
-  out = Path(parsed.json) if parsed.json else default_path(parsed.policy)
+  out = expanded(parsed.json) if parsed.json else default_path(parsed.policy)
   check_writable(out)
-  with Console().status(f'{parsed.episodes} episodes of {policy.name}'):
+  with Console().status(escape(f'{parsed.episodes} episodes of {policy.name}')):
     card = evaluate_policy(policy, card=parsed.card, **numbers)
   show(card)
   write_json(out, card, 'the report card')
@@ -81,19 +83,18 @@ def show(card: dict[str, Any]) -> None:
   """Prints the card as a table."""
   from rich.console import Console
   from rich.table import Table
+  from rich.text import Text
 
-  table = Table(title=f'{card["policy"]}: {card["criteria"]}', title_justify='left')
+  table = Table(title=Text(f'{card["policy"]}: {card["criteria"]}', 'table.title'), title_justify='left')
   table.add_column('figure')
   table.add_column('mean', justify='right')
   table.add_column('least', justify='right')
   table.add_column('most', justify='right')
   for name, (least, most) in card['worst'].items():
     unit = f' [{UNITS[name]}]' if name in UNITS else ''
-    table.add_row(
-      f'{name.replace("_", " ")}{unit}'.replace('[', r'\['), *(f'{x:.3f}' for x in (card[name], least, most))
-    )
+    table.add_row(Text(f'{name.replace("_", " ")}{unit}'), *(f'{x:.3f}' for x in (card[name], least, most)))
   for name, value in card['return_by_term'].items():
-    table.add_row(f'return: {name}', f'{value:.1f}', '', '')
+    table.add_row(Text(f'return: {name}'), f'{value:.1f}', '', '')
   console = Console()
   console.print(table)
   if note := card.get('return_note'):

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import command
@@ -37,7 +38,7 @@ def main(argv: Sequence[str]) -> None:
   from mjx_humanoid.playback.find import load
 
   policy = load(arguments.policy, allow_code=arguments.allow_code)
-  out = Path(arguments.out) if arguments.out else default_path(arguments.policy, arguments.format)
+  out = expanded(arguments.out) if arguments.out else default_path(arguments.policy, arguments.format)
   files, tried = export(policy, arguments.format, out, force=arguments.force)
   *others, last = map(str, files)
   print(f'wrote {", ".join(others)} and {last}' if others else f'wrote {last}')

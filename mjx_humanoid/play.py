@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import UserError, command
 from mjx_humanoid.core.files import check_writable
@@ -36,7 +37,7 @@ def main(argv: Sequence[str]) -> None:
   arguments = parse(argv)
   from mjx_humanoid.core.opengl import choose_gl
 
-  out = Path(arguments.out or f'{"_".join(Path(name).resolve().stem for name in arguments.policy)}.mp4')
+  out = expanded(arguments.out or f'{"_".join(Path(name).resolve().stem for name in arguments.policy)}.mp4')
   if out.suffix != '.mp4':
     raise UserError(f'--out={out}: videos are written as .mp4.')
   policies = load_all(arguments)

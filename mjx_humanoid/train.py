@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid.core import saved_code
+from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
@@ -68,13 +69,13 @@ def main(argv: Sequence[str]) -> None:
   step = None
   if arguments.resume:
     folder, which = split_reference(arguments.resume)
-    config, folder = resumed(folder, overrides, allow_code=arguments.allow_code)
+    config, folder = resumed(expanded(folder), overrides, allow_code=arguments.allow_code)
     step = checkpoint_step(folder, which) if which else None
   else:
     loaded = config_file.load_config(arguments.config or DEFAULT_CONFIG)
     config = schema.resolve(config_file.apply_overrides(loaded, overrides))
     saved_code.allow(config, remember=True)  # the user typed its references
-    folder = Path(config.run_dir) / config.name
+    folder = expanded(config.run_dir) / config.name
     check_folder(folder, overwrite=arguments.overwrite)
   with outliving_readers():
     train(config, folder, started, resume=bool(arguments.resume), step=step, overwrite=arguments.overwrite)

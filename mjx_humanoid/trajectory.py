@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import UserError, command
@@ -86,7 +87,7 @@ def outputs(out: str | None, policy: str, *, plot: bool) -> dict[str, Path]:
   """The path of each file, by its suffix."""
   of = Path(policy).resolve()
   name = f'{of.name if of.is_dir() else of.stem}_trajectory'
-  base = Path(name if out is None else out)
+  base = expanded(name if out is None else out)
   if out is not None and (base.is_dir() or out.endswith(('/', os.sep))):
     base = base / name
   elif base.suffix in KINDS:
@@ -98,13 +99,14 @@ def make(policy: Policy, arguments: argparse.Namespace) -> tuple[Trajectory, dic
   """Plays the episode. Returns it, and the contents of its files by their suffixes."""
   import numpy as np
   from rich.console import Console
+  from rich.markup import escape
 
   from mjx_humanoid.playback.judge import commanded
   from mjx_humanoid.playback.keyframes import own_task, with_keyframes
   from mjx_humanoid.playback.trajectories import to_csv, to_npz, trace
 
   changes = commanded(arguments.command) if arguments.command else {}
-  with Console().status(f'{arguments.seconds:g} s of {policy.name}'):
+  with Console().status(escape(f'{arguments.seconds:g} s of {policy.name}')):
     task, model, text = own_task(policy, changes)
     trajectory = trace(task, model, policy, arguments.seconds, np.random.default_rng(arguments.seed))
     contents = {

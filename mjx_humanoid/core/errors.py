@@ -23,6 +23,21 @@ def unknown(kind: str, name: str, choices: Iterable[str], hint: str = '') -> Use
   return UserError(f'unknown {kind} {name!r}.{guess} Choices: {", ".join(choices)}.{hint and f" {hint}"}')
 
 
+# What to do about an OSError, by its number. Others are no mistakes of a user's, and show where they come from.
+REASONS = {
+  errno.ENOSPC: 'free some space',
+  errno.EDQUOT: 'free some space',
+  errno.EROFS: 'choose a folder on a disk that can be written to',
+  errno.EACCES: 'choose another folder, or change its permissions',
+  errno.EPERM: 'choose another folder, or change its permissions',
+}
+
+
+def explained(error: OSError) -> str:
+  """An OSError whose number is among REASONS, in one line."""
+  return f'{error.strerror}: {error.filename or "while writing"}; {REASONS[error.errno or 0]}.'
+
+
 class Command(Protocol):
   """The main function of a command: takes arguments, by default sys.argv[1:]."""
 
@@ -43,9 +58,9 @@ def command(main: Callable[[Sequence[str]], None]) -> Command:
       os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
       raise SystemExit(141) from None
     except OSError as error:
-      if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+      if error.errno not in REASONS:
         raise
-      print(f'error: {error.strerror}: {error.filename or "while writing"}; free some space.', file=sys.stderr)
+      print(f'error: {explained(error)}', file=sys.stderr)
       raise SystemExit(2) from None
     except KeyboardInterrupt:
       print('interrupted', file=sys.stderr)

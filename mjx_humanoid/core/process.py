@@ -6,7 +6,9 @@ import contextlib
 import io
 import logging
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 # XLA's concurrency-optimised scheduler for CPUs can deadlock in a scan over vmapped mjx.step on a machine with few
 # cores. Every jitted program here also switches it off by COMPILER_OPTIONS, which works even if JAX was started
@@ -17,7 +19,7 @@ COMPILER_OPTIONS: dict[str, bool | int | str] = {_DEADLOCK: False}
 
 def prepare() -> None:
   """Sets the environment variables that JAX reads when it first starts."""
-  os.environ['XLA_FLAGS'] = without_deadlock(os.environ.get('XLA_FLAGS', ''))
+  os.environ['XLA_FLAGS'] = without_deadlock(flags_of(os.environ.get('XLA_FLAGS', '')))
 
 
 @contextlib.contextmanager
@@ -37,6 +39,19 @@ def quiet_logs(name: str) -> Iterator[None]:
     yield
   finally:
     logger.disabled = before
+
+
+def flags_of(variable: str) -> str:
+  """The flags that a value of XLA_FLAGS stands for: itself, or where it does not begin with a dash, those in a file."""
+  if not variable.strip() or variable.lstrip().startswith('-'):
+    return variable
+  try:
+    return Path(variable).read_text(encoding='utf-8')
+  except (OSError, ValueError):
+    print(
+      f'warning: XLA_FLAGS={variable} is neither flags nor a file that can be read; it is ignored.', file=sys.stderr
+    )
+    return ''
 
 
 def without_deadlock(flags: str) -> str:

@@ -22,6 +22,7 @@ from mjx_humanoid.core.config import schema, settings
 from mjx_humanoid.core.config.files import load_config
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.core.types import Array, Inputs, Key, View
 from mjx_humanoid.envs.env import Bank, Env, EnvState, Outcome
 from mjx_humanoid.physics.body import describe
@@ -125,6 +126,7 @@ class HostEnv:
     if self._varied:
       self._engine = self._make_engine(randomized_fields(self.env.model, self._varied, rng, self.num_envs))
 
+  @single_precision()
   def begin(self, rng: np.random.Generator, bank: Bank) -> np.ndarray:
     """New episodes in all environments, from random rows of the bank. Returns their observations [B, O]."""
     self.use(bank)
@@ -134,10 +136,12 @@ class HostEnv:
     self.qpos, self.qvel = np.array(qpos), np.array(qvel)
     return np.array(self._state.obs)
 
+  @single_precision()
   def use(self, bank: Bank) -> None:
     """Sets the bank for later resets."""
     self._bank = jax.device_put(bank, _cpu())
 
+  @single_precision()
   def step(self, action: Any) -> Step:
     """One control step under action [B, A], clipped to [-1, 1]."""
     ctrl, inputs = np.clip(np.asarray(action, np.float32), -1.0, 1.0), None
@@ -166,6 +170,7 @@ class HostEnv:
 
 
 @functools.lru_cache(maxsize=16)
+@single_precision()
 def _programs(task: str, num_envs: int, episode_steps: int, stamps: tuple[str, ...]) -> Programs:
   """Programs, cached so that many environments of one task are compiled once.
 

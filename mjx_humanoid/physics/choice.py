@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.precision import backend
 from mjx_humanoid.physics.engine import NOTHING, Engine
 
 # One line for each; 'auto' chooses the fastest for the machine.
@@ -33,7 +34,7 @@ def choose(name: str) -> tuple[str, str]:
 
   if name != 'auto' and name not in ENGINES:
     raise unknown('engine', name, ENGINES)
-  platform = jax.default_backend()
+  platform = backend()
   gpu = jax.devices()[0].device_kind if platform != 'cpu' else ''
   warp = importlib.util.find_spec('warp') is not None
   if name == 'auto':

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.files import read_json
 from mjx_humanoid.core.run_folder import CHECKPOINTS, POLICY_FILE, checkpoint_path, checkpoint_step, split_reference
@@ -32,6 +33,7 @@ def find_policy(reference: str) -> Path:
     UserError: there is none; names the pretrained policies.
   """
   path, which = split_reference(reference)
+  path = expanded(path)
   if which:
     return find_checkpoint(path, which)
   if (path / POLICY_FILE).is_file():
@@ -80,6 +82,18 @@ def load(reference: str, *, allow_code: bool = False) -> Policy:
   Raises:
     UserError: there is none, it is damaged, or the code that it needs is missing.
   """
+  if reference in _given:
+    return _given[reference]
   policy = load_policy(find_policy(reference), allow_code=allow_code)
   check_code(policy)
   return policy
+
+
+_given: dict[str, Policy] = {}  # by what configs call them
+
+
+def give(policy: Policy) -> str:
+  """What a config calls a policy that the user passed in this process as an object, and that `load` returns for it."""
+  reference = f'the policy {policy.name}, at {policy.info.get("timesteps", 0)} steps ({len(_given)})'
+  _given[reference] = policy
+  return reference

@@ -43,6 +43,11 @@ class Policy:
   info: dict[str, Any]  # how it was made: name, seed, timesteps, versions, date
   mirror: Mirror | None = None  # of a symmetric policy, which averages over x and its mirror image
 
+  def __repr__(self) -> str:
+    """Its name, its sizes and its task, without the weights."""
+    sizes = f'{self.observation_size} observations, {self.action_size} actions'
+    return f'Policy({self.name!r}, {sizes}, reward {self.task.reward!r})'
+
   @property
   def name(self) -> str:
     """Name of the run that made the policy."""

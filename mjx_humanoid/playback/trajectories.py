@@ -9,6 +9,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from mjx_humanoid.core.errors import unknown
 from mjx_humanoid.core.types import Inputs, View
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.physics.states import view_states
@@ -33,6 +34,17 @@ class Trajectory:
   ctrl: np.ndarray  # [T, nu] as passed to MuJoCo, in [-1, 1]; see advance
   sensordata: np.ndarray  # [T, ns] in the state of the row, under its controls
   command: np.ndarray  # [T, 3] commanded forward, sideways [m/s] and yaw [rad/s] velocity
+
+  def __repr__(self) -> str:
+    """Its length and the robot, without the arrays."""
+    seconds = self.time[-1] if len(self.time) else 0.0
+    return f'Trajectory({self.body.robot.name!r}, {len(self.time)} control steps up to {seconds:.3f} s)'
+
+  def sensor(self, name: str) -> np.ndarray:
+    """Readings [T, n] of a sensor by its name, such as 'foot_left_pos'. Raises UserError for an unknown name."""
+    if name not in self.body.sensors:
+      raise unknown('sensor', name, self.body.sensors)
+    return self.sensordata[:, self.body.sensors[name]]
 
   @property
   def torque(self) -> np.ndarray:

@@ -108,7 +108,7 @@ class PPO(Algorithm[Learner]):
     params, opt_state, metrics = self._descend(learner, rows, rate, actor_trains, key)
     size = len(rows.action)
     timesteps = learner.timesteps + size
-    progress = timesteps / self.total_timesteps
+    progress = timesteps / float(self.total_timesteps)  # an int must fit into 32 bits
     shape = self.net.config
     log_std = schedules.log_std(shape.initial_std, shape.final_std, params['log_std'], progress)
     params = params | {'log_std': log_std}
@@ -127,7 +127,7 @@ class PPO(Algorithm[Learner]):
 
   def _planned_rate(self, learner: Learner) -> Array:
     hyper = self.hyper
-    progress = learner.timesteps / self.total_timesteps
+    progress = learner.timesteps / float(self.total_timesteps)
     return schedules.rate(hyper.lr_schedule, hyper.learning_rate, learner.learning_rate, progress)
 
   def _descend(

@@ -16,6 +16,7 @@ from mjx_humanoid.core.config.network import NetworkConfig
 from mjx_humanoid.core.config.schema import Config, resolve, to_dict
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.network import Actor, Mirror, mean_action
+from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.core.types import Array, Key
 from mjx_humanoid.envs.from_brax import FromBrax, seen
 from mjx_humanoid.rl import networks
@@ -54,6 +55,7 @@ class Trained(NamedTuple):
   metrics: list[dict[str, float]]  # one entry for every update
 
 
+@single_precision()
 def train_on_brax(
   env: Any,
   config: Config | ConfigDict | None = None,

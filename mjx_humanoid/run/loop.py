@@ -16,6 +16,7 @@ import jax
 
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.run.listeners import Listener, Metrics, Warnings
@@ -80,6 +81,7 @@ class Loop:
     # In the order of their calls: metrics are on disk before other listeners use them.
     self._told = (Metrics(), RunLog(), Warnings(), Progress(), *self.listeners, self._checkpoints, self._cards)
 
+  @single_precision()
   def begin(self, resume: bool = False, step: int | None = None) -> TrainState:
     """A new training, or that of a checkpoint. A run that was stopped before its first checkpoint starts again.
 

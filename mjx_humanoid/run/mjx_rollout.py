@@ -6,6 +6,7 @@ import jax
 import mujoco
 import numpy as np
 
+from mjx_humanoid.core.precision import backend, single_precision
 from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.core.types import Inputs, View
 from mjx_humanoid.physics.mjx import MjxEngine
@@ -16,6 +17,7 @@ from mjx_humanoid.playback.rollout import Controller, Trajectories, collect, rec
 from mjx_humanoid.tasks.task import Task
 
 
+@single_precision()
 def mjx_rollout(
   task: Task,
   model: mujoco.MjModel,
@@ -35,14 +37,13 @@ def mjx_rollout(
   training = build_model(task.body.robot)
   fields = randomized_fields(training, task.config.randomization, rng, len(qpos))
   engine = MjxEngine(training, task.body.substeps, impl='jax', num_envs=len(qpos), fields=fields)
-  options = COMPILER_OPTIONS if jax.default_backend() == 'cpu' else None
+  options = COMPILER_OPTIONS if backend() == 'cpu' else None
   advance = jax.jit(engine.step, compiler_options=options)
   state = engine.init(qpos.astype(np.float32), qvel.astype(np.float32))
 
   def physics(inputs: Inputs) -> View:
     nonlocal state
-    with jax.default_matmul_precision('highest'):  # as in training; GPUs would round more
-      state, view = advance(state, *(None if x is None else np.asarray(x, np.float32) for x in inputs))
+    state, view = advance(state, *(None if x is None else np.asarray(x, np.float32) for x in inputs))
     return View(*map(np.asarray, view))
 
   start = view_states(model, qpos, qvel)

@@ -14,6 +14,7 @@ from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.network import Actor, Mirror
+from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.playback.policy import OWN_CODE, Policy
 from mjx_humanoid.run.setup import Setup
 
@@ -50,6 +51,7 @@ def from_policy(policy: Policy, config: Config) -> Actor:
   return policy.actor
 
 
+@single_precision()
 def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
   """The policy of a learner, with a description of its training."""
   actor = setup.algorithm.actor(learner)

@@ -14,6 +14,7 @@ import numpy as np
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.core.types import Demonstrations
 from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.envs.demonstrations import demonstrate
@@ -50,6 +51,7 @@ class Setup:
   device: jax.Device | None = None  # device of all computations; None: the default device of JAX
 
 
+@single_precision()
 def prepare(config: Config, device: jax.Device | None = None) -> Setup:
   """Builds and checks everything that a config names.
 

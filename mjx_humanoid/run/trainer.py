@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mjx_humanoid.core.network import Actor
+from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.core.types import Key
 from mjx_humanoid.rl.algorithm import Metrics
@@ -53,11 +54,8 @@ class Trainer:
 
   @contextlib.contextmanager
   def computing(self) -> Iterator[None]:
-    """A context for all computations of this training: on its device, with matrix products in full float32 precision.
-
-    The default precision of newer GPUs keeps 10 bits of mantissa, too few for PPO.
-    """
-    with on_device(self.setup.device), jax.default_matmul_precision('highest'):
+    """For all that this training computes: on its device, and in single precision."""
+    with on_device(self.setup.device), single_precision():
       yield
 
   def start(self, actor: Actor | None = None, iteration: int = 0) -> TrainState:
@@ -79,9 +77,9 @@ class Trainer:
 
   def step(self, state: TrainState) -> tuple[TrainState, Metrics]:
     """One iteration: unroll_length steps of every environment, then one update. Consumes `state`."""
-    if self.restarts_at(state.iteration):
-      state = self.start(self.setup.algorithm.actor(state.learner), state.iteration)
     with self.computing():
+      if self.restarts_at(state.iteration):
+        state = self.start(self.setup.algorithm.actor(state.learner), state.iteration)
       bank = self.bank(state.iteration)
       if self.setup.env.traceable:
         learner, carry, key, metrics = self._iterate(state.learner, state.carry, state.key, bank)

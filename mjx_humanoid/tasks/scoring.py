@@ -6,11 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mjx_humanoid.core.precision import backend, single_precision
 from mjx_humanoid.core.types import Terms, View
 from mjx_humanoid.tasks.context.context import Context
 from mjx_humanoid.tasks.task import Task
 
 
+@single_precision()
 def score(
   task: Task, views: View, contexts: Context, terminated: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -23,6 +25,7 @@ def score(
   Returns:
     Total [N], and each term [N].
   """
+  backend()  # refused in a line where JAX cannot start
   count = len(terminated)
   # The terminal step is rewarded; later steps are not.
   before = np.concatenate([np.zeros((count, 1), bool), np.logical_or.accumulate(terminated, axis=1)[:, :-1]], axis=1)

@@ -59,11 +59,20 @@ def test_a_full_disk_is_one_line_and_status_2(capsys, number):
   assert capsys.readouterr().err.startswith('error: No room: runs/x')
 
 
+def test_a_path_without_permission_is_one_line_and_status_2(capsys):
+  def main(argv):
+    raise PermissionError(errno.EACCES, 'Permission denied', 'runs/x')
+
+  assert run(main) == 2
+  said = capsys.readouterr().err
+  assert said == 'error: Permission denied: runs/x; choose another folder, or change its permissions.\n'
+
+
 def test_other_errors_of_the_system_are_bugs():
   def main(argv):
-    raise PermissionError(errno.EACCES, 'Permission denied', 'x')
+    raise OSError(errno.EBADF, 'Bad file descriptor', 'x')
 
-  with pytest.raises(PermissionError):
+  with pytest.raises(OSError, match='Bad file'):
     command(main)([])
 
 

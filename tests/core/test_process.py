@@ -41,3 +41,18 @@ def test_prepare_sets_the_variable_where_there_was_none(monkeypatch):
 def test_programs_refuse_the_scheduler_too():
   """For processes where JAX had started before the package was imported."""
   assert _environment.COMPILER_OPTIONS == {'xla_cpu_enable_concurrency_optimized_scheduler': False}
+
+
+def test_flags_in_a_file_are_read_from_it(monkeypatch, tmp_path):
+  """XLA takes a value that does not begin with a dash for the path of a file with flags."""
+  (tmp_path / 'flags').write_text('--xla_a=1\n--xla_b=2\n')
+  monkeypatch.setenv('XLA_FLAGS', str(tmp_path / 'flags'))
+  _environment.prepare()
+  assert _environment.os.environ['XLA_FLAGS'] == f'--xla_a=1 --xla_b=2 {OFF}'
+
+
+def test_a_file_of_flags_that_is_missing_is_told(monkeypatch, tmp_path, capsys):
+  monkeypatch.setenv('XLA_FLAGS', str(tmp_path / 'none'))
+  _environment.prepare()
+  assert _environment.os.environ['XLA_FLAGS'] == OFF
+  assert 'XLA_FLAGS' in capsys.readouterr().err

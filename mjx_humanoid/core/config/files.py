@@ -13,6 +13,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from mjx_humanoid.core import saved_code, trust, user_code, user_files, user_objects
+from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.config import migration, schema
 from mjx_humanoid.core.config.settings import convert, restore, type_name
 from mjx_humanoid.core.errors import UserError, unknown
@@ -34,7 +35,7 @@ def config_names() -> list[str]:
 
 def find_config(name: str) -> Path:
   """The file of a config given by path or by name. Raises UserError if there is none."""
-  path = Path(name)
+  path = expanded(name)
   candidates = [path]
   if path.parent in (Path(), Path('configs')):  # 'stand' and 'configs/stand.py' work from any folder
     candidates += [folder / f'{path.stem}.py' for folder in config_folders()]

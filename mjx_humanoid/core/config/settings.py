@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
+from mjx_humanoid.core.border import plain
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.user_objects import named
 
@@ -124,7 +125,9 @@ def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 
 def check(f: dataclasses.Field[Any], hint: Any, value: Any, name: str) -> Any:
   """`value` converted to the type of a setting, and checked against its range. Raises UserError."""
-  limits = f.metadata
+  limits, value = f.metadata, plain(value)
+  if value is None and f.default in ('', 'none'):  # in Python, nothing is None
+    value = f.default
   value = convert(hint, named(value) if limits['own'] else value, name)
   if limits['choices'] and value not in limits['choices']:
     raise unknown(f'value for {name}:', value, limits['choices'])
