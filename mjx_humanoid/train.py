@@ -104,14 +104,18 @@ def train(config: schema.Config, folder: Path, *, resume: bool, started: float) 
   recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)
   loop, state = start(setup, folder, [Videos(recorder, config.render_interval)], started, resume=resume)
   report = loop.run(state)
-  print(headline(report) if 'card' in report else 'stopped and saved; no report card was made')
+  if 'card' in report:
+    print(headline(report))
+  elif report['stopped_early']:
+    print('stopped and saved; no report card was made')
   if report['stopped_early']:
     print(f'continue with: python -m mjx_humanoid.train --resume={folder}')
     return report
   if config.render_interval:
     print('rendering the final video ...', flush=True)
     print(recorder.final(load(str(folder))))
-  print(f'next: python -m mjx_humanoid.play {folder}\n      python -m mjx_humanoid.evaluate {folder}')
+  card = '' if 'card' in report else ' --card=NAME'
+  print(f'next: python -m mjx_humanoid.play {folder}\n      python -m mjx_humanoid.evaluate {folder}{card}')
   return report
 
 
