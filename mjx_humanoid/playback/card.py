@@ -20,6 +20,7 @@ from mjx_humanoid.tasks.context.context import MOVING
 from mjx_humanoid.tasks.trials import attempt
 
 Judge = Callable[[Figures, Trajectories, Body], np.ndarray]  # which episodes pass, bool [N]
+EPISODE = ('start', 'start_strength', 'termination')  # settings of a task: how its episodes start and end
 FAILED = 'failed'  # what is said of episodes that a judge without named conditions does not pass
 
 
@@ -62,9 +63,9 @@ class Card:
     own = asked.kind == 'fixed' and max(map(abs, asked.value[:2])) > MOVING
     return asked.value if own or self.command is None else self.command
 
-  def start(self, config: TaskConfig) -> dict[str, Any]:
-    """How episodes of the card start in the task of a policy: 'start' and 'start_strength'."""
-    return {name: self.task.get(name, getattr(config, name)) for name in ('start', 'start_strength')}
+  def episode(self, config: TaskConfig) -> dict[str, Any]:
+    """How episodes of the card start and end in the task of a policy, as settings by name."""
+    return {name: self.task.get(name, getattr(config, name)) for name in EPISODE}
 
   def words(self, config: TaskConfig) -> str:
     """What passing asks for, with the command of a task."""

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from mjx_humanoid.core import saved_code
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.registry import Registry, first_line
 from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.playback.card import Card, Conditions, checked
@@ -31,7 +33,7 @@ from mjx_humanoid.playback.conditions import (
   walking_gait,
 )
 
-__all__ = ['CARDS', 'NONE', 'Card', 'Conditions', 'find_card']
+__all__ = ['CARDS', 'NONE', 'Card', 'Conditions', 'episode_of_card', 'find_card']
 
 NONE = 'none'  # no report card
 CARDS: Registry[Card] = Registry('report card', lambda thing: isinstance(thing, Card) or callable(thing))
@@ -63,6 +65,16 @@ def find_card(name: str) -> Card:
     return thing
   card = thing if isinstance(thing, Card) else Card(first_line(thing) or name, OWN_SECONDS, thing)
   return dataclasses.replace(card, judge=checked(f'report card {name!r}', card.judge))
+
+
+def episode_of_card(config: TaskConfig) -> dict[str, Any]:
+  """Settings of a task, by name, with which episodes start and end as on its report card.
+
+  Where the card is code of the trainer's own that this user has not allowed, they are those of the task itself.
+  """
+  if is_own(config.card) and saved_code.unavailable('report card', config.card):
+    return {}
+  return find_card(config.card).episode(config)
 
 
 def _card(name: str, card: Card) -> None:

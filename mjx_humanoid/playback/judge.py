@@ -107,6 +107,9 @@ def judge_policy(policy: Policy, episodes: int, seed: int) -> dict[str, Any]:
   return judge(*task_and_model(policy.task), policy, episodes, seed)[0]
 
 
-def task_changes(command: Sequence[float] | None, push: float | None) -> dict[str, Any]:
-  """Settings of a task with a fixed command and with pushes, if given; see commanded and pushed."""
-  return {**(commanded(command) if command else {}), **({} if push is None else pushed(push))}
+def task_changes(
+  command: Sequence[float] | None = None, push: float | None = None, start_strength: float | None = None
+) -> dict[str, Any]:
+  """Settings of a task with a fixed command, pushes and a strength of start states, if given."""
+  strength = {} if start_strength is None else {'start_strength': start_strength}
+  return {**(commanded(command) if command else {}), **({} if push is None else pushed(push)), **strength}
