@@ -158,6 +158,7 @@ def render(
   seconds: float = 10.0,
   command: tuple[float, float, float] | None = None,
   push: float | None = None,
+  start_strength: float | None = None,
   camera: str = 'track',
   width: int = 640,
   height: int = 480,
@@ -172,6 +173,7 @@ def render(
     compare: side by side, from the same start state; 'random' means random actions in the task of the first policy.
     seconds: of each policy; command: forward and sideways [m/s] and yaw [rad/s] velocity to track.
     push: force in N of a push of 0.2 s every 4 s.
+    start_strength: perturbation of start states; by default that of the report card.
     path: also write an .mp4 there; allow_code: see load.
 
   Returns:
@@ -191,7 +193,7 @@ def render(
   if not any(chosen):
     raise UserError('render needs a policy: mh.render(mh.load("stand")).')
 
-  look, changes = Look(camera, width, height, framerate), task_changes(command, push)
+  look, changes = Look(camera, width, height, framerate), task_changes(command, push, start_strength)
   pictures = film_policies(chosen, changes, look, seconds, seed, compare=compare)
   if path is not None:
     _write_video(expanded(path), pictures, framerate)
@@ -239,6 +241,7 @@ def trajectory(
   *,
   seconds: float = 10.0,
   command: tuple[float, float, float] | None = None,
+  start_strength: float | None = None,
   seed: int = 0,
   path: str | Path | None = None,
   allow_code: bool = False,
@@ -247,18 +250,19 @@ def trajectory(
 
   Args:
     command: forward and sideways [m/s] and yaw [rad/s] velocity to track.
+    start_strength: perturbation of the start state; by default that of the report card.
     path: also write it there, as .xml (a model with a keyframe a control step), .npz, .csv or .png (a plot).
     allow_code: see load.
   """
   import numpy as np
 
   from mjx_humanoid.playback import keyframes, limits, trajectories
-  from mjx_humanoid.playback.judge import commanded
+  from mjx_humanoid.playback.judge import task_changes
 
   command, seed, seconds = plain(command), plain(seed), plain(seconds)
   limits.check(seconds=seconds, command=command, seed=seed)
   chosen = _policy(policy, allow_code)
-  task, model, text = keyframes.own_task(chosen, {} if command is None else commanded(command))
+  task, model, text = keyframes.own_task(chosen, task_changes(command, start_strength=start_strength))
   traced = trajectories.trace(task, model, chosen, seconds, np.random.default_rng(seed))
   if path is not None:
     _write_trajectory(traced, text, expanded(path), chosen.name)

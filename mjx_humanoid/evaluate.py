@@ -26,6 +26,7 @@ UNITS = {
   'sideways': 'm',
   'heading_error': 'degrees',
   'forward_speed': 'm/s',
+  'leftward_speed': 'm/s',
   'velocity_error': 'm/s',
   'turning_error': 'rad/s',
   'seconds_to_stand': 's',
@@ -39,7 +40,9 @@ def main(argv: Sequence[str]) -> None:
   arguments.add_argument('policy', help='a run folder, a policy file or the name of a pretrained policy')
   arguments.add_argument('--episodes', type=int, default=100, help='number of episodes (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='seed of the start states (%(default)s)')
-  arguments.add_argument('--card', help="another report card than that of the policy's task")
+  arguments.add_argument(
+    '--card', help="another report card than the policy's own task names, or path/to/file.py:function"
+  )
   arguments.add_argument(
     '--push',
     type=float,
@@ -90,7 +93,8 @@ def show(card: dict[str, Any]) -> None:
   table.add_column('mean', justify='right')
   table.add_column('least', justify='right')
   table.add_column('most', justify='right')
-  for name, (least, most) in card['worst'].items():
+  for name in card['figures']:
+    least, most = card['worst'][name]
     unit = f' [{UNITS[name]}]' if name in UNITS else ''
     table.add_row(Text(f'{name.replace("_", " ")}{unit}'), *(f'{x:.3f}' for x in (card[name], least, most)))
   for name, value in card['return_by_term'].items():
@@ -100,7 +104,17 @@ def show(card: dict[str, Any]) -> None:
   if note := card.get('return_note'):
     console.print(f'without returns: {note}', highlight=False, markup=False)
   verdict = 'PASSED' if card['passed'] else 'NOT PASSED'
-  console.print(f'{verdict}: {card["success_rate"]:.0%} of {card["episodes"]} episodes', highlight=False)
+  console.print(
+    f'{verdict}: {card["success_rate"]:.0%} of {card["episodes"]} episodes{why_not(card)}',
+    highlight=False,
+    markup=False,
+  )
+
+
+def why_not(card: dict[str, Any]) -> str:
+  """Why episodes did not pass, by the first condition that each did not meet: '; fell: 62, drifted: 30 of 100'."""
+  counts = ', '.join(f'{name}: {count}' for name, count in card['failed'].items())
+  return f'; {counts} of {card["episodes"]}' if counts else ''
 
 
 make_callable(__name__)

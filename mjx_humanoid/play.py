@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import UserError, command
-from mjx_humanoid.core.files import check_writable
+from mjx_humanoid.core.files import check_free, check_writable
 from mjx_humanoid.core.saved_code import ALLOW_HELP
+from mjx_humanoid.core.user_objects import is_own
 
 if TYPE_CHECKING:
   import argparse
@@ -37,19 +38,21 @@ def main(argv: Sequence[str]) -> None:
   arguments = parse(argv)
   from mjx_humanoid.core.opengl import choose_gl
 
-  out = expanded(arguments.out or f'{"_".join(Path(name).resolve().stem for name in arguments.policy)}.mp4')
+  out = expanded(output(arguments))
   if out.suffix != '.mp4':
     raise UserError(f'--out={out}: videos are written as .mp4.')
   policies = load_all(arguments)
   gl = choose_gl()  # before mujoco is imported, which then chooses its renderer
   from mjx_humanoid.media import render
 
+  check_free([out, sheet_path(out)], force=arguments.force)
   check_writable(out)
   check_writable(sheet_path(out))
   stages = make_stages(policies, arguments)
   pictures = shoot(stages, arguments, software=gl.software)
   render.write_video(out, pictures, arguments.framerate)
-  render.write_sheet(sheet_path(out), pictures)
+  picks = render.sheet_frames(len(pictures), arguments.framerate, stride_frequency(stages, compare=arguments.compare))
+  render.write_sheet(sheet_path(out), pictures, picks)
   print(f'wrote {out} and {sheet_path(out)}')
   print(f'next: python -m mjx_humanoid.evaluate {next((n for n in arguments.policy if n != "random"), "stand")}')
 
@@ -74,6 +77,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument(
     '--push', type=float, metavar='N', help='push the robot with this force [N] for 0.2 s every 4 s'
   )
+  arguments.add_argument(
+    '--start-strength', type=float, metavar='X', help="perturbation of start states; by default the report card's"
+  )
+  arguments.add_argument('--force', action='store_true', help='overwrite files that exist')
   arguments.add_argument('--framerate', type=int, default=30, help='frames per second (%(default)s)')
   arguments.add_argument(
     '--camera', default='track', help='camera: track, front, side, back or egocentric (%(default)s)'
@@ -87,12 +94,36 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     raise UserError(f'--seed={parsed.seed} is out of range: 0 or more.')
   if parsed.push is not None and not 0 <= parsed.push <= 10_000:
     raise UserError(f'--push={parsed.push} is out of range: 0 to 10000 N.')
+  if parsed.start_strength is not None and not 0 <= parsed.start_strength <= 100:
+    raise UserError(f'--start-strength={parsed.start_strength} is out of range: 0 to 100.')
   if parsed.command and not all(abs(x) <= 10 for x in parsed.command):
     raise UserError(f'--command {parsed.command} is out of range: -10 to 10 m/s and rad/s.')
   for name, (low, high) in LIMITS.items():
     if not low <= getattr(parsed, name) <= high:
       raise UserError(f'--{name}={getattr(parsed, name)} is out of range: {low} to {high}.')
   return parsed
+
+
+def output(arguments: argparse.Namespace) -> Path:
+  """The path of the video: by default named after the policies, with a number where that would replace another."""
+  if arguments.out:
+    return Path(arguments.out)
+  name = '_'.join(Path(policy).resolve().stem for policy in arguments.policy)
+  path, number = Path(f'{name}.mp4'), 1
+  while not arguments.force and (path.exists() or sheet_path(path).exists()):
+    number += 1
+    path = Path(f'{name}-{number}.mp4')
+  return path
+
+
+def stride_frequency(stages: Sequence[Stage], *, compare: bool) -> float:
+  """Strides per second of a video of one gait that goes on; 0 for others, whose whole course matters."""
+  from mjx_humanoid.playback.cards import find_card
+
+  if len(stages) > 1 and not compare:
+    return 0.0
+  config = next((stage.task.config for stage in stages if stage.name != 'random'), stages[0].task.config)
+  return 0.0 if is_own(config.card) or find_card(config.card).goal else config.gait.frequency
 
 
 def sheet_path(video: Path) -> Path:
@@ -125,9 +156,8 @@ def make_stages(policies: list[Policy | None], arguments: argparse.Namespace) ->
       print(f'note: {policy.name} was trained for one command and cannot observe another; `follow` can.')
   rng = np.random.default_rng(arguments.seed)
   sampling = rng if arguments.stochastic else None
-  stages = make_stages(
-    policies, task_changes(arguments.command, arguments.push), sampling, noise=rng, compare=arguments.compare
-  )
+  changes = task_changes(arguments.command, arguments.push, arguments.start_strength)
+  stages = make_stages(policies, changes, sampling, noise=rng, compare=arguments.compare)
   return [random_stage(stage, rng) for stage in stages] if arguments.random else stages
 
 
@@ -149,20 +179,23 @@ def shoot(stages: list[Stage], arguments: argparse.Namespace, *, software: bool)
     # A new generator for each episode, so that compared policies have the same start states.
     generators = [np.random.default_rng([arguments.seed, i]) for i in range(arguments.episodes)]
     episodes = [play_chain(lane, rng, arguments.seconds) for rng in generators]
-    for line in itertools.chain.from_iterable(map(summaries, episodes)):
-      print(line)
+    for number, line in ((i, line) for i, episode in enumerate(episodes, 1) for line in summaries(episode)):
+      print(f'episode {number}: {line}' if len(episodes) > 1 else line)
     films.append(film(episodes, look, progress, label=len(stages) > 1))
   return side_by_side(films)
 
 
 def summaries(episode: Sequence[Played]) -> Iterator[str]:
-  """A line for each policy of a chain except the last: whether it reached its goal, and when."""
+  """A line for each policy of an episode: what became of it, and of a chain whether it reached its goal, and when."""
+  from mjx_humanoid.playback.outcome import outcome
+
   for played, following in itertools.pairwise(episode):
     task, then = played.stage.task, following.stage.task
     seconds = played.paths.terminated.shape[1] * task.body.control_step
     end = f'{"done" if played.done else "its time over, its goal not reached,"} after {seconds:.1f} s'
     motors = '' if task.config.robot == then.config.robot else f', with the motors of {then.config.robot}'
     yield f'{played.stage.name}: {end}; {following.stage.name} goes on{motors}'
+  yield f'{episode[-1].stage.name}: {outcome(episode[-1])}'
 
 
 if __name__ == '__main__':

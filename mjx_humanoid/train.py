@@ -161,14 +161,18 @@ def conclude(report: Mapping[str, Any], folder: Path, recorder: Recorder | None)
   from mjx_humanoid.playback.find import load
   from mjx_humanoid.run.report_cards import headline
 
-  print(headline(report) if 'card' in report else 'stopped and saved; no report card was made')
+  if 'card' in report:
+    print(headline(report))
+  elif report['stopped_early']:
+    print('stopped and saved; no report card was made')
   if report['stopped_early']:
     print(f'continue with: python -m mjx_humanoid.train --resume={folder}')
     return
   if recorder is not None:
     print('rendering the final video ...', flush=True)
     print(recorder.final(load(str(folder))))
-  print(f'next: python -m mjx_humanoid.play {folder}\n      python -m mjx_humanoid.evaluate {folder}')
+  card = '' if 'card' in report else ' --card=NAME'
+  print(f'next: python -m mjx_humanoid.play {folder}\n      python -m mjx_humanoid.evaluate {folder}{card}')
 
 
 def announce(setup: Setup, folder: Path) -> None:

@@ -69,12 +69,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument(
     '--command', type=float, nargs=3, metavar=('FORWARD', 'LEFT', 'TURN'), help='commanded velocity [m/s, m/s, rad/s]'
   )
+  arguments.add_argument(
+    '--start-strength', type=float, metavar='X', help="perturbation of start states; by default the report card's"
+  )
   arguments.add_argument('--plot', action='store_true', help='also write a plot, .png')
   arguments.add_argument('--force', action='store_true', help='overwrite files that exist')
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   parsed = arguments.parse_args(argv)
   if parsed.seed < 0:
     raise UserError(f'--seed={parsed.seed} is out of range: 0 or more.')
+  if parsed.start_strength is not None and not 0 <= parsed.start_strength <= 100:
+    raise UserError(f'--start-strength={parsed.start_strength} is out of range: 0 to 100.')
   if parsed.command and not all(abs(x) <= 10 for x in parsed.command):
     raise UserError(f'--command {parsed.command} is out of range: -10 to 10 m/s and rad/s.')
   for name, (low, high) in LIMITS.items():
@@ -101,11 +106,11 @@ def make(policy: Policy, arguments: argparse.Namespace) -> tuple[Trajectory, dic
   from rich.console import Console
   from rich.markup import escape
 
-  from mjx_humanoid.playback.judge import commanded
+  from mjx_humanoid.playback.judge import task_changes
   from mjx_humanoid.playback.keyframes import own_task, with_keyframes
   from mjx_humanoid.playback.trajectories import to_csv, to_npz, trace
 
-  changes = commanded(arguments.command) if arguments.command else {}
+  changes = task_changes(arguments.command, start_strength=arguments.start_strength)
   with Console().status(escape(f'{arguments.seconds:g} s of {policy.name}')):
     task, model, text = own_task(policy, changes)
     trajectory = trace(task, model, policy, arguments.seconds, np.random.default_rng(arguments.seed))

@@ -30,7 +30,7 @@ def backend() -> str:
   try:
     return jax.default_backend()
   except (RuntimeError, AssertionError) as error:
-    asked = os.environ.get('JAX_PLATFORMS') or jax.config.jax_platforms
+    asked = os.environ.get('JAX_PLATFORMS') or getattr(jax.config, 'jax_platforms', None)
     if not asked:
       raise
     reason = str(error).split('\n')[0]

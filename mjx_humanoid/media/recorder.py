@@ -67,7 +67,14 @@ class Recorder:
         self._failed = f'no videos: {error}'
 
   def _start(self, weights: Path, *, low_priority: bool) -> None:
-    command = [sys.executable, '-m', 'mjx_humanoid.play', str(weights), f'--out={weights.with_suffix(".mp4")}']
+    command = [
+      sys.executable,
+      '-m',
+      'mjx_humanoid.play',
+      str(weights),
+      f'--out={weights.with_suffix(".mp4")}',
+      '--force',
+    ]
     command += [
       f'--framerate={self.framerate}',
       f'--seconds={min(self.seconds, BRIEF) if low_priority else self.seconds}',

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import mujoco
 import numpy as np
 
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.opengl import choose_gl
+
+ARROW_WIDTH = 0.035  # m
+
+
+class Arrow(NamedTuple):
+  """An arrow in a picture."""
+
+  tail: np.ndarray  # [3] m, in the world
+  tip: np.ndarray  # [3]
+  colour: tuple[float, float, float, float]  # red, green, blue, opacity in [0, 1]
 
 
 class Camera:
@@ -39,7 +50,7 @@ class Camera:
     self._model, self._data = model, mujoco.MjData(model)
     self._renderer: mujoco.Renderer | None = None
 
-  def picture(self, qpos: np.ndarray) -> np.ndarray:
+  def picture(self, qpos: np.ndarray, arrows: Sequence[Arrow] = ()) -> np.ndarray:
     """A picture of the robot at qpos [nq], uint8 [height, width, 3]; numbers that are not finite count as 0.
 
     Raises:
@@ -50,11 +61,13 @@ class Camera:
     self._data.qpos[:] = np.nan_to_num(qpos)
     mujoco.mj_forward(self._model, self._data)
     self._renderer.update_scene(self._data, camera=self._name)
+    for arrow in arrows:
+      draw_arrow(self._renderer.scene, arrow)
     return np.array(self._renderer.render())
 
-  def frames(self, rows: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+  def frames(self, rows: Iterable[np.ndarray], arrows: Iterable[Sequence[Arrow]] | None = None) -> Iterator[np.ndarray]:
     """One picture for each row of qpos [F, nq]. Raises UserError like `picture`."""
-    return map(self.picture, rows)
+    return map(self.picture, rows) if arrows is None else map(self.picture, rows, arrows)
 
   def close(self) -> None:
     """Frees the OpenGL context; the next picture makes another."""
@@ -82,6 +95,17 @@ class Camera:
       ) from None
     renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = not self._software
     return renderer
+
+
+def draw_arrow(scene: mujoco.MjvScene, arrow: Arrow) -> None:
+  """Adds an arrow to a scene; nothing where the scene is full."""
+  if scene.ngeom >= scene.maxgeom:
+    return
+  geom = scene.geoms[scene.ngeom]
+  kind = mujoco.mjtGeom.mjGEOM_ARROW
+  mujoco.mjv_initGeom(geom, kind, np.zeros(3), np.zeros(3), np.zeros(9), np.array(arrow.colour, np.float32))
+  mujoco.mjv_connector(geom, kind, ARROW_WIDTH, np.asarray(arrow.tail, float), np.asarray(arrow.tip, float))
+  scene.ngeom += 1
 
 
 def drawable(model: mujoco.MjModel, width: int, height: int, *, software: bool) -> mujoco.MjModel:

@@ -13,7 +13,7 @@ from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.physics.model import same_model
-from mjx_humanoid.playback.cards import find_card
+from mjx_humanoid.playback.cards import episode_of_card, find_card
 from mjx_humanoid.playback.find import RANDOM
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Controller, Trajectories, check_fit, rollout, start_states, task_and_model
@@ -47,20 +47,20 @@ def make_stages(
   noise: np.random.Generator | None = None,
   compare: bool = False,
 ) -> list[Stage]:
-  """The stages of policies: their tasks with `changes` by dotted name.
+  """The stages of policies: their tasks with `changes` by dotted name, from start states of their report cards.
 
   Args:
     policies: at least one; None stands for random actions, in the task of the first policy.
     rng: if given, actions are sampled with it.
     noise: generator of random actions.
-    compare: all begin at start states of the first policy's task rather than of their own.
+    compare: all begin at start states of the first policy's report card rather than of their own.
 
   Raises:
     UserError: a policy does not fit its robot, or its robot has another model than the first policy's.
   """
   first = next(policy for policy in policies if policy)
   if compare:
-    changes = {**changes, 'start': first.task.start, 'start_strength': first.task.start_strength}
+    changes = {**episode_of_card(first.task), **changes}
   stages = [_stage(policy, first, changes, rng) if policy else None for policy in policies]
   template = next(stage for stage in stages if stage)
   return [stage or random_stage(template, noise or np.random.default_rng(0)) for stage in stages]
@@ -75,7 +75,7 @@ def _stage(policy: Policy, first: Policy, changes: Mapping[str, Any], rng: np.ra
     )
   task, model = task_and_model(policy.task)
   check_fit(policy, task, model)
-  task = make_task(replaced(policy.task, changes, 'config.task'), task.body)
+  task = make_task(replaced(policy.task, {**episode_of_card(policy.task), **changes}, 'config.task'), task.body)
   return Stage(policy.name, task, model, functools.partial(policy, rng=rng))
 
 
@@ -130,6 +130,9 @@ def cut(paths: Trajectories, steps: int) -> Trajectories:
   def first(part: Any) -> Any:
     if isinstance(part, dict):
       return {name: first(x) for name, x in part.items()}
+    if part is None:
+      return None
     return part[:, :steps] if isinstance(part, np.ndarray) else type(part)(*map(first, part))
 
-  return paths._replace(views=first(paths.views), contexts=first(paths.contexts), terminated=first(paths.terminated))
+  changed = {name: first(getattr(paths, name)) for name in ('views', 'contexts', 'terminated', 'pushes')}
+  return paths._replace(**changed)

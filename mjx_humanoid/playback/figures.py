@@ -70,6 +70,7 @@ def _motion(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
     'heading_error': most(np.abs(heading_error), alive),
     'speed': mean(np.linalg.norm(velocity, axis=-1), alive),
     'forward_speed': mean(forward[..., 0], after(alive, SETTLING, body)),
+    'leftward_speed': mean(forward[..., 1], after(alive, SETTLING, body)),
     'velocity_error': mean(np.linalg.norm(error, axis=-1), alive),
     'turning_error': mean(np.abs(turning), alive),
   }

@@ -10,6 +10,7 @@ import numpy as np
 
 from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.physics.model import self_contained_xml
+from mjx_humanoid.playback.cards import episode_of_card
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import check_fit, task_and_model
 from mjx_humanoid.playback.trajectories import Trajectory
@@ -30,7 +31,8 @@ def own_task(policy: Policy, changes: Mapping[str, Any]) -> tuple[Task, mujoco.M
   task, model = task_and_model(policy.task)
   check_fit(policy, task, model)
   text = self_contained_xml(task.body.robot, keyframes=False)
-  config = replaced(policy.task, {'push.kind': 'none', 'randomization': {}, **changes}, 'config.task')
+  changes = {**episode_of_card(policy.task), 'push.kind': 'none', 'randomization': {}, **changes}
+  config = replaced(policy.task, changes, 'config.task')
   return make_task(config, task.body), mujoco.MjModel.from_xml_string(text), text
 
 

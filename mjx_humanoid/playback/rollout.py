@@ -41,6 +41,7 @@ class Frame(NamedTuple):
   view: View  # [N, ...]
   context: Context  # [N, ...] for reward and termination in this view
   terminated: np.ndarray  # [N] bool: the task's termination holds, or physics diverged
+  push: np.ndarray  # [N, 3] N on the root during the step
 
 
 class Trajectories(NamedTuple):
@@ -50,6 +51,7 @@ class Trajectories(NamedTuple):
   start: View  # [N, ...] before the first step
   terminated: np.ndarray  # [N, T] bool
   contexts: Context  # [N, T, ...] for reward and termination in each state
+  pushes: np.ndarray | None = None  # [N, T, 3] N on the root during each step
 
 
 def task_and_model(config: TaskConfig) -> tuple[Task, mujoco.MjModel]:
@@ -147,13 +149,13 @@ def record(
     with np.errstate(over='ignore', invalid='ignore'):  # environments that diverge, and so end
       obs = control.observe(task, view, episode.context, _noise(task, count, rng))
       episode, inputs = control.act(task, episode, np.asarray(controller(obs)))
-    view = physics(inputs)
+    view, push = physics(inputs), np.asarray(episode.push)
     judged = control.judged_by(episode)
     with np.errstate(over='ignore', invalid='ignore'):
       ended = task.terminate(view, task.body, judged) | control.diverged(view)
       episode = control.advance(task, episode, view, rng.random((count, task.context.draws)))
       episode = control.push(task, episode, rng.random((count, control.PUSH_DRAWS)))
-    yield Frame(view, judged, ended)
+    yield Frame(view, judged, ended, push)
 
 
 def collect(start: View, frames: Iterable[Frame], steps: int, *, stop_at_end: bool) -> Trajectories:
@@ -170,8 +172,9 @@ def collect(start: View, frames: Iterable[Frame], steps: int, *, stop_at_end: bo
     ended |= frame.terminated
     if stop_at_end and ended.all():
       break
-  views, contexts, terminated = zip(*taken, strict=True)
-  return Trajectories(_stack(views), start, np.stack(terminated, axis=1), _stack(contexts))
+  views, contexts, terminated, pushes = zip(*taken, strict=True)
+  ends, forces = np.stack(terminated, axis=1), np.stack(pushes, axis=1)
+  return Trajectories(_stack(views), start, ends, _stack(contexts), forces)
 
 
 def _noise(task: Task, count: int, rng: np.random.Generator) -> Noise | None:

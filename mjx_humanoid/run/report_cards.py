@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import read_json, write_json
+from mjx_humanoid.playback.cards import NONE
 from mjx_humanoid.playback.judge import judge_policy
 from mjx_humanoid.run.listeners import Listener
 from mjx_humanoid.run.progress import duration
@@ -33,7 +34,7 @@ class ReportCards(Listener):
 
   def on_update(self, step: int, metrics: Mapping[str, float]) -> bool:
     loop = self._loop
-    if not loop.due(loop.config.evaluation_interval):
+    if loop.config.task.card == NONE or not loop.due(loop.config.evaluation_interval):
       return False
     loop.doing(f'judging the policy in C MuJoCo at step {step:,}')
     report = self._judge()
@@ -42,7 +43,10 @@ class ReportCards(Listener):
     return loop.config.stop_when_passed and report['passed']
 
   def final(self) -> dict[str, Any]:
-    """The card of the final policy."""
+    """The card of the final policy; empty where config.task.card is none."""
+    if self._loop.config.task.card == NONE:
+      self._loop.say('no report card: config.task.card=none')
+      return {}
     if self.latest.get('timesteps') != self._loop.step:
       self._loop.doing('judging the final policy in C MuJoCo')
       self._judge()

@@ -23,7 +23,7 @@ from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.choice import choose, make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
-from mjx_humanoid.playback.cards import find_card
+from mjx_humanoid.playback.cards import NONE, find_card
 from mjx_humanoid.playback.judge import check_card
 from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
 from mjx_humanoid.rl.collect import BatchedEnv
@@ -133,6 +133,8 @@ def refuse_idle(config: Config, task: Task) -> None:
       )
   if section.gait.speedup and not (section.station.gain and section.gait.frequency):
     raise UserError('config.task.gait.speedup needs config.task.station.gain and config.task.gait.frequency above 0.')
+  if config.task.card == NONE and (config.stop_when_passed or config.evaluation_interval):
+    raise UserError('config.task.card=none judges nothing: leave out evaluation_interval and stop_when_passed.')
   if config.stop_when_passed and not config.evaluation_interval:
     raise UserError('config.stop_when_passed needs report cards during training: set config.evaluation_interval.')
 

@@ -61,7 +61,7 @@ def test_settings_take_what_means_the_same():
 
 @pytest.mark.parametrize('values', [{'seed': None}, {'name': None}, {'seed': np.float32(0.5)}, {'seed': np.bool_(1)}])
 def test_what_means_something_else_is_refused(values):
-  with pytest.raises(UserError, match='config.'):
+  with pytest.raises(UserError, match=r'config\.'):
     resolve(values)
   assert Config().seed == 0
 

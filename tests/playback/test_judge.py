@@ -6,10 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from made_up import at_rest, changed, ended
+from made_up import at_rest, changed, ended, sensor
 
+from mjx_humanoid.core import user_objects
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback import judge as judging
-from mjx_humanoid.playback.cards import CARDS, STANDING, Card
+from mjx_humanoid.playback.cards import CARDS, STANDING, Card, Conditions
 from mjx_humanoid.playback.judge import PASS_RATE, commanded, judge, judge_policy, pushed
 from mjx_humanoid.playback.rollout import rollout
 
@@ -29,7 +32,7 @@ def use(monkeypatch):
   """use(seconds, judge, task) -> the card 'stand' is this one."""
 
   def put(seconds, judge=all_pass, task=STANDING, description='made up'):
-    monkeypatch.setattr(judging, 'find_card', lambda name: Card(description, seconds, judge, task))
+    monkeypatch.setattr(judging, 'card_of', lambda config: Card(description, seconds, judge, task))
 
   return put
 
@@ -68,11 +71,11 @@ def test_a_card_is_json_with_means_and_extremes(task, model, use):
   assert summary['worst']['mean_height'] == pytest.approx([heights.min(), heights.max()], rel=1e-5)
 
 
-@pytest.mark.parametrize('name', list(CARDS))
+@pytest.mark.parametrize('name', [name for name in CARDS if name != 'none'])
 def test_every_card_is_json_with_all_that_it_measures(task, model, name):
   summary, _ = judge(changed(task, {'card': name}), model, still, 2, 5, Player())
   assert json.loads(json.dumps(summary)) == summary
-  assert (summary['card'], summary['criteria']) == (name, CARDS[name].description)
+  assert (summary['card'], summary['criteria']) == (name, CARDS[name].words(TaskConfig()))
   assert summary['survival_rate'] == 1
   extra = {'kneel': {'kneeling'}, 'getup': {'standing', 'seconds_to_stand'}}.get(name, set())
   assert extra <= set(summary['worst']) <= set(summary)
@@ -156,3 +159,73 @@ def test_a_policy_is_judged_by_its_mean_actions(policy, use):
 
 def test_by_default_c_mujoco_plays():
   assert judge.__defaults__ == (rollout,)
+
+
+# Cards of a user's own
+
+
+@pytest.fixture
+def own():
+  """own(thing) -> the name of a card of the user's own."""
+  return user_objects.register
+
+
+def test_a_function_of_one_episode_says_whether_it_passes_and_its_figures(task, model, own):
+  """It is given each episode up to where it ended: of 800 steps, the second one ends after 3."""
+
+  def lasts(episode):
+    """Longer than a second."""
+    steps = len(episode.view.qpos)
+    assert episode.context.command.shape == (steps, 3)
+    assert episode.survived == (steps == 800)
+    return steps > 40, {'steps': steps, 'top': episode.figures['mean_height']}
+
+  summary, _ = judge(changed(task, {'card': own(lasts)}), model, still, 2, 0, Player(lambda paths: ended(paths, 1, 2)))
+  assert (summary['success_rate'], summary['criteria']) == (0.5, 'Longer than a second.')
+  assert summary['worst']['steps'] == [3, 800]
+  assert summary['top'] == pytest.approx(task.body.robot.standing_height)
+  assert summary['failed'] == {'failed': 1}
+  assert {'steps', 'top'} < set(summary['figures'])
+
+
+@pytest.mark.parametrize('result', [1.0, None, (True, {'a': 'b'}), (True, 3), (True, {}, {}), np.ones(3, bool)])
+def test_a_function_of_an_episode_that_returns_something_else_is_one_line(task, model, own, result):
+  with pytest.raises(
+    UserError, match=r'^report card .* it must be a bool, or \(bool, figures\) with a number for each'
+  ):
+    judge(changed(task, {'card': own(lambda episode: result)}), model, still, 1, 0, Player())
+
+
+def test_conditions_of_ones_own_say_why(task, model, own):
+  """Two of four episodes end early, one of them and another drift by 1 m."""
+
+  def change(paths):
+    paths.views.qpos[1:3, :, 0] = 1.0
+    sensor(paths, task.body, 'torso_pos')[1:3, :, 0] = 1.0
+    return ended(ended(paths, 0, 2), 1, 2)
+
+  conditions = Conditions(
+    {'gave up': lambda f, paths, body: f['survived'] == 1, 'left': lambda f, paths, body: f['drift'] < 0.5}
+  )
+  card = Card('stays', 1.0, conditions, STANDING, figures=('drift',))
+  summary, _ = judge(changed(task, {'card': own(card)}), model, still, 4, 0, Player(change))
+  assert (summary['failed'], summary['figures']) == ({'gave up': 2, 'left': 1}, ['drift'])
+  assert summary['success_rate'] == 0.25
+
+
+def test_a_condition_that_fails_is_named(task, model, own):
+  card = Card('', 1.0, Conditions({'slow': lambda figures, paths, body: figures['speeed'] > 1}))
+  with pytest.raises(UserError, match=r"condition 'slow'.*KeyError"):
+    judge(changed(task, {'card': own(card)}), model, still, 1, 0, Player())
+
+
+def test_a_task_without_a_card_is_not_judged(task, model):
+  with pytest.raises(UserError, match=r'has no report card \(card=none\); name one to judge it by: stand, .*follow\.$'):
+    judge(changed(task, {'card': 'none'}), model, still, 1, 0, Player())
+
+
+def test_a_walk_is_commanded_what_its_task_commands(task, model):
+  player = Player()
+  summary, _ = judge(changed(task, {'card': 'walk', 'command.value': (-0.8, 0.0, 0.0)}), model, still, 1, 0, player)
+  assert player.task.config.command.value == (-0.8, 0, 0)
+  assert 'at -0.8 m/s +- 0.2' in summary['criteria']

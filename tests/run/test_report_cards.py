@@ -7,6 +7,7 @@ import json
 import pytest
 from points import train_points
 
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.playback.policy import load_policy
 from mjx_humanoid.run.checkpoint import CheckpointStore
 from mjx_humanoid.run.report_cards import CARD_SEED, REPORT_FILE, headline
@@ -49,3 +50,10 @@ def test_the_success_rate_of_cards_during_training_is_among_the_metrics(tmp_path
 def test_the_seconds_count_from_the_start_of_the_process(tmp_path, monkeypatch):
   monkeypatch.setattr('mjx_humanoid.run.report_cards.time.time', lambda: 75.44)
   assert train_points(tmp_path)['training_seconds'] == 75.4
+
+
+def test_without_a_card_nothing_is_judged_and_nothing_reported(tmp_path, capsys):
+  report = train_points(tmp_path, evaluation_interval=8, task=TaskConfig(card='none'))
+  assert report == {'stopped_early': False}
+  assert not (tmp_path / REPORT_FILE).exists()
+  assert 'no report card: config.task.card=none' in capsys.readouterr().out

@@ -93,5 +93,5 @@ class TaskConfig:
   episode_length: float = setting(10.0, 'time limit of a training episode [s]', above=0, high=LONGEST)
   frame_skip: int = setting(0, 'physics steps per control step (0 = as in the datasheet)', low=0, high=100)
   card: str = setting(
-    'stand', 'name of the report card that judges the policy, or path/to/file.py:function', own='report card'
+    'stand', 'name of the report card that judges the policy, path/to/file.py:function, or none', own='report card'
   )
