@@ -95,9 +95,9 @@ def train(
   resolved, folder = _typed(config, name, settings)
   for note in saved_code.notes(resolved):
     print(f'note: {note}')
-  told = [*([Callback(on_metrics)] if on_metrics else []), *listeners]
+  all_listeners = [*([Callback(on_metrics)] if on_metrics else []), *listeners]
   with outliving_readers():
-    loop, state = start(set_up(resolved), folder, told, started)
+    loop, state = start(set_up(resolved), folder, all_listeners, started)
     return Run(folder, loop.run(state))
 
 

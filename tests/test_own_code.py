@@ -136,7 +136,7 @@ def test_it_is_exported_and_traced_from_anywhere(run, tmp_path):
 def test_a_policy_file_alone_says_what_is_missing(run, tmp_path, user_error):
   export.main([str(run), '--format=safetensors', f'--out={tmp_path / "own.safetensors"}'])
   assert user_error(evaluate.main, [tmp_path / 'own.safetensors']) == (
-    'policy own observes sub/mine.py:observation, which is not at hand: play it from its run folder, or put the file at'
+    'policy own observes sub/mine.py:observation, which is missing: play it from its run folder, or put the file at'
     f' {tmp_path}/sub/mine.py.'
   )
   place = next((run / 'own_code').glob('mine-*'))

@@ -190,6 +190,6 @@ def model_files(xml: Path) -> set[Path]:
     names = [value for name, value in element.items() if name.startswith('file')]  # a cube map has six
     files = {path for n in names for folder in folders if (path := (folder / n).resolve()).is_file()}
     found |= files
-    if element.tag == 'model':  # a model attached to this one has folders of its own
+    if element.tag == 'model':  # an attached model has separate folders
       found |= {file for path in files - {xml.resolve()} for file in model_files(path)}
   return found - {xml.resolve()}

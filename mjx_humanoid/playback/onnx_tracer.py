@@ -95,7 +95,7 @@ class Traced:
     return self.tracer.node('Cast', [self.name], self.shape, FLOAT, to=1)  # TensorProto.FLOAT
 
   def clip(self, low: Any, high: Any) -> Traced:
-    """Within bounds, of which one may be None."""
+    """Clipped to bounds; one of them may be None."""
     return Namespace(self.tracer).clip(self, low, high)
 
   def sum(self, axis: int = -1, keepdims: bool = False) -> Traced:
@@ -215,7 +215,7 @@ class Namespace:
     return self._pair('Min', a, b)
 
   def clip(self, x: Any, low: Any, high: Any) -> Any:
-    """Within bounds, of which one may be None."""
+    """Clipped to bounds; one of them may be None."""
     x = x if low is None else self.maximum(x, low)
     return x if high is None else self.minimum(x, high)
 

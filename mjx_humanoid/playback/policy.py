@@ -146,9 +146,7 @@ def check_code(policy: Policy) -> None:
       continue
     does = f'policy {policy.name} {NEEDED[kind]} {typed}'
     if not file.is_file():
-      raise UserError(
-        f'{does}, which is not at hand: play it from its run folder, or put the file at {file.absolute()}.'
-      )
+      raise UserError(f'{does}, which is missing: play it from its run folder, or put the file at {file.absolute()}.')
     if trained_with.get(typed, digest := saved_code.bundle_of(reference).digest) != digest:
       raise UserError(
         f'{does}, and {file.absolute()}, or what it imports, is not as it was when the policy was trained: play it from'
