@@ -90,6 +90,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('--seed', type=int, default=0, help='seed of start states, actions (%(default)s)')
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   parsed = arguments.parse_args(argv)
+  check_ranges(parsed)
+  return parsed
+
+
+def check_ranges(parsed: argparse.Namespace) -> None:
+  """Raises UserError for a number that is out of range."""
   if parsed.seed < 0:
     raise UserError(f'--seed={parsed.seed} is out of range: 0 or more.')
   if parsed.push is not None and not 0 <= parsed.push <= 10_000:
@@ -101,7 +107,6 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   for name, (low, high) in LIMITS.items():
     if not low <= getattr(parsed, name) <= high:
       raise UserError(f'--{name}={getattr(parsed, name)} is out of range: {low} to {high}.')
-  return parsed
 
 
 def output(arguments: argparse.Namespace) -> Path:

@@ -302,7 +302,7 @@ def test_every_entry_of_the_metadata_and_every_input_of_a_controller_is_explaine
   from mjx_humanoid.playback import onnx_controller
   from mjx_humanoid.playback.export_formats import describe
 
-  entries = pages.table('docs/export.md', 'The metadata of both graphs, as JSON, says what they were made for:\n')
+  entries = pages.table('docs/export.md', 'The metadata of both graphs, as JSON, describes them:\n')
   assert set(entries) == set(describe(make_policy(), *standing_task))
   ends = pages.table('docs/export.md', '| input and output | shape | meaning |', header=True)
   assert set(ends) == {*onnx_controller.INPUTS, 'ctrl', 'memory_next'}
