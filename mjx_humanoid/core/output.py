@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 
 class Output:
-  """A text stream that turns silent when nobody can be written to any more. All else is the stream's own."""
+  """Wraps a text stream; drops all output after the reader has gone. Other attributes are those of the stream."""
 
   def __init__(self, stream: TextIO) -> None:
     self._stream = stream
@@ -20,7 +20,7 @@ class Output:
     return getattr(self._stream, name)
 
   def write(self, text: str) -> int:
-    """Writes a text, if somebody reads."""
+    """Writes a text, unless the reader has gone."""
     if not self.lost:
       try:
         return self._stream.write(text)
@@ -29,7 +29,7 @@ class Output:
     return len(text)
 
   def flush(self) -> None:
-    """Hands on what was written, if somebody reads."""
+    """Flushes the stream, unless the reader has gone."""
     if not self.lost:
       try:
         self._stream.flush()

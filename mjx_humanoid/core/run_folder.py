@@ -1,4 +1,4 @@
-"""What lies where in the folder of a run, and how one of its checkpoints is named: runs/x@best, runs/x@500000."""
+"""Paths in a run's folder, and names of its checkpoints: runs/x@best, runs/x@500000."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def split_reference(reference: str) -> tuple[Path, str]:
 
 
 def checkpoint_path(checkpoints: Path, step: int) -> Path:
-  """Where the checkpoint of an environment step lies."""
+  """The path of the checkpoint at an environment step."""
   return checkpoints / f'{step:012d}'
 
 

@@ -79,7 +79,7 @@ class CheckpointStore:
 
   folder: Path
   keep: int
-  say: Callable[[str], None] = print  # tells the person who trains what was damaged
+  say: Callable[[str], None] = print  # prints a line for the user about damaged checkpoints
 
   def steps(self) -> list[int]:
     """Environment steps of the complete checkpoints, in order."""

@@ -1,4 +1,4 @@
-"""run.log: what a training said, for whoever was not there to read it."""
+"""run.log: the messages of a training, for reading later."""
 
 from __future__ import annotations
 
