@@ -65,7 +65,7 @@ def test_a_bad_setting_is_one_line_and_no_folder(case, tiny_arguments, user_erro
 def test_a_policy_that_does_not_fit_is_refused_before_any_search_for_starts(
   tiny_arguments, user_error, tmp_path, monkeypatch
 ):
-  monkeypatch.setattr('mjx_humanoid.run.setup.prepare', lambda config: pytest.fail('it went on'))
+  monkeypatch.setattr('mjx_humanoid.run.start.prepare', lambda config: pytest.fail('it went on'))
   assert 'config.init_from: follow is of ' in user_error(train.main, [*tiny_arguments(), '--config.init_from=follow'])
   assert not list(tmp_path.iterdir())
 
@@ -292,12 +292,11 @@ def test_a_disk_that_is_full_at_the_start_leaves_no_folder(tmp_path, tiny_argume
   assert not (tmp_path / 'tiny').exists()
 
 
-@pytest.mark.parametrize('name', ['a[b]', 'back\\slash', 'x*', '[/]', '[red]'])
-def test_a_run_of_any_name_trains_resumes_and_plays(name, tmp_path, tiny_arguments):
-  folder = tmp_path / name
+def test_a_run_of_any_name_trains_resumes_and_plays(tmp_path, tiny_arguments):
+  name = 'a[b]\\c* [/red]'
   train.main([*tiny_arguments(total_timesteps=64), f'--config.name={name}'])
-  train.main([f'--resume={folder}', '--config.total_timesteps=128'])
-  assert load(f'{folder}@64').info['timesteps'] == 64
+  train.main([f'--resume={tmp_path / name}', '--config.total_timesteps=128'])
+  assert load(f'{tmp_path / name}@64').info['timesteps'] == 64
 
 
 def test_a_reader_that_is_gone_does_not_end_training_and_the_run_says_why(tiny_arguments, tmp_path):
