@@ -108,7 +108,7 @@ def _step(line: str) -> float:
   """Environment step of a line; infinite for a damaged line."""
   try:
     return float(json.loads(line)['timesteps'])
-  except (ValueError, TypeError, KeyError):
+  except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
     return math.inf
 
 

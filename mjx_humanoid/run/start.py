@@ -21,6 +21,8 @@ from mjx_humanoid.run.policies import from_policy
 from mjx_humanoid.run.setup import Setup, prepare
 from mjx_humanoid.run.trainer import TrainState
 
+BEGUN = {LOCK_FILE, saved_code.FOLDER}  # what may be in a run folder before its config
+
 
 def set_up(config: Config, *, resume: bool = False) -> Setup:
   """Builds everything that a config names. Raises UserError before anything is written or searched for."""
@@ -83,7 +85,7 @@ def check_overwritable(folder: Path) -> None:
   if not folder.exists():
     return
   run = (folder / files.CONFIG_FILE).exists() or (folder / CHECKPOINTS).is_dir()
-  if not folder.is_dir() or not (run or {entry.name for entry in folder.iterdir()} <= {LOCK_FILE}):
+  if not folder.is_dir() or not (run or {entry.name for entry in folder.iterdir()} <= BEGUN):
     raise UserError(f'{folder} is no run, so --overwrite does not delete it; choose another --config.name=...')
 
 

@@ -49,6 +49,30 @@ def test_a_run_folder(finished_run):
   assert find.load(str(finished_run)).name == 'tiny'
 
 
+def test_a_checkpoint_of_a_run(finished_run):
+  folder = finished_run / 'checkpoints'
+  for which, step in (('best', json.loads((folder / 'best.json').read_text())['step']), ('0', 0), ('128', 128)):
+    policy = find.load(f'{finished_run}@{which}')
+    assert policy.info['timesteps'] == step
+    assert find.find_policy(f'{finished_run}@{which}') == folder / f'{step:012d}' / 'policy.safetensors'
+
+
+@pytest.mark.parametrize(
+  ('which', 'words'),
+  [('7', r'no checkpoint of step 7 .* \[0, 128, 256\]'), ('worst', "stands 'best' or a number"), ('', "stands 'best'")],
+)
+def test_a_checkpoint_that_is_not_there_lists_those_that_are(finished_run, which, words):
+  with pytest.raises(UserError, match=words):
+    find.find_policy(f'{finished_run}@{which}')
+
+
+def test_a_run_whose_name_has_an_at_sign_is_that_run(tmp_path, make_policy):
+  for name in ('x', 'x@best'):
+    (tmp_path / name).mkdir()
+    save_policy(make_policy(info={'name': name}), tmp_path / name / 'policy.safetensors')
+  assert find.load(str(tmp_path / 'x@best')).name == 'x@best'
+
+
 def test_a_file(finished_run):
   path = finished_run / 'policy.safetensors'
   assert find.find_policy(str(path)) == path

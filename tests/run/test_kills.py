@@ -64,8 +64,6 @@ def campaign(folder, straight, kills, seed=7):
     if early:
       shutil.rmtree(folder, ignore_errors=True)
     train(folder, rng.uniform(0, 0.3 if early else seconds / 2))
-    if early:
-      train(folder, rng.uniform(0, 0.3))
   while not train(folder):
     pass
   found = CheckpointStore(folder / 'checkpoints', 9).load()[1]

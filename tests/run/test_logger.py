@@ -120,6 +120,8 @@ def test_without_anybody_to_tell_it_is_said_on_stderr(tmp_path, monkeypatch, cap
     b'3\n',
     b'null\n',
     b'{"timesteps": null}\n',
+    b'{"timesteps": 1' + 400 * b'0' + b'}\n',
+    100_000 * b'[' + b'\n',
   ],
 )
 def test_a_damaged_line_does_not_prevent_resuming(tmp_path, line):

@@ -289,6 +289,23 @@ def test_the_first_signal_is_a_wish_and_the_second_an_order():
       time.sleep(0.1)
 
 
+@pytest.mark.skipif(not hasattr(signal, 'SIGHUP'), reason='a system without terminals that hang up')
+def test_hanging_up_is_a_wish_however_often_and_nothing_under_nohup():
+  with StopRequest() as stop:
+    for _ in range(2):  # a shell and its terminal may both tell
+      os.kill(os.getpid(), signal.SIGHUP)
+      time.sleep(0.05)
+    assert stop.wanted
+  before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+  try:
+    with StopRequest() as stop:
+      os.kill(os.getpid(), signal.SIGHUP)
+      time.sleep(0.05)
+      assert not stop.wanted
+  finally:
+    signal.signal(signal.SIGHUP, before)
+
+
 def test_handlers_are_put_back():
   before = [signal.getsignal(number) for number in StopRequest.SIGNALS]
   with StopRequest():

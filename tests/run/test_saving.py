@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 from points import point_setup
 
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.playback.policy import load_policy
+from mjx_humanoid.run import saving
 from mjx_humanoid.run.checkpoint import CheckpointStore
+from mjx_humanoid.run.listeners import Callback
 from mjx_humanoid.run.loop import Loop
 
 pytestmark = pytest.mark.usefixtures('made_up_card')
@@ -63,6 +67,31 @@ def test_the_score_is_a_running_mean_of_returns(tmp_path, monkeypatch):
 def test_where_returns_do_not_compare_the_best_is_the_latest(changes, tmp_path):
   go(Loop(point_setup(checkpoint_interval=8, keep_checkpoints=1, **changes), tmp_path))
   assert (store(tmp_path).best(), store(tmp_path).steps()) == (32, [32])
+
+
+def test_it_is_saved_before_the_first_update_with_the_policy(tmp_path):
+  def killed(step, metrics):
+    raise RuntimeError('killed')
+
+  with pytest.raises(RuntimeError, match='killed'):
+    go(Loop(point_setup(), tmp_path, [Callback(killed)]))
+  assert store(tmp_path).steps() == [0]
+  assert load_policy(tmp_path / 'policy.safetensors').info['timesteps'] == 0
+  straight = tmp_path / 'straight'
+  straight.mkdir()
+  go(Loop(point_setup(), straight))
+  go(Loop(point_setup(), tmp_path), resume=True)
+  same_arrays(store(straight).load()[1], store(tmp_path).load()[1])
+
+
+@pytest.mark.parametrize(('seconds', 'saved'), [(25.0, [0, 24, 32]), (0.0, [0, 32]), (10.0, [0, 8, 16, 24, 32])])
+def test_it_is_saved_by_time(tmp_path, monkeypatch, seconds, saved):
+  """Updates of 8 steps that take 10 s each."""
+  now = [0.0]
+  monkeypatch.setattr(saving, 'time', SimpleNamespace(monotonic=lambda: now[0]))
+  later = Callback(lambda step, metrics: now.__setitem__(0, now[0] + 10))
+  go(Loop(point_setup(checkpoint_seconds=seconds, keep_checkpoints=9), tmp_path, [later]))
+  assert store(tmp_path).steps() == saved
 
 
 class Forgetful:
