@@ -14,12 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ml_collections import ConfigDict
 
-from mjx_humanoid.core import saved_code, user_code, user_objects
+from mjx_humanoid.core import saved_code, user_objects
 from mjx_humanoid.core.border import expanded, plain, public
-from mjx_humanoid.core.config import files as config_file
-from mjx_humanoid.core.config import schema
-from mjx_humanoid.core.config.schema import Config
-from mjx_humanoid.core.config.settings import merged
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import check_free, check_writable, write_files
 from mjx_humanoid.core.output import outliving_readers
@@ -68,6 +64,7 @@ def train(
   config: str | Path | ConfigDict = 'stand',
   *,
   name: str | None = None,
+  resume: Run | str | Path | None = None,
   on_metrics: OnMetrics | None = None,
   listeners: Sequence[Listener] = (),
   **settings: Any,
@@ -76,6 +73,7 @@ def train(
 
   Args:
     config: the name of a built-in config ('stand', 'walk', ...), a config file, or a ConfigDict.
+    resume: a run to continue from its latest checkpoint, or as 'runs/x@best' from another; settings change its config.
     name: name of the run; by default that of the config, with a number if the folder exists.
     on_metrics: called after every update, for example to plot during training; stops the training if it returns True.
     listeners: called at every event of the training, see run/listeners.py.
@@ -89,15 +87,25 @@ def train(
     UserError: an unknown setting, a value out of range, a run folder that exists already.
   """
   from mjx_humanoid.run.listeners import Callback
+  from mjx_humanoid.run.request import continued, new_run
   from mjx_humanoid.run.start import set_up, start
 
   started = time.time()
-  resolved, folder = _typed(config, name, settings)
+  if 'init_from' in settings:
+    settings['init_from'] = _source(settings['init_from'])
+  if resume is None:
+    resolved, folder, step = *new_run(config, name, settings), None
+  elif config != 'stand' or name is not None:
+    raise UserError('resume continues with the config and the name of its run: leave out config and name.')
+  else:
+    resolved, folder, step = continued(_source(resume), settings)
   for note in saved_code.notes(resolved):
     print(f'note: {note}')
   all_listeners = [*([Callback(on_metrics)] if on_metrics else []), *listeners]
   with outliving_readers():
-    loop, state = start(set_up(resolved), folder, all_listeners, started)
+    loop, state = start(
+      set_up(resolved, resume=resume is not None), folder, all_listeners, started, resume=resume is not None, step=step
+    )
     return Run(folder, loop.run(state))
 
 
@@ -291,37 +299,6 @@ def _policy(policy: PolicyLike, allow_code: bool) -> Policy:
   return load(policy, allow_code=allow_code) if isinstance(policy, str | Path) else policy
 
 
-def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-  """Settings with a Run or a Policy to start from as the config names it."""
-  from mjx_humanoid.playback import find
-  from mjx_humanoid.playback.policy import Policy
-
-  source = settings.get('init_from')
-  if isinstance(source, Run):
-    return {**settings, 'init_from': str(source.folder)}
-  if isinstance(source, Policy):
-    return {**settings, 'init_from': find.give(source)}
-  return dict(settings)
-
-
-def _typed(config: str | Path | ConfigDict, name: str | None, settings: Mapping[str, Any]) -> tuple[Config, Path]:
-  """The config and the folder of a training; allows the user's own code in the config to run."""
-  if (script := user_code.loading()) is not None:
-    raise UserError(f'{script} trains when it is loaded: put that under `if __name__ == "__main__":`.')
-  base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
-  values = merged(schema.to_dict(schema.resolve(base)), _settings(settings))
-  folder = _free_folder(expanded(values['run_dir']), name or values['name'], exactly=name is not None)
-  resolved = schema.resolve({**values, 'name': folder.name})
-  saved_code.allow(resolved, remember=True)
-  return resolved, folder
-
-
-def _free_folder(parent: Path, name: str, *, exactly: bool) -> Path:
-  """A new folder for a run. Raises UserError if it must be exactly this one and it exists."""
-  folder, number = parent / name, 1
-  if exactly and folder.exists():
-    raise UserError(f'the run folder {folder} exists; choose another name.')
-  while folder.exists():
-    number += 1
-    folder = parent / f'{name}-{number}'
-  return folder
+def _source(run: Any) -> Any:
+  """The folder of a Run; anything else as it is."""
+  return run.folder if isinstance(run, Run) else run

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import operator
 import os
 import platform
 import time
@@ -20,7 +18,7 @@ from mjx_humanoid.core.errors import UserError, command
 from mjx_humanoid.core.output import outliving_readers
 from mjx_humanoid.core.run_folder import checkpoint_step, split_reference
 from mjx_humanoid.core.saved_code import portable
-from mjx_humanoid.run.lock import RunLock
+from mjx_humanoid.run.resume import resumed
 
 if TYPE_CHECKING:
   from mjx_humanoid.media.recorder import Recorder
@@ -29,21 +27,6 @@ if TYPE_CHECKING:
 DEFAULT_CONFIG = 'configs/stand.py'
 RECORDINGS = 'recordings'
 VIDEO_SECONDS = 10.0
-OF_THE_RUN = (  # settings that determine the meaning of weights and checkpoints, or the folder of the run
-  'name',
-  'run_dir',
-  'seed',
-  'num_envs',
-  'algorithm',
-  'init_from',
-  'task.robot',
-  'task.observations',
-  'network.activation',
-  'network.policy_layers',
-  'network.value_layers',
-  'network.shared',
-  'network.symmetric',
-)
 
 
 @command
@@ -68,8 +51,13 @@ def main(argv: Sequence[str]) -> None:
     raise UserError('--resume continues a run and --overwrite deletes it: leave out one of them.')
   step = None
   if arguments.resume:
-    folder, which = split_reference(arguments.resume)
-    config, folder = resumed(expanded(folder), overrides, allow_code=arguments.allow_code)
+    folder, which = split_reference(str(expanded(arguments.resume)))
+
+    def changed(before: schema.Config) -> schema.Config:
+      stored = schema.as_config_dict(schema.to_dict(before))
+      return schema.resolve(config_file.apply_overrides(stored, overrides))
+
+    config = resumed(folder, changed, allow_code=arguments.allow_code)
     step = checkpoint_step(folder, which) if which else None
   else:
     loaded = config_file.load_config(arguments.config or DEFAULT_CONFIG)
@@ -92,31 +80,6 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
       f'the run folder {folder} exists; choose another with --config.name=..., continue with --resume={folder}, or'
       ' delete it with --overwrite'
     )
-
-
-def resumed(folder: Path, overrides: dict[str, str], *, allow_code: bool) -> tuple[schema.Config, Path]:
-  """The config of a run, with overrides. Raises UserError if the folder is not a run."""
-  if not (folder / config_file.CONFIG_FILE).is_file():
-    missing = config_file.CONFIG_FILE
-    raise UserError(f'{folder} is not a run: it has no {missing}. Runs are in the folder runs/ by default.')
-  with RunLock(folder) if os.access(folder, os.W_OK) else contextlib.nullcontext():
-    if not (folder / config_file.CONFIG_FILE).stat().st_size:
-      raise UserError(
-        f'{folder / config_file.CONFIG_FILE} is empty; begin the run again with its --config, --overwrite.'
-      )
-    before = config_file.load_json(folder / config_file.CONFIG_FILE)
-  stored = schema.as_config_dict(schema.to_dict(before))
-  config = schema.resolve(config_file.apply_overrides(stored, overrides))
-  saved_code.allow(config, remember=True, but=None if allow_code else before)  # only what the user typed
-  for name in OF_THE_RUN:
-    if operator.attrgetter(name)(config) != operator.attrgetter(name)(before):
-      raise UserError(
-        f'config.{name} cannot change when a run goes on; to train another one from its policy, use'
-        f' --config.init_from={folder}.'
-      )
-  if not os.access(folder, os.W_OK):
-    raise UserError(f'the run folder {folder} cannot be written to.')
-  return config, folder
 
 
 def train(
@@ -151,8 +114,12 @@ def train(
   loop, state = start(setup, folder, [videos], started, resume=resume, step=step, overwrite=overwrite)
   if resume and state.iteration == 0:
     print('the run had learned nothing yet: it starts again')
-  report = loop.run(state)
-  conclude(report, folder, recorder if config.render_interval else None)
+  try:
+    report = loop.run(state)
+    conclude(report, folder, recorder if config.render_interval else None)
+  finally:
+    if line := recorder.stop():
+      print(line)
   return report
 
 

@@ -251,3 +251,15 @@ def test_help_shows_the_real_signature():
   assert list(inspect.signature(mh.train).parameters)[:2] == ['config', 'name']
   assert 'episodes' in inspect.signature(mh.evaluate).parameters
   assert 'on_metrics' in pydoc.render_doc(mh.train, renderer=pydoc.plaintext)
+
+
+def test_a_run_goes_on_with_other_settings_or_is_refused(tmp_path):
+  first = mh.train(name='mine', run_dir=tmp_path, **{**SMALL, 'total_timesteps': 64})
+  again = mh.train(resume=first, total_timesteps=128)
+  assert again.folder == first.folder
+  assert again.policy.info['timesteps'] == 128
+  assert [m['timesteps'] for m in again.metrics if 'kl' in m] == [64, 128]
+  with pytest.raises(mh.UserError, match='leave out config and name'):
+    mh.train('walk', resume=str(first.folder))
+  with pytest.raises(mh.UserError, match=r'config\.seed cannot change'):
+    mh.train(resume=first.folder, seed=5)

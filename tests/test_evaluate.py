@@ -160,3 +160,14 @@ def test_a_damaged_policy_is_refused(run_copy, user_error):
 )
 def test_the_card_of_a_lone_file_or_ready_policy_lies_in_the_current_folder(reference, expected):
   assert str(evaluate.default_path(reference)) == expected
+
+
+@pytest.mark.parametrize('name', ['x[red]', '[/]'])
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(name, tmp_path, make_policy, capsys):
+  policy = make_policy(info={'name': name})
+  save_policy(policy, tmp_path / 'p.safetensors')
+  evaluate.main([str(tmp_path / 'p.safetensors'), '--episodes=1', f'--json={tmp_path / "c.json"}'])
+  assert f'{name}: ' in capsys.readouterr().out
+  card = json.loads((tmp_path / 'c.json').read_text())
+  evaluate.show({**card, 'return_by_term': {f'mine.py:{name}': 1.0}})
+  assert f'return: mine.py:{name}' in capsys.readouterr().out

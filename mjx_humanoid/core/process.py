@@ -48,9 +48,7 @@ def flags_of(variable: str) -> str:
   try:
     return Path(variable).read_text(encoding='utf-8')
   except (OSError, ValueError):
-    print(
-      f'warning: XLA_FLAGS={variable} is neither flags nor a file that can be read; it is ignored.', file=sys.stderr
-    )
+    print(f'warning: XLA_FLAGS={variable} is neither flags nor a readable file; it is ignored.', file=sys.stderr)
     return ''
 
 

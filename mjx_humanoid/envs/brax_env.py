@@ -159,7 +159,7 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
       return self._running.advance(begun, self._fallback, self._fallback.view, key)[1].metrics
 
     names = jax.eval_shape(outcome, jax.random.PRNGKey(0))
-    return (*(name for name in names if name.startswith('term/')), 'diverged')
+    return (*(name for name in names if name.startswith('term/')), 'diverged', 'invalid_reward')
 
 
 class SingleEngine(MjxEngine):

@@ -53,13 +53,13 @@ class Outcome(NamedTuple):
   reset: Array  # [B] bool: these environments start a new episode
   qpos: Array  # [B, nq] their start states
   qvel: Array  # [B, nv]
-  diverged: Array  # [B] bool: physics, reward or observation was no longer finite; the reward is then 0
+  diverged: Array  # [B] bool: physics or observation was no longer finite; the reward is then 0
   terms: Terms  # reward terms by name, [B] each
   metrics: dict[str, Array]  # sums over the batch; see EPISODE_METRICS
 
 
 # Sums, which can be added over steps and devices; logging divides them.
-EPISODE_METRICS = ('episodes', 'episode_return', 'episode_length', 'steps', 'diverged', 'level')
+EPISODE_METRICS = ('episodes', 'episode_return', 'episode_length', 'steps', 'diverged', 'level', 'invalid_reward')
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,8 @@ class Env:
   def advance(self, state: EnvState, bank: Bank, view: View, key: Key) -> tuple[EnvState, Outcome]:
     """Reward, termination, resets and next observation after a control step that led to `view`.
 
-    An environment whose physics is no longer finite has reward 0, counts as terminated and is reset.
+    An environment whose physics is no longer finite has reward 0, counts as terminated and is reset. One whose
+    reward alone is not finite has reward 0 and goes on: the state is sound, and the mistake is the reward's.
     """
     task, keys = self.task, jax.random.split(key, 6)
     judged = step.judged_by(state.episode)
@@ -131,13 +132,15 @@ class Env:
     uniform = jax.random.uniform(keys[0], (self.num_envs, task.context.draws))
     following = step.advance(task, state.episode, view, uniform, state.level)
     next_obs = self._observe(view, following.context, keys[1])
-    diverged = step.diverged(view) | ~(jnp.isfinite(reward) & jnp.isfinite(next_obs).all(axis=1))
+    diverged = step.diverged(view) | ~jnp.isfinite(next_obs).all(axis=1)
+    invalid = {name: ~jnp.isfinite(value) & ~diverged for name, value in terms.items()}
+    invalid_reward = ~jnp.isfinite(reward) & ~diverged
     terminated = task.terminate(view, task.body, judged) | diverged
     truncated = (judged.step >= task.episode_steps) & ~terminated
     reset = terminated | truncated
-    reward = jnp.where(diverged, 0.0, reward)
+    reward = jnp.where(diverged | invalid_reward, 0.0, reward)
     next_obs = jnp.where(diverged[:, None], state.obs, next_obs)
-    terms = {name: jnp.where(diverged, 0.0, value) for name, value in terms.items()}
+    terms = {name: jnp.where(diverged | invalid[name], 0.0, value) for name, value in terms.items()}
 
     length = state.length + 1
     succeeded = truncated & (length >= task.episode_steps)  # not episodes that began at a later age
@@ -148,6 +151,8 @@ class Env:
     obs = _where(reset, self._observe(start.view, fresh.context, keys[4]), next_obs)
     episode_return = state.episode_return + reward
     metrics = self._metrics(reset, episode_return, length, diverged, level, terms)
+    metrics |= {'invalid_reward': jnp.sum(invalid_reward)}
+    metrics |= {f'invalid_term/{name}': jnp.sum(value) for name, value in invalid.items()}
     after = EnvState(episode, obs, jnp.where(reset, 0.0, episode_return), jnp.where(reset, 0, length), level)
     return after, Outcome(
       reward, terminated, truncated, next_obs, reset, start.qpos, start.qvel, diverged, terms, metrics

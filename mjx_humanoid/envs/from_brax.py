@@ -143,16 +143,18 @@ class FromBrax:
   def advance(self, state: BraxState, bank: Any, view: Any, key: Key) -> tuple[BraxState, Outcome]:
     """Reward, termination, resets and next observation after a step that led to the States `view`.
 
-    An environment whose reward or observation is no longer finite has reward 0, counts as terminated and is reset.
+    An environment whose observation is no longer finite has reward 0, counts as terminated and is reset; one whose
+    reward alone is not finite has reward 0 and goes on.
     """
     next_obs, step = seen(view.obs), state.step + 1
-    diverged = ~(jnp.isfinite(next_obs).all(axis=1) & jnp.isfinite(view.reward))
+    diverged = ~jnp.isfinite(next_obs).all(axis=1)
+    invalid_reward = ~jnp.isfinite(view.reward) & ~diverged
     done = view.done.astype(bool)
     late = view.info['truncation'].astype(bool) if 'truncation' in view.info else jnp.zeros_like(done)
     terminated = (done & ~late) | diverged
     truncated = ((step >= self.episode_steps) | (done & late)) & ~terminated
     reset = terminated | truncated
-    reward = jnp.where(diverged, 0.0, view.reward)
+    reward = jnp.where(diverged | invalid_reward, 0.0, view.reward)
     next_obs = jnp.where(diverged[:, None], state.obs, next_obs)
 
     start = self._draw(bank, key)
@@ -163,11 +165,14 @@ class FromBrax:
       'episode_length': jnp.sum(jnp.where(reset, length, 0)),
       'steps': jnp.asarray(self.num_envs),
       'diverged': jnp.sum(diverged),
+      'invalid_reward': jnp.sum(invalid_reward),
       'level': jnp.asarray(self.num_envs * 1.0),  # there are no curricula here
     }
     single = {k: v for k, v in view.metrics.items() if jnp.shape(v) == (self.num_envs,)}
-    terms = {name: jnp.where(diverged, 0.0, value) for name, value in single.items()}
+    invalid = {name: ~jnp.isfinite(value) & ~diverged for name, value in single.items()}
+    terms = {name: jnp.where(diverged | invalid[name], 0.0, value) for name, value in single.items()}
     metrics |= {f'term/{name}': jnp.sum(value) for name, value in terms.items()}
+    metrics |= {f'invalid_term/{name}': jnp.sum(value) for name, value in invalid.items()}
     following = BraxState(
       obs=jnp.where(reset[:, None], seen(start.obs), next_obs),
       step=jnp.where(reset, 0, step),

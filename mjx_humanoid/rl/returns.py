@@ -16,6 +16,8 @@ def gae(
     delta[t] = reward[t] + gamma (1 - terminated[t]) next_value[t] - value[t]
     advantage[t] = delta[t] + gamma lambda (1 - terminated[t]) (1 - truncated[t]) advantage[t + 1]
 
+  A step whose delta is not finite is masked: it has advantage 0, and the sum ends there.
+
   Args:
     reward, value: [T, B].
     next_value: [T, B] value of the observation that the step itself led to, before any reset.
@@ -26,9 +28,11 @@ def gae(
   """
   delta = reward + gamma * jnp.where(terminated, 0.0, next_value) - value
   decay = gamma * gae_lambda * jnp.where(terminated | truncated, 0.0, 1.0)
+  finite = jnp.isfinite(delta)
+  delta, decay = jnp.where(finite, delta, 0.0), jnp.where(finite, decay, 0.0)
 
   def back(advantage: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
-    advantage = step[0] + jnp.where(step[1] > 0, step[1] * advantage, 0.0)  # 0 x NaN would propagate NaN
+    advantage = step[0] + jnp.where(step[1] > 0, step[1] * advantage, 0.0)
     return advantage, advantage
 
   _, advantage = jax.lax.scan(back, jnp.zeros_like(delta[0]), (delta, decay), reverse=True)

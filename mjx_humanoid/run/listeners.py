@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # Called with the environment step and its metrics. Returns True to stop the training.
 OnMetrics = Callable[[int, Mapping[str, float]], bool | None]
 
+INVALID = 'invalid_term/'  # begins the names of metrics that count how often a term was not finite
+
 
 class Listener:
   """The training loop calls these methods, in this order. A derived class overrides those that it needs.
@@ -82,6 +84,7 @@ class Warnings(Listener):
 
   def on_start(self, loop: Loop) -> None:
     self._say = loop.say
+    self._invalid, self._next_invalid, self._terms = 0, 1, set[str]()
     self._diverged, self._next = 0, 1  # environments so far, and the number for the next message
 
   def on_update(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -89,8 +92,25 @@ class Warnings(Listener):
     if self._diverged >= self._next:  # not for each: with wide start distributions, a few per million steps diverge
       self._next = 2 * self._diverged
       self._say(f'environments that diverged and were reset up to step {step:,}: {self._diverged:,}')
+    self._warn_of_rewards(step, metrics)
     if skipped := metrics.get('skipped'):
       self._say(f'{skipped:.0f} minibatches gave no finite gradient at step {step:,}; they were left out.')
+
+  def _warn_of_rewards(self, step: int, metrics: Mapping[str, float]) -> None:
+    """Names the terms that were not finite while physics was."""
+    counts = {
+      name.removeprefix(INVALID): count for name, count in metrics.items() if name.startswith(INVALID) and count
+    }
+    self._invalid += round(max(metrics.get('invalid_reward', 0.0), *counts.values(), 0.0))
+    new, self._terms = counts.keys() - self._terms, self._terms | counts.keys()
+    if self._invalid < self._next_invalid and not new:
+      return
+    self._next_invalid = 2 * self._invalid
+    terms = f': term {", ".join(map(repr, sorted(self._terms)))}' if self._terms else ''
+    self._say(
+      f'rewards that were not finite up to step {step:,}: {self._invalid:,}{terms}; they count as 0. Physics was sound:'
+      ' look for a division by 0, or a root or logarithm of a negative number.'
+    )
 
 
 class Callback(Listener):

@@ -134,6 +134,7 @@ class Loop:
     self.state, measured = self.trainer.step(self.state)
     self._policy = None
     metrics = {name: float(value) for name, value in jax.device_get(measured).items()}
+    metrics = {name: value for name, value in metrics.items() if value or not name.startswith('invalid_term/')}
     metrics['steps_per_second'] = clock.tick(self.step)
     return any([listener.on_update(self.step, metrics) for listener in self._told])
 

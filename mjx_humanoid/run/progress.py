@@ -118,6 +118,6 @@ class Progress(Listener):
     terms = [(name.removeprefix('term/'), v) for name, v in self._metrics.items() if name.startswith('term/')]
     for i in range(max(len(shown), len(terms))):
       left = (shown[i][0], f'{shown[i][1]:.3f}') if i < len(shown) else ('', '')
-      right = (f'reward: {terms[i][0]}', f'{terms[i][1]:+.3f}') if i < len(terms) else ('', '')
+      right = (Text(f'reward: {terms[i][0]}'), f'{terms[i][1]:+.3f}') if i < len(terms) else ('', '')
       table.add_row(*left, *right)
     return Group(top, table)

@@ -15,7 +15,8 @@ from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.precision import single_precision
-from mjx_humanoid.core.types import Demonstrations
+from mjx_humanoid.core.saved_code import portable
+from mjx_humanoid.core.types import Demonstrations, View
 from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.envs.demonstrations import demonstrate
 from mjx_humanoid.envs.env import Env
@@ -27,6 +28,7 @@ from mjx_humanoid.playback.cards import NONE, find_card
 from mjx_humanoid.playback.judge import check_card
 from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
 from mjx_humanoid.rl.collect import BatchedEnv
+from mjx_humanoid.tasks.asymmetry import one_sided
 from mjx_humanoid.tasks.checks import check_curriculum, check_task
 from mjx_humanoid.tasks.curricula import CURRICULA
 from mjx_humanoid.tasks.starts import SEARCHED, SETTLED
@@ -105,11 +107,25 @@ def announce_search(task: TaskConfig) -> None:
 
 def check_own(task: Task, env: Env, config: Config) -> None:
   """Checks the reward and all of the user's own functions on start states. Raises UserError with the name."""
-  check_task(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view)
+  views = env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view
+  check_task(task, views)
+  if config.network.symmetric and (is_own(config.task.reward) or any(map(is_own, config.task.weights))):
+    warn_of_asymmetry(task, views)
   if is_own(config.curriculum):
     check_curriculum(CURRICULA[config.curriculum], config.curriculum)
   if is_own(config.task.card):
     check_card(config.task)
+
+
+def warn_of_asymmetry(task: Task, views: View) -> None:
+  """Says that a reward treats left and right differently, which a symmetric network cannot. views: [B, ...]."""
+  if terms := one_sided(task, views):
+    print(
+      f'warning: the reward {portable(task.config.reward)!r} is not the same for the mirror image of the robot'
+      f' ({", ".join(terms)}), and a'
+      ' symmetric policy treats left and right alike: set config.network.symmetric=False.',
+      flush=True,
+    )
 
 
 def refuse_idle(config: Config, task: Task) -> None:

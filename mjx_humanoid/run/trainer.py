@@ -120,4 +120,5 @@ def means(sums: Metrics) -> Metrics:
   episodes = jnp.maximum(sums['episodes'], 1)
   per_episode = {k: sums[k] / episodes for k in ('episode_return', 'episode_length')}
   per_step = {k: v / sums['steps'] for k, v in sums.items() if k.startswith('term/') or k == 'level'}
-  return {'episodes': sums['episodes'], 'diverged': sums['diverged'], **per_episode, **per_step}
+  counts = {k: v for k, v in sums.items() if k in ('episodes', 'diverged') or k.startswith('invalid_')}
+  return {**counts, **per_episode, **per_step}

@@ -178,6 +178,9 @@ def test_metrics_are_sums_over_the_batch(advance):
       'steps': 4,
       'diverged': 0,
       'level': 4,
+      'invalid_reward': 0,
+      'invalid_term/height': 0,
+      'invalid_term/change': 0,
       'term/height': 7,
       'term/change': 1,
     }
@@ -204,7 +207,7 @@ def test_the_length_of_an_episode_is_that_of_the_steps_played_in_it(env, bank, b
 def test_metrics_of_a_step_without_ends_count_only_steps_and_terms(advance):
   _, out = advance()
   found = {name: float(value) for name, value in out.metrics.items()}
-  assert [found[name] for name in EPISODE_METRICS] == [0, 0, 0, 4, 0, 4]
+  assert [found[name] for name in EPISODE_METRICS] == [0, 0, 0, 4, 0, 4, 0]
 
 
 # With physics

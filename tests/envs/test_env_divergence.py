@@ -81,7 +81,7 @@ def test_a_fall_is_no_divergence_even_where_it_earns_nothing(make_env, bank, bod
 
 
 @pytest.mark.parametrize('value', [math.nan, math.inf])
-def test_a_reward_that_is_not_finite_counts_as_diverged(make_env, bank, body, model, value):
+def test_a_reward_that_is_not_finite_is_counted_apart_and_ends_nothing(make_env, bank, body, model, value):
   def broken(view, body, context):
     bad = jnp.where(view.qpos[2] > 2.5, value, 1.0)
     return bad, {'bad': bad}
@@ -90,9 +90,19 @@ def test_a_reward_that_is_not_finite_counts_as_diverged(make_env, bank, body, mo
   state = at_age(env.begin(KEY, bank)[0], 0)
   _, out = env.advance(state, bank, at_rest(body, model, [2, 3, 2, 3]), KEY)
   assert out.reward.tolist() == [1, 0, 1, 0]
-  assert out.terminated.tolist() == [False, True, False, True]
-  assert float(out.metrics['diverged']) == 2
+  assert not out.reset.any()
+  assert float(out.metrics['diverged']) == 0
+  assert float(out.metrics['invalid_reward']) == float(out.metrics['invalid_term/bad']) == 2
   assert float(out.metrics['term/bad']) == 2
+
+
+def test_a_term_that_is_not_finite_is_counted_by_its_name_though_the_total_is(make_env, bank, body, model):
+  terms = lambda view, body, context: (jnp.array(1.0), {'root': jnp.sqrt(view.qpos[2] - 2.5)})  # noqa: E731
+  env = make_env(own={'reward': terms})
+  state = at_age(env.begin(KEY, bank)[0], 0)
+  _, out = env.advance(state, bank, at_rest(body, model, [2, 2.75, 3.5, 2]), KEY)
+  found = {name: float(out.metrics[name]) for name in ('invalid_reward', 'invalid_term/root', 'term/root')}
+  assert found == {'invalid_reward': 0, 'invalid_term/root': 2, 'term/root': 1.5}
 
 
 def test_an_observation_that_is_not_finite_does_not_reach_the_policy(make_env, model, body, bank):

@@ -198,6 +198,16 @@ def test_environments_that_diverge_are_told_when_there_are_twice_as_many():
   ]
 
 
+def test_rewards_that_are_not_finite_are_told_with_their_terms():
+  bad = {'diverged': 0.0, 'invalid_reward': 3.0}
+  told = warn((64, {**bad, 'invalid_term/root': 3.0}), (128, {**bad, 'invalid_term/root': 2.0}), (192, bad), (256, bad))
+  assert [line.split(';')[0] for line in told] == [
+    f"rewards that were not finite up to step {at}: {count}: term 'root'"
+    for at, count in ((64, 3), (128, 6), (256, 12))
+  ]
+  assert warn((64, bad))[0].startswith('rewards that were not finite up to step 64: 3; they count as 0.')
+
+
 def test_minibatches_that_were_left_out_are_told():
   told = warn(
     (64, {'diverged': 0.0, 'skipped': 2.0}), (128, {'diverged': 0.0, 'skipped': 0.0}), (192, {'diverged': 0.0})
