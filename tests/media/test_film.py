@@ -183,8 +183,8 @@ def test_four_films_are_a_grid_and_five_leave_a_black_place():
 # Arrows and the clock
 
 
-def test_a_push_is_a_red_arrow_at_the_robot_and_a_command_a_blue_one_on_the_floor(standing_task):
-  """150 N along y: half a metre long, its tip 20 cm before the root. 1 m/s to the left of a
+def test_a_push_is_a_red_arrow_above_the_robot_and_a_command_a_blue_one_on_the_floor(standing_task):
+  """150 N along y: half a metre long, at 1.2 m + 0.4 x 1.282 m. 1 m/s to the left of a
   heading along y: along -x, 60 cm long.
   """
   body = standing_task[0].body
@@ -195,7 +195,7 @@ def test_a_push_is_a_red_arrow_at_the_robot_and_a_command_a_blue_one_on_the_floo
   pushes[0, 1] = (0, 150, 0)
   paths.contexts.heading[0, 1], paths.contexts.command[0, 1, 1] = (0, 1), 1.0
   push, command = arrows(paths._replace(pushes=pushes), body, 1)
-  np.testing.assert_allclose((push.tail, push.tip), [(3, 3.3, 1.2), (3, 3.8, 1.2)], rtol=1e-6)
+  np.testing.assert_allclose((push.tail, push.tip), [(3, 3.75, 1.7128), (3, 4.25, 1.7128)], rtol=1e-6)
   np.testing.assert_allclose((command.tail, command.tip), [(2.8, 4, 0.03), (2.2, 4, 0.03)], rtol=1e-6)
   assert (push.colour, command.colour) == (RED, BLUE)
   assert arrows(paths._replace(pushes=pushes), body, 0) == []
