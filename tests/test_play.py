@@ -33,7 +33,7 @@ def no_rendering(monkeypatch, without_opengl):
 
   monkeypatch.setattr(play, 'shoot', shoot)
   monkeypatch.setattr(render, 'write_video', lambda out, pictures, framerate: asked[-1].append(out))
-  monkeypatch.setattr(render, 'write_sheet', lambda out, pictures: None)
+  monkeypatch.setattr(render, 'write_sheet', lambda out, pictures, picks: None)
   return asked
 
 
@@ -70,6 +70,23 @@ def test_one_after_the_other_and_side_by_side(opengl, finished_run, saved, tmp_p
   assert f'next: python -m mjx_humanoid.evaluate {finished_run}\n' in capsys.readouterr().out
 
 
+def test_a_film_is_not_overwritten_unless_asked(finished_run, tmp_path, monkeypatch, no_rendering, user_error):
+  """Without --out it gets a number; --out needs --force."""
+  (tmp_path / 'run').symlink_to(finished_run)
+  monkeypatch.chdir(tmp_path)
+  name = finished_run.resolve().name
+  for file in (f'{name}.mp4', f'{name}-2.png', 'mine.mp4', 'yours.png'):
+    (tmp_path / file).write_text('older')
+  play.main(['run'])
+  assert no_rendering[-1][1] == Path(f'{name}-3.mp4')
+  play.main(['run', '--force'])
+  assert no_rendering[-1][1] == Path(f'{name}.mp4')
+  for out in ('mine', 'yours'):
+    assert '--force' in user_error(play.main, ['run', f'--out={out}.mp4'])
+    play.main(['run', f'--out={out}.mp4', '--force'])
+    assert no_rendering[-1][1] == Path(f'{out}.mp4')
+
+
 MISTAKES = {
   'no policy': ([], 'policy'),
   'unknown policy': (['nobody'], "unknown run, policy file or pretrained policy 'nobody'"),
@@ -93,6 +110,7 @@ MISTAKES = {
   'a push too hard': (['RUN', '--push=10001'], '--push=10001.0 is out of range'),
   'a push that is no number': (['RUN', '--push=nan'], '--push=nan is out of range'),
   'a push in words': (['RUN', '--push=hard'], 'invalid float value'),
+  'starts too strong': (['RUN', '--start-strength=101'], '--start-strength=101.0 is out of range: 0 to 100'),
   'half a command': (['RUN', '--command', '1', '0'], 'expected 3 arguments'),
   'a command too fast': (['RUN', '--command', '1', '0', '-10.1'], 'is out of range: -10 to 10 m/s and rad/s'),
   'a command that is no number': (['RUN', '--command', '1', 'nan', '0'], 'is out of range: -10 to 10'),

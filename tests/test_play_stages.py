@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,8 @@ from mjx_humanoid import play
 from mjx_humanoid.core.config.task import CommandConfig, PushConfig, TaskConfig
 from mjx_humanoid.media.film import Look
 from mjx_humanoid.playback.chain import play_chain
+from mjx_humanoid.playback.outcome import outcome
+from mjx_humanoid.playback.rollout import start_states
 
 AHEAD = CommandConfig(value=(1.0, 0.0, 0.0))
 
@@ -38,10 +43,31 @@ def test_random_actions_are_played_in_the_task_of_the_first_policy(make_policy):
   assert stages[0].task is stages[1].task
 
 
-def test_the_tasks_are_the_policies_own_unless_asked_otherwise(make_policy):
-  task = TaskConfig(command=AHEAD, push=PushConfig('kick', (5.0, 9.0)), start_strength=2.0)
+def test_the_tasks_are_the_policies_own_but_for_how_episodes_start_and_end(make_policy):
+  """As on the report card: a skill is trained from harder starts, with episodes that end early."""
+  task = TaskConfig(
+    command=AHEAD, push=PushConfig('kick', (5.0, 9.0)), start_strength=2.0, termination='off_balance', card='getup'
+  )
   (stage,) = play.make_stages([make_policy(task=task)], arguments())
-  assert stage.task.config == task
+  assert stage.task.config == dataclasses.replace(task, start='fallen', start_strength=1.0, termination='never')
+
+
+@pytest.mark.parametrize('card', ['none', 'mine.py:nowhere'])
+def test_without_a_card_at_hand_episodes_start_as_in_training(make_policy, card):
+  task = TaskConfig(start_strength=2.0, card=card)
+  assert play.make_stages([make_policy(task=task)], arguments())[0].task.config == task
+
+
+def test_the_strength_of_starts_can_be_changed(make_policy):
+  """The joints' spread doubles with it: 0.03 rad at strength 1."""
+  policy = make_policy(task=TaskConfig(start_strength=2.0))
+  spread = []
+  for strength in ('1', '4'):
+    (stage,) = play.make_stages([policy], arguments(f'--start-strength={strength}'))
+    assert stage.task.config.start_strength == float(strength)
+    qpos, _ = start_states(stage.task, stage.model, np.random.default_rng(0), 40)
+    spread.append(qpos[:, 7:].std(axis=0).mean())
+  assert spread[1] > 3 * spread[0]
 
 
 def test_a_command_replaces_that_of_every_policy(make_policy):
@@ -88,26 +114,29 @@ def test_a_chain_is_one_film_with_the_stages_of_each_episode_in_order(make_polic
   assert [[played.stage.name for played in episode] for episode in episodes] == [['a', 'b']] * 2
   for first, second in episodes:
     np.testing.assert_array_equal(first.paths.views.qpos[:, -1], second.paths.start.qpos)
-  assert look == Look('front', 32, 480, 7, software=True)
+  assert look == Look('front', 32, 480, 7, marks=True, software=True)
   assert label
   assert not np.array_equal(episodes[0][0].paths.start.qpos, episodes[1][0].paths.start.qpos)
 
 
-def test_a_chain_tells_what_became_of_each_but_the_last(make_policy, shown, capsys):
+def test_a_chain_tells_what_became_of_each(make_policy, shown, capsys):
   """Nobody with random weights stands for a second: the time of the first is over, and the other has other motors."""
   given = arguments('--seconds=1.5')
   tasks = TaskConfig(robot='humanoid_pd'), TaskConfig()
   stages = play.make_stages([make_policy(info={'name': n}, task=t) for n, t in zip('ab', tasks, strict=True)], given)
   play.shoot(stages, given, software=True)
   expected = 'a: its time over, its goal not reached, after 1.5 s; b goes on, with the motors of humanoid'
-  assert capsys.readouterr().out.splitlines() == [expected]
+  first, last = capsys.readouterr().out.splitlines()
+  assert first == expected
+  assert re.fullmatch(r'b: fell after \d\.\d s, \d\.\d m from its start', last)
 
 
 def test_what_was_done_is_told_with_its_time(make_policy):
   stage = play.make_stages([make_policy(info={'name': 'a'})], arguments())[0]
   (first,) = play_chain([stage], np.random.default_rng(0), 0.5)
-  assert list(play.summaries([first._replace(done=True), first])) == ['a: done after 0.5 s; a goes on']
-  assert list(play.summaries([first])) == []
+  lines = list(play.summaries([first._replace(done=True), first]))
+  assert lines[0] == 'a: done after 0.5 s; a goes on'
+  assert lines[1:] == list(play.summaries([first])) == [f'a: {outcome(first)}']
 
 
 def test_a_command_that_a_policy_cannot_observe_is_noted(make_policy, capsys):

@@ -30,8 +30,8 @@ class Look:
   width: int = 640  # pixels
   height: int = 480
   framerate: int = 30  # frames/s
-  marks: bool = True  # arrows for pushes and commands, and a clock
   software: bool = False  # rendered by the CPU: without antialiasing and reflections, which are slow there
+  marks: bool = True  # arrows for pushes and commands, and a clock
 
 
 def film(episodes: Sequence[Sequence[Played]], look: Look, progress: Progress, label: bool = False) -> list[np.ndarray]:

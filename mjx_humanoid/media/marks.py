@@ -14,18 +14,20 @@ MARGIN = 8  # pixels
 RED, BLUE = (0.9, 0.15, 0.1, 1.0), (0.1, 0.45, 1.0, 1.0)  # of pushes, of commands
 PUSH_SCALE = 0.5 / 150  # m of arrow per N
 COMMAND_SCALE = 0.6  # m of arrow per m/s
-CLEAR = 0.2  # m between the root's axis and an arrow
+ABOVE = 0.4  # of standing height, from the root to the arrow of a push: beside the torso it would be hidden
+CLEAR = 0.2  # m between the root's axis and the arrow of a command
 FLOOR = 0.03  # m, height of the arrow of a command
 
 
 def arrows(paths: Trajectories, body: Body, step: int) -> list[Arrow]:
-  """The arrows of one step of the first episode: red at the root for a push, blue on the floor for the command."""
+  """The arrows of one step of the first episode: red above the robot for a push, blue on the floor for the command."""
   view = type(paths.views)(*(field[0, step] for field in paths.views))
   root = np.array([*body.position(view)[:2], body.height(view)])
   found = []
-  if paths.pushes is not None and (size := np.linalg.norm(force := paths.pushes[0, step])) > 0:
-    tip = root - CLEAR * force / size  # it points at the robot
-    found.append(Arrow(tip - PUSH_SCALE * force, tip, RED))
+  if paths.pushes is not None and (force := paths.pushes[0, step]).any():
+    middle = root + np.array([0.0, 0.0, ABOVE * body.robot.standing_height])
+    half = PUSH_SCALE / 2 * force
+    found.append(Arrow(middle - half, middle + half, RED))
   context = paths.contexts
   velocity = to_world(context.command[0, step, :2].astype(float), context.heading[0, step].astype(float))
   if (speed := np.linalg.norm(velocity)) > MOVING:

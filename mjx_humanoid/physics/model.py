@@ -135,7 +135,7 @@ def self_contained_xml(robot: Robot, *, keyframes: bool = True) -> str:
 
 
 def _check_names(spec: mujoco.MjSpec, robot: Robot) -> None:
-  """Raises UserError if the file lacks a body or geom that the datasheet names, or has no actuators."""
+  """Raises UserError if the file lacks what the datasheet names, has no actuators, or some with a state."""
   bodies = [body.name for body in spec.bodies if body.name != 'world']
   shins = robot.anatomy.shins if robot.anatomy else ()
   for name in (robot.root, *robot.feet, *shins, *((robot.anatomy.head,) if robot.anatomy else ())):
@@ -146,6 +146,12 @@ def _check_names(spec: mujoco.MjSpec, robot: Robot) -> None:
     raise unknown(f'floor geom in the datasheet of robot {robot.name!r}:', robot.floor, geoms)
   if not spec.actuators:
     raise UserError(f'robot {robot.name!r}: {robot.file} has no actuators, so there is nothing to control.')
+  for motor in spec.actuators:
+    if motor.dyntype != mujoco.mjtDyn.mjDYN_NONE:  # resets and checkpoints hold positions and velocities alone
+      raise UserError(
+        f'robot {robot.name!r}: the actuator {motor.name or motor.target!r} has a state of its own (dyntype'
+        f' {motor.dyntype.name[6:].lower()}), which is not supported; leave out its dyntype, or use <motor>.'
+      )
   for part, _ in robot.servos:
     if not any(part in joint.name for joint in spec.joints):
       joints = [joint.name for joint in spec.joints]

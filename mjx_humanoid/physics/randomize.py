@@ -28,6 +28,7 @@ CHANGED = (
   'body_inertia',
   'body_ipos',
   'pair_friction',
+  'geom_friction',
   'dof_damping',
   'actuator_gear',
   'actuator_biasprm',
@@ -61,7 +62,26 @@ def center_of_mass(model: mujoco.MjModel, rng: np.random.Generator, strength: fl
 @RANDOMIZATIONS.register()
 def friction(model: mujoco.MjModel, rng: np.random.Generator, strength: float) -> None:
   """Sliding friction of the floor, by a factor of 1 +- strength."""
-  model.pair_friction[:, :2] *= rng.uniform(1 - strength, 1 + strength)
+  factor = rng.uniform(1 - strength, 1 + strength)
+  floor = floor_geoms(model)
+  with_floor = floor[model.pair_geom1] | floor[model.pair_geom2]
+  model.pair_friction[with_floor, :2] *= factor
+  # Without a pair, two geoms touch with the larger friction of the two: both must change, or the factor could be lost.
+  touching = _touches_without_pair(model, floor)
+  if touching.any():
+    model.geom_friction[touching | floor, 0] *= factor
+
+
+def floor_geoms(model: mujoco.MjModel) -> np.ndarray:
+  """The geoms of the world, which do not move, bool [ngeom]."""
+  return np.asarray(model.geom_bodyid == 0)
+
+
+def _touches_without_pair(model: mujoco.MjModel, floor: np.ndarray) -> np.ndarray:
+  """The geoms of the robot that may touch those of the floor without a contact pair, bool [ngeom]."""
+  kind, affinity = model.geom_contype[:, None], model.geom_conaffinity[:, None]
+  meets = ((kind & affinity.T) | (kind.T & affinity)) != 0
+  return np.asarray(~floor & meets[:, floor].any(axis=1))
 
 
 @RANDOMIZATIONS.register()

@@ -58,7 +58,7 @@ def recorder(tmp_path):
 def test_it_plays_the_policy_of_that_moment_with_the_command_of_the_package(recorder, started, make_policy, tmp_path):
   recorder(make_policy(), 128_000)
   weights, video = (tmp_path / 'recordings' / f'000000128000.{kind}' for kind in ('safetensors', 'mp4'))
-  expected = [sys.executable, '-m', 'mjx_humanoid.play', str(weights), f'--out={video}']
+  expected = [sys.executable, '-m', 'mjx_humanoid.play', str(weights), f'--out={video}', '--force']
   assert started[0].command == [*expected, '--framerate=24', '--seconds=5.0', '--width=480', '--height=360']
   assert load_policy(weights).info == make_policy().info
 

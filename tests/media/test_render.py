@@ -56,6 +56,29 @@ def test_a_contact_sheet_of_few_frames_repeats_them():
   assert sheet[::4, ::6, 0].tolist() == [[7] * 5, [9] * 5]
 
 
+def test_a_gait_is_shown_over_one_stride_and_not_at_one_instant_of_ten():
+  """At 0.9 strides a second, 300 frames from first to last are 33.2 frames apart, and a stride is 33.3 frames long."""
+  whole = render.sheet_frames(300, 30)
+  assert np.abs(np.exp(2j * np.pi * whole / 30 * 0.9).mean()) > 0.97  # one phase, on the circle
+  stride = render.sheet_frames(300, 30, 0.9)
+  assert (stride[0], len(stride)) == (150, 10)
+  np.testing.assert_allclose((stride - 150) / 30 * 0.9, np.arange(10) / 10, atol=0.5 / 30)
+
+
+def test_a_film_shorter_than_two_strides_is_shown_as_a_whole():
+  assert render.sheet_frames(40, 30, 0.9).tolist() == [0, 4, 9, 13, 17, 22, 26, 30, 35, 39]
+
+
+def test_a_strip_of_three_films_is_no_wider_than_other_sheets(tmp_path):
+  """Three of 640 x 480 beside each other are two in a row, five rows, made small."""
+  import mediapy
+
+  strip = grey(*range(10), size=(480, 1920))
+  assert render.contact_sheet(strip)[::480, ::1920, 0].tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
+  render.write_sheet(tmp_path / 'sheet.png', strip)
+  assert mediapy.read_image(tmp_path / 'sheet.png').shape == (1000, 1600, 3)
+
+
 def test_the_sheet_is_written_at_half_size(tmp_path):
   import mediapy
 

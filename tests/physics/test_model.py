@@ -402,6 +402,15 @@ def test_names_that_the_file_lacks_are_refused_with_the_choices(hopper, change, 
   assert '\n' not in str(error.value)
 
 
+def test_actuators_with_a_state_are_refused(hopper):
+  """Their activation is in no reset and no checkpoint: an episode would begin with that of the one before."""
+  text = '<general name="m" joint="hip" dyntype="{}" dynprm="0.1" ctrllimited="true" ctrlrange="-1 1"/>'
+  for kind in ('integrator', 'filter', 'filterexact'):
+    with pytest.raises(UserError, match=rf"^robot 'hopper': the actuator 'm' has a state .*dyntype {kind}\)"):
+      build_model(hopper(text.format(kind)))
+  assert build_model(hopper(text.format('none'))).na == 0
+
+
 @pytest.mark.parametrize(
   ('text', 'message'),
   [

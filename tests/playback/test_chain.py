@@ -45,12 +45,10 @@ def never(paths, body):
   return np.zeros(paths.views.time.shape, bool)
 
 
-def test_what_is_compared_begins_where_the_first_policy_was_trained_from(make_policy):
-  lying, standing = (
-    make_policy(task=TaskConfig(start=s, start_strength=k)) for s, k in (('fallen', 0.5), ('standing', 2))
-  )
+def test_what_is_compared_begins_where_the_card_of_the_first_policy_does(make_policy):
+  lying, standing = (make_policy(task=TaskConfig(card=card, start_strength=2.0)) for card in ('getup', 'stand'))
   together = make_stages([None, lying, standing], {}, compare=True)
-  assert [(s.task.config.start, s.task.config.start_strength) for s in together] == [('fallen', 0.5)] * 3
+  assert [(s.task.config.start, s.task.config.start_strength) for s in together] == [('fallen', 1.0)] * 3
   apart = make_stages([lying, standing], {})
   assert [s.task.config.start for s in apart] == ['fallen', 'standing']
 
@@ -211,7 +209,7 @@ def test_each_policy_acts_in_its_own_task(make_policy):
   ]
   stages = make_stages(policies, {})
   assert [s.name for s in stages] == ['a', 'b']
-  assert [s.task.config for s in stages] == [p.task for p in policies]
+  assert [s.task.config.card for s in stages] == [p.task.card for p in policies]
   assert [s.task.body.control_step for s in stages] == pytest.approx([0.025, 0.02])
   obs = rng().normal(size=(3, policies[0].observation_size))
   for made, policy in zip(stages, policies, strict=True):
