@@ -35,7 +35,7 @@ def test_a_ready_policy_fits_its_robot_and_comes_with_the_card_that_it_passed(na
   assert (card['card'], card['passed'], card['info']) == (policy.task.card, True, policy.info)
   assert card['config']['task']['card'] == policy.task.card  # what it was trained by
   assert (card['config']['seed'], card['config']['name']) == (policy.info['seed'], name)
-  assert card['criteria'] == CARDS[policy.task.card].description  # as it is judged today
+  assert card['criteria'] == CARDS[policy.task.card].words(policy.task)  # as it is judged today
 
 
 def test_pretrained_policies_are_described_by_their_cards():
