@@ -183,8 +183,7 @@ def render(
     push: force in N of a push of 0.2 s every 4 s; start_strength: of perturbed starts, by default the report card's.
     path: also write an .mp4 there; allow_code: see load.
 
-  Returns:
-    Frames uint8 [T, height, width, 3], for `mh.show(frames)`.
+  Returns: frames uint8 [T, height, width, 3], for `mh.show(frames)`.
   """
   import numpy as np
 
@@ -256,9 +255,8 @@ def trajectory(
   """One deterministic episode as arrays: time, qpos, qvel, ctrl, torque, power, contact.
 
   Args:
-    command, start_strength: see render.
+    command, start_strength, allow_code: see render.
     path: also write it there, as .xml (a model with a keyframe a control step), .npz, .csv or .png (a plot).
-    allow_code: see load.
   """
   import numpy as np
 
