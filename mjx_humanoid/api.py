@@ -180,38 +180,36 @@ def render(
   Args:
     compare: side by side, from the same start state; 'random' means random actions in the task of the first policy.
     seconds: of each policy; command: forward and sideways [m/s] and yaw [rad/s] velocity to track.
-    push: force in N of a push of 0.2 s every 4 s.
-    start_strength: perturbation of start states; by default that of the report card.
+    push: force in N of a push of 0.2 s every 4 s; start_strength: of perturbed starts, by default the report card's.
     path: also write an .mp4 there; allow_code: see load.
 
-  Returns:
-    Frames uint8 [T, height, width, 3], for `mh.show(frames)`.
+  Returns: frames uint8 [T, height, width, 3], for `mh.show(frames)`.
   """
   import numpy as np
 
   from mjx_humanoid.media.film import Look, film_policies
-  from mjx_humanoid.playback import limits
-  from mjx_humanoid.playback.find import RANDOM
-  from mjx_humanoid.playback.judge import task_changes
+  from mjx_humanoid.media.render import write_video
+  from mjx_humanoid.playback import judge, limits
 
-  command, push, seed, seconds = plain(command), plain(push), plain(seed), plain(seconds)
-  width, height, framerate = plain(width), plain(height), plain(framerate)
-  limits.check(seconds=seconds, command=command, push=push, width=width, height=height, framerate=framerate, seed=seed)
-  chosen = [None if compare and isinstance(p, str) and p == RANDOM else _policy(p, allow_code) for p in policies]
-  if not any(chosen):
-    raise UserError('render needs a policy: mh.render(mh.load("stand")).')
-
-  look, changes = Look(camera, width, height, framerate), task_changes(command, push, start_strength)
-  pictures = film_policies(chosen, changes, look, seconds, seed, compare=compare)
+  task = plain({'command': command, 'push': push, 'start_strength': start_strength})
+  size = plain({'width': width, 'height': height, 'framerate': framerate})
+  seconds, seed = plain(seconds), plain(seed)
+  limits.check(**task, **size, seconds=seconds, seed=seed)
+  chosen = _stages(policies, allow_code, compare=compare)
+  pictures = film_policies(chosen, judge.task_changes(**task), Look(camera, **size), seconds, seed, compare=compare)
   if path is not None:
-    _write_video(expanded(path), pictures, framerate)
+    write_video(expanded(path), pictures, size['framerate'])
   return np.stack(pictures)
 
 
-def _write_video(path: Path, pictures: list[np.ndarray], framerate: int) -> None:
-  from mjx_humanoid.media.render import write_video
+def _stages(policies: Sequence[PolicyLike], allow_code: bool, *, compare: bool) -> list[Policy | None]:
+  """The policies of a video; None means random actions."""
+  from mjx_humanoid.playback.find import RANDOM
 
-  write_video(path, pictures, framerate)
+  chosen = [None if compare and isinstance(p, str) and p == RANDOM else _policy(p, allow_code) for p in policies]
+  if not any(chosen):
+    raise UserError('render needs a policy: mh.render(mh.load("stand")).')
+  return chosen
 
 
 def show(frames: np.ndarray, framerate: int = 30) -> None:
@@ -257,18 +255,16 @@ def trajectory(
   """One deterministic episode as arrays: time, qpos, qvel, ctrl, torque, power, contact.
 
   Args:
-    command: forward and sideways [m/s] and yaw [rad/s] velocity to track.
-    start_strength: perturbation of the start state; by default that of the report card.
+    command, start_strength, allow_code: see render.
     path: also write it there, as .xml (a model with a keyframe a control step), .npz, .csv or .png (a plot).
-    allow_code: see load.
   """
   import numpy as np
 
   from mjx_humanoid.playback import keyframes, limits, trajectories
   from mjx_humanoid.playback.judge import task_changes
 
-  command, seed, seconds = plain(command), plain(seed), plain(seconds)
-  limits.check(seconds=seconds, command=command, seed=seed)
+  command, seed, seconds, start_strength = map(plain, (command, seed, seconds, start_strength))
+  limits.check(seconds=seconds, command=command, seed=seed, start_strength=start_strength)
   chosen = _policy(policy, allow_code)
   task, model, text = keyframes.own_task(chosen, task_changes(command, start_strength=start_strength))
   traced = trajectories.trace(task, model, chosen, seconds, np.random.default_rng(seed))

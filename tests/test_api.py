@@ -263,3 +263,9 @@ def test_a_run_goes_on_with_other_settings_or_is_refused(tmp_path):
     mh.train('walk', resume=str(first.folder))
   with pytest.raises(mh.UserError, match=r'config\.seed cannot change'):
     mh.train(resume=first.folder, seed=5)
+
+
+@pytest.mark.parametrize('function', [mh.render, mh.trajectory])
+def test_a_start_strength_out_of_range_is_refused(function, make_policy):
+  with pytest.raises(mh.UserError, match=r'start_strength=101 is out of range: 0 to 100'):
+    function(make_policy(), start_strength=101, seconds=0.1)

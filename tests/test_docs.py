@@ -172,6 +172,7 @@ TRAININGS = {
   'a model and an algorithm': {
     'task.robot': 'my_robot.xml',
     'algorithm': 'my_algorithm.py',
+    'task.card': 'my_episode.py:moves_on',
     'custom.learning_rate': '1e-3',
   },
 }

@@ -148,9 +148,10 @@ def _check_names(spec: mujoco.MjSpec, robot: Robot) -> None:
     raise UserError(f'robot {robot.name!r}: {robot.file} has no actuators, so there is nothing to control.')
   for motor in spec.actuators:
     if motor.dyntype != mujoco.mjtDyn.mjDYN_NONE:  # resets and checkpoints hold positions and velocities alone
+      kind = motor.dyntype.name.removeprefix('mjDYN_').lower()
       raise UserError(
-        f'robot {robot.name!r}: the actuator {motor.name or motor.target!r} has a state of its own (dyntype'
-        f' {motor.dyntype.name[6:].lower()}), which is not supported; leave out its dyntype, or use <motor>.'
+        f'robot {robot.name!r}: the actuator {motor.name or motor.target!r} has a state of its own (dyntype {kind}),'
+        ' which is not supported; leave out its dyntype, or use <motor>.'
       )
   for part, _ in robot.servos:
     if not any(part in joint.name for joint in spec.joints):

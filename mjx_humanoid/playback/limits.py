@@ -13,6 +13,7 @@ LIMITS = {  # least, most, and the same in words
   'height': (16, 2160, '16 to 2160'),
   'seed': (0, float('inf'), '0 or more'),
   'push': (0, 10_000, '0 to 10000 N'),
+  'start_strength': (0, 100, '0 to 100'),
 }
 FASTEST = 10.0  # m/s and rad/s, of a command
 WHOLE = ('framerate', 'width', 'height', 'seed')
