@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ml_collections import ConfigDict
 
-from mjx_humanoid.core import saved_code, user_objects
+from mjx_humanoid.core import user_objects
 from mjx_humanoid.core.border import expanded, plain, public
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import check_free, check_writable, write_files
@@ -86,10 +86,13 @@ def train(
     UserError: an unknown setting, a value out of range, a run folder that exists already.
   """
   from mjx_humanoid.run.listeners import Callback
+  from mjx_humanoid.run.request import asked
   from mjx_humanoid.run.start import set_up, start
 
   started, goes_on = time.time(), resume is not None
-  resolved, folder, step = _asked(config, name, resume, {key: _source(value) for key, value in settings.items()})
+  resolved, folder, step = asked(
+    config, name, _source(resume), {key: _source(value) for key, value in settings.items()}
+  )
   told = [*([Callback(on_metrics)] if on_metrics else []), *listeners]
   with outliving_readers():
     setup = set_up(resolved, resume=goes_on)
@@ -276,21 +279,6 @@ def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> 
 def _policy(policy: PolicyLike, allow_code: bool) -> Policy:
   policy = policy.folder if isinstance(policy, Run) else policy
   return load(policy, allow_code=allow_code) if isinstance(policy, str | Path) else policy
-
-
-def _asked(config: Any, name: str | None, resume: Any, settings: dict[str, Any]) -> tuple[Config, Path, int | None]:
-  """The config and the folder of a training, and the step that it continues from, None for the latest."""
-  from mjx_humanoid.run.request import continued, new_run
-
-  if resume is None:
-    resolved, folder, step = *new_run(config, name, settings), None
-  elif config != 'stand' or name is not None:
-    raise UserError('resume continues with the config and the name of its run: leave out config and name.')
-  else:
-    resolved, folder, step = continued(_source(resume), settings)
-  for note in saved_code.notes(resolved):
-    print(f'note: {note}')
-  return resolved, folder, step
 
 
 def _source(run: Any) -> Any:
