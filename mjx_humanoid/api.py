@@ -179,7 +179,6 @@ def render(
   import numpy as np
 
   from mjx_humanoid.media.film import Look, film_policies
-  from mjx_humanoid.media.render import write_video
   from mjx_humanoid.playback.find import RANDOM
   from mjx_humanoid.playback.judge import task_changes
   from mjx_humanoid.playback.limits import checked
@@ -189,11 +188,17 @@ def render(
   chosen = [None if compare and isinstance(p, str) and p == RANDOM else _policy(p, allow_code) for p in policies]
   if not any(chosen):
     raise UserError('render needs a policy: mh.render(mh.load("stand")).')
-  changes = task_changes(told['command'], told['push'], told['start_strength'])
+  changes = task_changes(*(told[name] for name in ('command', 'push', 'start_strength')))
   pictures = film_policies(chosen, changes, Look(camera, **size), told['seconds'], told['seed'], compare=compare)
-  if path is not None:
-    write_video(expanded(path), pictures, size['framerate'])
+  _write_video(path, pictures, size['framerate'])
   return np.stack(pictures)
+
+
+def _write_video(path: str | Path | None, pictures: list[np.ndarray], framerate: int) -> None:
+  from mjx_humanoid.media.render import write_video
+
+  if path is not None:
+    write_video(expanded(path), pictures, framerate)
 
 
 def show(frames: np.ndarray, framerate: int = 30) -> None:
