@@ -179,19 +179,26 @@ def render(
   import numpy as np
 
   from mjx_humanoid.media.film import Look, film_policies
-  from mjx_humanoid.playback.find import RANDOM
   from mjx_humanoid.playback.judge import task_changes
   from mjx_humanoid.playback.limits import checked
 
   told = checked(seconds=seconds, command=command, push=push, start_strength=start_strength, seed=seed)
   size = checked(width=width, height=height, framerate=framerate)
-  chosen = [None if compare and isinstance(p, str) and p == RANDOM else _policy(p, allow_code) for p in policies]
-  if not any(chosen):
-    raise UserError('render needs a policy: mh.render(mh.load("stand")).')
+  chosen = _cast(policies, compare, allow_code)
   changes = task_changes(*(told[name] for name in ('command', 'push', 'start_strength')))
   pictures = film_policies(chosen, changes, Look(camera, **size), told['seconds'], told['seed'], compare=compare)
   _write_video(path, pictures, size['framerate'])
   return np.stack(pictures)
+
+
+def _cast(policies: Sequence[PolicyLike], compare: bool, allow_code: bool) -> list[Policy | None]:
+  """The policies of a video; None means random actions. Raises UserError where all of them are."""
+  from mjx_humanoid.playback.find import RANDOM
+
+  chosen = [None if compare and isinstance(p, str) and p == RANDOM else _policy(p, allow_code) for p in policies]
+  if not any(chosen):
+    raise UserError('render needs a policy: mh.render(mh.load("stand")).')
+  return chosen
 
 
 def _write_video(path: str | Path | None, pictures: list[np.ndarray], framerate: int) -> None:
