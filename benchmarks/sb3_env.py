@@ -28,7 +28,8 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
   """The same model, physics steps, observation, reward, termination and start states as in this package."""
 
   def __init__(self, config: TaskConfig, weights: dict[str, float], seed: int = 0) -> None:
-    quiet()
+    self.silence = quiet()
+    self.silence.__enter__()  # as long as this environment lives
     robot = robots()[config.robot]
     self.model = build_model(robot)
     self.data = mujoco.MjData(self.model)

@@ -29,8 +29,8 @@ SOLVERS = {'newton': mujoco.mjtSolver.mjSOL_NEWTON, 'cg': mujoco.mjtSolver.mjSOL
 TRIED = [('newton', 1, 4), ('newton', 2, 4), ('newton', 4, 8), ('cg', 1, 4), ('cg', 2, 4), ('cg', 4, 8), ('cg', 8, 8)]
 
 
+@quiet()
 def main() -> None:
-  quiet()
   robot = robots()['humanoid']
   model = build_model(robot)
   body = describe(robot, model)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ml_collections import ConfigDict
 
-from mjx_humanoid.core import saved_code, user_objects
+from mjx_humanoid.core import user_objects
 from mjx_humanoid.core.border import expanded, plain, public
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import check_free, check_writable, write_files
@@ -80,32 +80,23 @@ def train(
     settings: any setting of the config, sections as dicts:
       `total_timesteps=500_000, ppo={'learning_rate': 1e-3}`. A function may replace a name: `task={'reward': f}`.
 
-  Returns:
-    The run. If it was interrupted, its report has 'stopped_early'.
+  Returns: the run. If it was interrupted, its report has 'stopped_early'.
 
   Raises:
     UserError: an unknown setting, a value out of range, a run folder that exists already.
   """
   from mjx_humanoid.run.listeners import Callback
-  from mjx_humanoid.run.request import continued, new_run
+  from mjx_humanoid.run.request import asked
   from mjx_humanoid.run.start import set_up, start
 
-  started = time.time()
-  if 'init_from' in settings:
-    settings['init_from'] = _source(settings['init_from'])
-  if resume is None:
-    resolved, folder, step = *new_run(config, name, settings), None
-  elif config != 'stand' or name is not None:
-    raise UserError('resume continues with the config and the name of its run: leave out config and name.')
-  else:
-    resolved, folder, step = continued(_source(resume), settings)
-  for note in saved_code.notes(resolved):
-    print(f'note: {note}')
-  all_listeners = [*([Callback(on_metrics)] if on_metrics else []), *listeners]
+  started, goes_on = time.time(), resume is not None
+  resolved, folder, step = asked(
+    config, name, _source(resume), {key: _source(value) for key, value in settings.items()}
+  )
+  told = [*([Callback(on_metrics)] if on_metrics else []), *listeners]
   with outliving_readers():
-    loop, state = start(
-      set_up(resolved, resume=resume is not None), folder, all_listeners, started, resume=resume is not None, step=step
-    )
+    setup = set_up(resolved, resume=goes_on)
+    loop, state = start(setup, folder, told, started, resume=goes_on, step=step)
     return Run(folder, loop.run(state))
 
 
@@ -180,7 +171,7 @@ def render(
   Args:
     compare: side by side, from the same start state; 'random' means random actions in the task of the first policy.
     seconds: of each policy; command: forward and sideways [m/s] and yaw [rad/s] velocity to track.
-    push: force in N of a push of 0.2 s every 4 s; start_strength: of perturbed starts, by default the report card's.
+    push: force in N of a push of 0.2 s every 4 s; start_strength: of start states, by default the report card's.
     path: also write an .mp4 there; allow_code: see load.
 
   Returns: frames uint8 [T, height, width, 3], for `mh.show(frames)`.
@@ -188,28 +179,33 @@ def render(
   import numpy as np
 
   from mjx_humanoid.media.film import Look, film_policies
-  from mjx_humanoid.media.render import write_video
-  from mjx_humanoid.playback import judge, limits
+  from mjx_humanoid.playback.judge import task_changes
+  from mjx_humanoid.playback.limits import checked
 
-  task = plain({'command': command, 'push': push, 'start_strength': start_strength})
-  size = plain({'width': width, 'height': height, 'framerate': framerate})
-  seconds, seed = plain(seconds), plain(seed)
-  limits.check(**task, **size, seconds=seconds, seed=seed)
-  chosen = _stages(policies, allow_code, compare=compare)
-  pictures = film_policies(chosen, judge.task_changes(**task), Look(camera, **size), seconds, seed, compare=compare)
-  if path is not None:
-    write_video(expanded(path), pictures, size['framerate'])
+  told = checked(seconds=seconds, command=command, push=push, start_strength=start_strength, seed=seed)
+  size = checked(width=width, height=height, framerate=framerate)
+  chosen = _cast(policies, compare, allow_code)
+  changes = task_changes(*(told[name] for name in ('command', 'push', 'start_strength')))
+  pictures = film_policies(chosen, changes, Look(camera, **size), told['seconds'], told['seed'], compare=compare)
+  _write_video(path, pictures, size['framerate'])
   return np.stack(pictures)
 
 
-def _stages(policies: Sequence[PolicyLike], allow_code: bool, *, compare: bool) -> list[Policy | None]:
-  """The policies of a video; None means random actions."""
+def _cast(policies: Sequence[PolicyLike], compare: bool, allow_code: bool) -> list[Policy | None]:
+  """The policies of a video; None means random actions. Raises UserError where all of them are."""
   from mjx_humanoid.playback.find import RANDOM
 
   chosen = [None if compare and isinstance(p, str) and p == RANDOM else _policy(p, allow_code) for p in policies]
   if not any(chosen):
     raise UserError('render needs a policy: mh.render(mh.load("stand")).')
   return chosen
+
+
+def _write_video(path: str | Path | None, pictures: list[np.ndarray], framerate: int) -> None:
+  from mjx_humanoid.media.render import write_video
+
+  if path is not None:
+    write_video(expanded(path), pictures, framerate)
 
 
 def show(frames: np.ndarray, framerate: int = 30) -> None:
@@ -260,14 +256,14 @@ def trajectory(
   """
   import numpy as np
 
-  from mjx_humanoid.playback import keyframes, limits, trajectories
+  from mjx_humanoid.playback import keyframes, trajectories
   from mjx_humanoid.playback.judge import task_changes
+  from mjx_humanoid.playback.limits import checked
 
-  command, seed, seconds, start_strength = map(plain, (command, seed, seconds, start_strength))
-  limits.check(seconds=seconds, command=command, seed=seed, start_strength=start_strength)
+  told = checked(seconds=seconds, command=command, seed=seed, start_strength=start_strength)
   chosen = _policy(policy, allow_code)
-  task, model, text = keyframes.own_task(chosen, task_changes(command, start_strength=start_strength))
-  traced = trajectories.trace(task, model, chosen, seconds, np.random.default_rng(seed))
+  task, model, text = keyframes.own_task(chosen, task_changes(told['command'], start_strength=told['start_strength']))
+  traced = trajectories.trace(task, model, chosen, told['seconds'], np.random.default_rng(told['seed']))
   if path is not None:
     _write_trajectory(traced, text, expanded(path), chosen.name)
   return traced

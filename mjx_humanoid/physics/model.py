@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import mujoco
@@ -269,11 +272,30 @@ def _add_light(spec: mujoco.MjSpec) -> None:
   spec.visual.quality.shadowsize = 2048
 
 
-def quiet() -> None:
-  """Stops MuJoCo's C code from writing warnings to the terminal and to a file in the current folder.
+class _Log:
+  """How many calls are inside `quiet`, in all threads, and what MuJoCo's one setting for a process was outside."""
+
+  lock = threading.Lock()
+  inside = 0
+  outside: mujoco.MjLogConfig
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+  """Stops MuJoCo's C code from writing warnings to the terminal and to a file in the current folder, for a while.
 
   Divergence is still visible: the state becomes NaN, which the environment counts and reports.
   """
-  config = mujoco.MjLogConfig.get()
-  config.logto_console = config.logto_file = False
-  config.set()
+  with _Log.lock:
+    if not _Log.inside:
+      config, _Log.outside = mujoco.MjLogConfig.get(), mujoco.MjLogConfig.get()
+      config.logto_console = config.logto_file = False
+      config.set()
+    _Log.inside += 1
+  try:
+    yield
+  finally:
+    with _Log.lock:
+      _Log.inside -= 1
+      if not _Log.inside:
+        _Log.outside.set()

@@ -43,7 +43,6 @@ class NativeEngine:
     fields: Mapping[str, np.ndarray] = NOTHING,
   ) -> None:
     """See make_engine."""
-    quiet()
     self.num_threads = num_threads or available_cores()
     self._substeps = substeps
     self._worlds = batch.Batch(model, num_envs, nthread=self.num_threads)
@@ -65,7 +64,8 @@ class NativeEngine:
   ) -> tuple[NativeState, View]:
     """See Engine."""
     self.apply(ctrl, force, kick)
-    self._worlds.step(nstep=self._substeps)
+    with quiet():
+      self._worlds.step(nstep=self._substeps)
     return state, self._view()
 
   def apply(self, ctrl: Array, force: Array | None = None, kick: Array | None = None) -> None:

@@ -15,9 +15,9 @@ from mjx_humanoid.physics.native import NativeEngine
 MAX_SETTLED = 50.0  # m/s and rad/s; a robot that has come to rest is slower
 
 
+@quiet()
 def view_states(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> View:
   """Views of environments at qpos [N, nq] and qvel [N, nv] with zero controls, by C mj_forward."""
-  quiet()
   data = mujoco.MjData(model)
   sensors = np.empty((len(qpos), model.nsensordata), np.float32)
   for i in range(len(qpos)):

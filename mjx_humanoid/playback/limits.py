@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mjx_humanoid.core.border import plain
 from mjx_humanoid.core.errors import UserError
 
 LIMITS = {  # least, most, and the same in words
@@ -19,18 +20,24 @@ FASTEST = 10.0  # m/s and rad/s, of a command
 WHOLE = ('framerate', 'width', 'height', 'seed')
 
 
-def check(**values: Any) -> None:
-  """Checks values by their names in LIMITS, and a `command`. None stands for a default. Raises UserError."""
-  command = values.pop('command', None)
+def checked(**values: Any) -> dict[str, Any]:
+  """Values by their names in LIMITS, and a `command`, in Python's own types. None stands for a default.
+
+  Raises:
+    UserError: a value of another type, or out of range.
+  """
+  values = {name: plain(value) for name, value in values.items()}
+  command = values.get('command')
   if command is not None and not (len(command) == 3 and all(abs(x) <= FASTEST for x in command)):
     raise UserError(
       f'command={command} is out of range: forward, sideways and turning velocity, -10 to 10 m/s and rad/s.'
     )
   for name, value in values.items():
-    low, high, words = LIMITS[name]
-    if value is None:
+    if value is None or name == 'command':
       continue
+    low, high, words = LIMITS[name]
     if isinstance(value, bool) or not isinstance(value, int if name in WHOLE else int | float):
       raise UserError(f'{name} must be a {"whole " if name in WHOLE else ""}number, not {value!r}.')
     if not low <= value <= high:
       raise UserError(f'{name}={value} is out of range: {words}.')
+  return values

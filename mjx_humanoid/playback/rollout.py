@@ -56,7 +56,6 @@ class Trajectories(NamedTuple):
 
 def task_and_model(config: TaskConfig) -> tuple[Task, mujoco.MjModel]:
   """A task, and its robot's model with a converged solver. Raises UserError for an unknown name."""
-  quiet()
   robot = find_robot(config.robot)
   model = build_model(robot, converged=True)
   return make_task(config, describe(robot, model, config.frame_skip)), model
@@ -122,7 +121,8 @@ def rollout(
     def physics(inputs: Inputs) -> View:
       nonlocal state
       state, held = _acted_on(task, model, state, inputs)
-      states, sensors = pool.rollout(models, threads, state, held, control_spec=CONTROL)
+      with quiet():
+        states, sensors = pool.rollout(models, threads, state, held, control_spec=CONTROL)
       state = states[:, -1]
       return _unpack(model, state, inputs.ctrl, sensors[:, -1])
 

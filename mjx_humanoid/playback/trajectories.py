@@ -12,6 +12,7 @@ import numpy as np
 from mjx_humanoid.core.errors import unknown
 from mjx_humanoid.core.types import Inputs, View
 from mjx_humanoid.physics.body import Body
+from mjx_humanoid.physics.model import quiet
 from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.playback.rollout import Controller, collect, record, start_states
 from mjx_humanoid.tasks.task import Task
@@ -69,6 +70,7 @@ class Trajectory:
     return self.touch[:, [self.body.touch_names.index(foot) for foot in self.body.robot.feet]] > 0
 
 
+@quiet()
 def trace(
   task: Task, model: mujoco.MjModel, controller: Controller, seconds: float, rng: np.random.Generator
 ) -> Trajectory:

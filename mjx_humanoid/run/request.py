@@ -21,6 +21,28 @@ from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.run.resume import resumed
 
 
+def asked(
+  config: str | Path | ConfigDict, name: str | None, resume: str | Path | None, settings: Mapping[str, Any]
+) -> tuple[Config, Path, int | None]:
+  """The config and the folder of a training, and the step that it continues from, None for the latest.
+
+  Args:
+    resume: a run to continue; None for a new run.
+
+  Raises:
+    UserError: an unknown setting, a value out of range, a run folder that exists already, or that is no run.
+  """
+  if resume is None:
+    resolved, folder, step = *new_run(config, name, settings), None
+  elif config != 'stand' or name is not None:
+    raise UserError('resume continues with the config and the name of its run: leave out config and name.')
+  else:
+    resolved, folder, step = continued(resume, settings)
+  for note in saved_code.notes(resolved):
+    print(f'note: {note}')
+  return resolved, folder, step
+
+
 def new_run(config: str | Path | ConfigDict, name: str | None, settings: Mapping[str, Any]) -> tuple[Config, Path]:
   """The config and the folder of a training; allows the user's own code in the config to run."""
   if (script := user_code.loading()) is not None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from mjx_humanoid import play, trajectory
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.playback.limits import LIMITS, check
+from mjx_humanoid.playback.limits import LIMITS, checked
 
 GOOD = {'seconds': 1, 'command': (1, 0, -10), 'push': None, 'width': 640, 'height': 480, 'framerate': 30, 'seed': 0}
 
 
 def test_what_is_within_the_ranges_passes():
-  check(**GOOD)
-  check(seconds=0.1)
+  assert checked(**GOOD) == GOOD
+  assert checked(seconds=np.float32(0.5)) == {'seconds': 0.5}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_what_is_within_the_ranges_passes():
 )
 def test_what_is_not_is_named(wrong):
   with pytest.raises(UserError, match=next(iter(wrong))):
-    check(**{**GOOD, **wrong})
+    checked(**{**GOOD, **wrong})
 
 
 def test_ranges_are_those_of_the_commands():
