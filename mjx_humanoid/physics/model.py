@@ -13,17 +13,12 @@ import mujoco
 
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.robot import Robot, Servos
+from mjx_humanoid.physics import scenery
 from mjx_humanoid.physics.actuation import servo_of
 
 # Solver of report cards and playback: more iterations would not change the solution.
 CONVERGED = (100, 50)
 TOUCH_REACH = 0.6  # m, radius of touch sensors around the frame of their body; larger for tall robots
-FOLLOWING = mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM
-# Cameras from ahead and to the side at eye level, and from straight ahead, for a robot whose root is 1 m high.
-CAMERAS = {
-  'track': ([1.9, -2.1, 0.15], [0.741, 0.671, 0, -0.1, 0.11, 0.99]),
-  'front': ([3.4, 0, 0.1], [0, 1, 0, -0.08, 0, 1]),
-}
 
 
 def model_file(robot: Robot) -> Path:
@@ -75,8 +70,8 @@ def build_spec(robot: Robot) -> mujoco.MjSpec:
     _complete_actuator(spec, motor, robot)
   _add_floor_contacts(spec, robot)
   _add_sensors(spec, robot)
-  _add_cameras(spec, robot)
-  _add_light(spec)
+  scenery.add_cameras(spec, robot)
+  scenery.add_light(spec)
   return spec
 
 
@@ -255,21 +250,6 @@ def _add_sensors(spec: mujoco.MjSpec, robot: Robot) -> None:
       if spec.site(site) is None:
         body.add_site(name=site, type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[reach, 0, 0], group=5)
       add(site, kinds.mjSENS_TOUCH, site, mujoco.mjtObj.mjOBJ_SITE)
-
-
-def _add_cameras(spec: mujoco.MjSpec, robot: Robot) -> None:
-  """Adds the cameras of this package; they replace cameras of the same name in the file."""
-  for camera in list(spec.cameras):
-    if camera.name in CAMERAS:
-      spec.delete(camera)
-  for name, (pos, axes) in CAMERAS.items():
-    spec.body(robot.root).add_camera(name=name, pos=pos, xyaxes=axes, mode=FOLLOWING)
-
-
-def _add_light(spec: mujoco.MjSpec) -> None:
-  spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
-  spec.visual.headlight.diffuse = [0.45, 0.45, 0.45]
-  spec.visual.quality.shadowsize = 2048
 
 
 class _Log:
