@@ -183,7 +183,7 @@ def test_a_section_is_not_a_value(value):
     ('task.push.force', [1, 2, 3], '2 of float values'),
     ('task.randomization', 0.1, 'a dictionary of numbers'),
     ('task.randomization', {'mass': True}, 'a number'),
-    ('init_from', None, 'a word'),
+    ('name', None, 'a word'),
     ('curriculum', ['linear'], 'a word'),
   ],
 )

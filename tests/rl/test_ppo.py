@@ -421,10 +421,10 @@ def test_the_actor_of_an_unnormalised_learner_leaves_observations_alone():
 
 
 def test_a_minibatch_without_a_finite_gradient_is_left_out_and_counted():
-  """One bad reward: its minibatch changes nothing, the others are learned from."""
+  """One action that is not finite: its minibatch changes nothing, the others are learned from."""
   algorithm = make(layers=(4,), batch_size=4, num_epochs=1, gae_lambda=0.0)
   learner, batch = experience(algorithm)
-  bad = batch._replace(reward=batch.reward.at[0, 2].set(jnp.nan))
+  bad = batch._replace(action=batch.action.at[0, 2].set(jnp.nan))
   after, metrics = algorithm.update(learner, bad, jax.random.PRNGKey(0))
   assert float(metrics['skipped']) == 1
   assert all(np.isfinite(x).all() for x in jax.tree.leaves((after.params, after.opt_state)))
@@ -454,7 +454,7 @@ def test_a_minibatch_that_is_left_out_is_left_out_of_the_means_too(monkeypatch):
 def test_where_every_minibatch_is_left_out_there_is_no_mean():
   algorithm = make(layers=(4,), batch_size=16, num_epochs=1)
   learner, batch = experience(algorithm)
-  after, metrics = algorithm.update(learner, batch._replace(reward=batch.reward * jnp.nan), jax.random.PRNGKey(0))
+  after, metrics = algorithm.update(learner, batch._replace(action=batch.action * jnp.nan), jax.random.PRNGKey(0))
   assert float(metrics['skipped']) == 1
   assert np.isnan(metrics['loss'])
   assert float(after.learning_rate) == float(learner.learning_rate)
