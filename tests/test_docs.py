@@ -40,7 +40,7 @@ def examples(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def workplace(examples, finished_run):
+def working_folder(examples, finished_run):
   """The same, with the built-in configs and a finished run runs/stand."""
   shutil.copytree(finished_run, examples / 'runs' / 'stand')
   shutil.copytree(ROOT / 'configs', examples / 'configs')
@@ -63,10 +63,10 @@ def only_parsed(monkeypatch):
 
 
 @pytest.mark.parametrize('command', pages.package_commands(), ids=' '.join)
-def test_a_command_of_the_package_understands_its_arguments(command, workplace, only_parsed):
+def test_a_command_of_the_package_understands_its_arguments(command, working_folder, only_parsed):
   name, *arguments = command
   if name == 'train' and not any(a.startswith('--resume') for a in arguments):
-    shutil.rmtree(workplace / 'runs')  # before anything was trained
+    shutil.rmtree(working_folder / 'runs')  # before anything was trained
   module = importlib.import_module(f'mjx_humanoid.{name or "__main__"}')
   try:
     module.main(arguments)
@@ -108,7 +108,7 @@ def test_the_test_command_is_where_the_checks_look_for_it():
 
 
 @pytest.mark.parametrize('code', pages.blocks('run'), ids=lambda code: code.name)
-def test_python_of_the_pages_runs(code, workplace, monkeypatch, opengl):
+def test_python_of_the_pages_runs(code, working_folder, monkeypatch, opengl):
   """As it stands there, but with trainings and pictures made small."""
   make_small(monkeypatch)
   exec(compile(code.text, f'{code.page}: {code.name}', 'exec'), {'__name__': code.name})
