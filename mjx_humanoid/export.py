@@ -1,6 +1,7 @@
 """Writes a policy as ONNX, safetensors or npz: python -m mjx_humanoid.export <run, policy or name> --format=onnx
 
-onnx         an ONNX graph with everything in it, and the robot's model beside it as .xml: any ONNX runtime plays it
+onnx         the network as an ONNX graph; beside it the whole controller as another graph, from the state of the
+             robot and a command to controls, and the robot's model as .xml: any ONNX runtime plays them
 safetensors  the portable policy file: the only format that this package loads
 npz          the same numbers for numpy.load, with a description as JSON under the name 'metadata'
 

@@ -82,10 +82,10 @@ def test_the_formats_offered_are_those_there_are():
   assert FORMATS == tuple(formats.FORMATS) == tuple(NEXT)
 
 
-def test_help_says_that_only_safetensors_are_played(capsys):
+def test_help_says_that_only_safetensors_are_loaded(capsys):
   with pytest.raises(SystemExit):
     main(['--help'])
-  assert 'play, evaluate and train take safetensors only' in capsys.readouterr().out
+  assert 'play, evaluate and train load safetensors only' in capsys.readouterr().out
 
 
 MISTAKES = {

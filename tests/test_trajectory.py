@@ -195,7 +195,7 @@ def test_an_episode_that_diverges_is_told(here, capsys, monkeypatch):
 
   monkeypatch.setattr(trajectories, 'advance', lambda *a, real=trajectories.advance: spoil(real, *a))
   trajectory.main(['stand', *SHORT])
-  assert '1 control steps up to 0.000 s, 1 keyframes; there it diverged' in capsys.readouterr().out
+  assert '1 control steps up to 0.000 s, 1 keyframes; there the physics diverged' in capsys.readouterr().out
 
 
 def spoil(advance, model, data, ctrl, substeps):

@@ -12,6 +12,7 @@ from mjx_humanoid.envs.demonstrations import demonstrate
 from mjx_humanoid.motions.rising import leap
 from mjx_humanoid.tasks.task import make_task
 
+pytestmark = pytest.mark.slow  # the search for the leap takes more than a minute
 SEEN = ('joint_positions', 'joint_velocities', 'gait_phase')
 
 

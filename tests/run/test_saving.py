@@ -33,7 +33,7 @@ def same_arrays(first, second):
   assert [name for name in first if first[name].tobytes() != second[name].tobytes()] == []
 
 
-@pytest.mark.parametrize('restart_interval', [0, 8, 16, 24])
+@pytest.mark.parametrize('restart_interval', [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (8, 24)), 16])
 def test_n_and_n_more_iterations_equal_2n(tmp_path, restart_interval):
   folders = straight, halves = tmp_path / 'straight', tmp_path / 'halves'
   for folder in folders:
