@@ -148,6 +148,14 @@ def make(config, spec, settings):
 """
 
 
+CASES = [
+  ('four_legged', 'native'),
+  ('planar', 'native'),
+  ('four_legged', 'mjx'),
+  pytest.param('planar', 'mjx', marks=pytest.mark.slow),  # compiling MJX takes most of a minute
+]
+
+
 def write_robot(folder, name):
   legs = ''.join(LEG.format(name=leg, x=x, y=y) for leg, (x, y) in PLACES[name].items())
   motors = ''.join(f'<motor joint="hip_{leg}" gear="15" ctrlrange="-1 1"/>' for leg in PLACES[name])
@@ -159,8 +167,7 @@ def write_robot(folder, name):
   (folder / 'robot.py').write_text(sheet)
 
 
-@pytest.mark.parametrize('engine', ['native', 'mjx'])
-@pytest.mark.parametrize('name', ['four_legged', 'planar'])
+@pytest.mark.parametrize(('name', 'engine'), CASES)
 def test_everything_of_a_task_and_the_algorithm_come_from_a_folder(tmp_path, monkeypatch, name, engine):
   monkeypatch.setenv('XDG_DATA_HOME', str(tmp_path / 'data'))
   monkeypatch.chdir(tmp_path)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import as_arguments
 from tiny import TINY
 
 from mjx_humanoid import train
@@ -50,9 +49,8 @@ ROBOT = Robot(
 
 def first_update(folder, robot):
   """Metrics of the first update of `stand`, and its report card."""
-  train.main(
-    as_arguments({**TINY, 'name': 'own', 'run_dir': folder / 'runs', 'total_timesteps': 64, 'task.robot': robot})
-  )
+  settings = {**TINY, 'name': 'own', 'run_dir': folder / 'runs', 'total_timesteps': 64, 'task.robot': robot}
+  train.main([f'--config.{key}={value}' for key, value in settings.items()])
   run = folder / 'runs' / 'own'
   return json.loads((run / 'metrics.jsonl').read_text().splitlines()[0]), json.loads((run / 'report.json').read_text())
 
