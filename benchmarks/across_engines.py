@@ -1,9 +1,9 @@
-"""Policies judged by both physics engines, C MuJoCo and MJX, whichever they were trained in.
+"""Report cards of policies in both physics engines, C MuJoCo and MJX.
 
   python -m mjx_humanoid.train --config=walk --config.name=walk_mjx --config.engine=mjx
   python benchmarks/across_engines.py walk runs/walk_mjx
 
-C MuJoCo judges with a converged solver, MJX with the one of training; both from the same starts.
+C MuJoCo uses a converged solver, MJX the training solver. Start states are the same.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import argparse
 
 from common import save
 
-SEED = 1234  # other starts than those that training judged itself by
+SEED = 1234  # start states differ from those of the report card at the end of training
 
 
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-  parser.add_argument('policies', nargs='+', help='runs, policy files or ready policies')
+  parser.add_argument('policies', nargs='+', help='runs, policy files or pretrained policies')
   parser.add_argument('--episodes', type=int, default=100)
   arguments = parser.parse_args()
   from mjx_humanoid.playback.find import load

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine they ran on, and their results on disk."""
+"""Shared by the benchmarks: a description of the machine, and result files."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def machine() -> dict[str, Any]:
   """Date, processor, cores, accelerator and versions."""
   import jax
 
-  from mjx_humanoid.run.export import versions
+  from mjx_humanoid.run.policies import versions
 
   model = platform.processor() or platform.machine()
   cpuinfo = Path('/proc/cpuinfo')
-  if cpuinfo.exists():  # of the first core; virtual machines name the family, not always the model
+  if cpuinfo.exists():  # of the first core; virtual machines may give only the family
     lines = [line.split(':', 1) for line in cpuinfo.read_text().split('\n\n')[0].splitlines() if ':' in line]
     about = {key.strip(): value.strip() for key, value in lines}
     model = about.get('model name', model)
@@ -36,10 +36,11 @@ def machine() -> dict[str, Any]:
   }
 
 
-def save(name: str, result: dict[str, Any]) -> Path:
-  """Writes benchmarks/results/<name>.json, with the machine, and returns its path."""
+def save(name: str, result: dict[str, Any], *, silently: bool = False) -> Path:
+  """Writes benchmarks/results/<name>.json with a description of the machine, and returns its path."""
   RESULTS.mkdir(exist_ok=True)
   path = RESULTS / f'{name}.json'
   path.write_text(json.dumps({'machine': machine(), **result}, indent=2) + '\n')
-  print(f'wrote {path}', flush=True)
+  if not silently:
+    print(f'wrote {path}', flush=True)
   return path

@@ -1,10 +1,10 @@
-"""What it takes to play a policy without this package: ONNX Runtime on one core, and a cold process.
+"""Speed of an exported policy without this package: ONNX Runtime on one core, and start of a process.
 
   python benchmarks/onnx_playback.py
 
-Exports the ready policy `stand` and measures actions/s, one observation at a time, and the seconds from the start of a
-process until its first action: Python, NumPy, MuJoCo and ONNX Runtime imported, the robot's model and the graph loaded.
-All files have been read before, so that no disk is measured. Everything is held to one core.
+Exports the pretrained policy `stand` and measures actions/s, one observation at a time, and seconds from the start of
+a process to its first action: Python, NumPy, MuJoCo and ONNX Runtime imported, the robot's model and the graph loaded.
+All files have been read before, so that the disk is not measured. Everything runs on one core.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from typing import Any
 
 from common import save
 
+from mjx_humanoid.playback.export_formats import export
 from mjx_humanoid.playback.find import load
-from mjx_humanoid.playback.formats import export
 
 EXAMPLES = Path(__file__).resolve().parent.parent / 'examples'
 ACTIONS = 20_000  # in one measurement of the rate
-LEAST_RATE, MOST_SECONDS = 10_000, 1.0  # what playback is held to
+LEAST_RATE, MOST_SECONDS = 10_000, 1.0  # required rate and start time
 
 # What both processes begin with; the observation is that of the start pose.
 START = """
@@ -56,7 +56,7 @@ print(count / (time.perf_counter() - start))
 
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-  parser.add_argument('--policy', default='stand', help='run, policy file or ready policy (%(default)s)')
+  parser.add_argument('--policy', default='stand', help='run, policy file or pretrained policy (%(default)s)')
   parser.add_argument('--repetitions', type=int, default=9)
   arguments = parser.parse_args()
   if hasattr(os, 'sched_setaffinity'):
@@ -64,7 +64,7 @@ def main() -> None:
   with tempfile.TemporaryDirectory() as folder:
     file = Path(folder) / 'policy.onnx'
     export(load(arguments.policy), 'onnx', file)
-    first_action(file)  # so that everything has been read from disk once
+    first_action(file)  # reads everything from disk once
     seconds = [first_action(file) for _ in range(arguments.repetitions)]
     rates = [actions_per_second(file) for _ in range(arguments.repetitions)]
   result: dict[str, Any] = {
@@ -81,14 +81,14 @@ def main() -> None:
 
 
 def process(code: str, file: Path) -> subprocess.Popen[str]:
-  """A Python that can import the example, but neither starts in this folder nor knows this package."""
+  """A Python process that can import the example but not this package."""
   environment = {**os.environ, 'PYTHONPATH': str(EXAMPLES)}
   command = [sys.executable, '-c', code, str(file), str(ACTIONS)]
   return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=file.parent)
 
 
 def first_action(file: Path) -> float:
-  """Seconds from before the process is made until it has acted."""
+  """Seconds from the start of the process to its first action."""
   start = time.perf_counter()
   with process(START, file) as child:
     assert child.stdout is not None
@@ -100,14 +100,14 @@ def first_action(file: Path) -> float:
 
 
 def actions_per_second(file: Path) -> float:
-  """Of one observation at a time, asked for from Python."""
+  """Actions per second in Python, one observation at a time."""
   with process(START + RATE, file) as child:
     out, _ = child.communicate()
   return float(out.split()[-1])
 
 
 def spread(values: list[float]) -> dict[str, float]:
-  """Least, median and most."""
+  """Minimum, median and maximum."""
   return {'least': min(values), 'median': statistics.median(values), 'most': max(values)}
 
 

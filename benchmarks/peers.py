@@ -1,11 +1,11 @@
-"""Environment steps per second with learning, ours beside Stable-Baselines3's PPO, in one run on one machine.
+"""Environment steps per second with learning: this package and Stable-Baselines3's PPO, on one machine.
 
   pip install -e '.[peers]'
   python benchmarks/peers.py
 
-Both learn the same task: the same model, physics steps, observation, reward, end and start states (the NumPy
-reward is compared with ours before anything is timed). They take turns, three times. SB3 runs as in its guide to
-speeding up: 8 subprocess environments, learning rate 5e-5, n_steps 2048, batch 128, 10 epochs, 2x256 ReLU.
+Both learn the same task: the same model, physics steps, observation, reward, termination and start states (the NumPy
+reward is compared with that of the package first). They run in turns, three times. SB3 runs as in its guide to speed:
+8 subprocess environments, learning rate 5e-5, n_steps 2048, batch 128, 10 epochs, 2x256 ReLU.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from common import save
 
-from mjx_humanoid import config as schema
-from mjx_humanoid import config_file
+from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import schema
 
 SB3_ENVS = 8
 SB3_ROLLOUTS = 3  # of n_steps each
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def ours(config: schema.Config) -> float:
-  """Steps/s of our PPO, after compiling."""
+  """Steps/s of this package's PPO, after compilation."""
   import jax
 
   from mjx_humanoid.run.setup import prepare
@@ -67,14 +67,14 @@ def ours(config: schema.Config) -> float:
 
 
 def sb3(config: schema.Config) -> float:
-  """Steps/s of SB3's PPO: whole rollouts with their updates, after the first."""
+  """Steps/s of SB3's PPO over whole rollouts with their updates, after the first rollout."""
   import torch
   from stable_baselines3 import PPO
   from stable_baselines3.common.callbacks import BaseCallback
   from stable_baselines3.common.vec_env import SubprocVecEnv
 
   class Clock(BaseCallback):
-    """Notes when each rollout begins."""
+    """Records when each rollout begins."""
 
     def __init__(self) -> None:
       super().__init__()
@@ -106,7 +106,7 @@ def sb3(config: schema.Config) -> float:
 
 
 def maker(config: schema.Config, seed: int) -> Callable[[], Any]:
-  """Makes one environment, in the subprocess that will run it."""
+  """A function that makes one environment in its subprocess."""
   weights = reward_weights(config)
 
   def make() -> Any:
@@ -118,14 +118,14 @@ def maker(config: schema.Config, seed: int) -> Callable[[], Any]:
 
 
 def reward_weights(config: schema.Config) -> dict[str, float]:
-  """The weights of the config's reward, as it is trained."""
+  """The reward weights of the config."""
   from mjx_humanoid.tasks.skills import SKILLS
 
   return {**SKILLS[config.task.reward][1], **config.task.weights}
 
 
 def compare_rewards(config: schema.Config) -> float:
-  """The largest difference between the NumPy reward and ours, along a random episode."""
+  """The largest difference between the NumPy reward and the package's, in a random episode."""
   import jax
   from sb3_env import StandEnv
 

@@ -1,8 +1,8 @@
-"""Where the time of an iteration goes on the native engine, and how close collecting comes to bare mujoco.batch.
+"""Shares of time in an iteration on the native engine, and speed of collecting compared with mujoco.batch alone.
 
   python benchmarks/profile_collect.py --config=stand
 
-Bare means: the same worlds, from the same states, under the same controls, stepped by mujoco.batch alone.
+mujoco.batch alone ("bare") steps the same environments from the same states under the same controls.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import jax
 import numpy as np
 from common import save
 
-from mjx_humanoid import config as schema
-from mjx_humanoid import config_file
+from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import schema
 from mjx_humanoid.physics.native import NativeEngine
 from mjx_humanoid.run.setup import prepare
 from mjx_humanoid.run.trainer import Trainer
 
-WARM_UP = 20  # iterations before the clock starts: compiling, and worlds of mixed ages
+WARM_UP = 20  # iterations before the measurement: compilation, and mixed ages of episodes
 COUNTED = 20
 
 
 class Clocked:
-  """A native engine that adds up the time spent in physics, and keeps the controls it was given."""
+  """A native engine that sums up the time in physics, and records the controls."""
 
   def __init__(self, engine: NativeEngine) -> None:
     self._engine = engine
@@ -101,7 +101,7 @@ def profile(config: schema.Config) -> dict[str, Any]:
 
 
 def replay(engine: Clocked, packed: Any) -> float:
-  """Seconds that mujoco.batch alone takes for the logged controls, from the packed state; resets not counted."""
+  """Seconds that mujoco.batch alone takes for the recorded controls, from the packed state, without resets."""
   inner, seconds = engine._engine, 0.0
   worlds = inner.unpack(packed).worlds
   for kind, value in engine.log:

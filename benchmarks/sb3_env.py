@@ -1,4 +1,4 @@
-"""The task "stand" as a Gymnasium environment on one MjData, in NumPy alone, as an SB3 user would write it."""
+"""The task "stand" as a Gymnasium environment on one MjData in NumPy, as an SB3 user would write it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import gymnasium
 import mujoco
 import numpy as np
 
-from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model, quiet
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.episodes import STARTS, TERMINATIONS
-from mjx_humanoid.tasks.guide import heading_of
+from mjx_humanoid.tasks.context import Context
 from mjx_humanoid.tasks.observations import observe_all
-from mjx_humanoid.types import Context, View
+from mjx_humanoid.tasks.starts import STARTS
+from mjx_humanoid.tasks.terminations import TERMINATIONS
 
 
 def gaussian(error: Any, scale: float) -> float:
@@ -24,10 +25,11 @@ def gaussian(error: Any, scale: float) -> float:
 
 
 class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
-  """The same model, physics steps, observation, reward, end and start states as the trainer's."""
+  """The same model, physics steps, observation, reward, termination and start states as in this package."""
 
   def __init__(self, config: TaskConfig, weights: dict[str, float], seed: int = 0) -> None:
-    quiet()
+    self.silence = quiet()
+    self.silence.__enter__()  # as long as this environment lives
     robot = robots()[config.robot]
     self.model = build_model(robot)
     self.data = mujoco.MjData(self.model)
@@ -52,7 +54,7 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     self.data.qpos[:], self.data.qvel[:] = qpos[0], qvel[0]
     mujoco.mj_forward(self.model, self.data)
     self.steps, self.last_action = 0, np.zeros(self.body.nu, np.float32)
-    self.heading = heading_of(self.data.qpos)
+    self.heading = self.body.heading(self._view())
     return self._observe(self._view()), {}
 
   def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -66,15 +68,15 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     return self._observe(view), reward, terminated, self.steps >= self.limit and not terminated, {}
 
   def terms(self, view: View, last_action: np.ndarray) -> dict[str, float]:
-    """The weighted terms of tasks/rewards.py, written again in NumPy."""
+    """The weighted terms of tasks/rewards.py, in NumPy."""
     body, sensor = self.body, lambda name: self.body.sensor(view, name)
     feet = (sensor('foot_left_pos') + sensor('foot_right_pos')) / 2
     com, com_vel, up = sensor('com_pos'), sensor('com_vel'), sensor('torso_up')
     lead = math.sqrt(max(com[2] - feet[2], 0.1) / 9.81)
-    ahead, command = self.heading, np.asarray(self.config.command[:2])
+    ahead, command = self.heading, np.asarray(self.config.command.value[:2])
     error = np.array([com_vel[:2] @ ahead, ahead[0] * com_vel[1] - ahead[1] * com_vel[0]]) - command
     distance = math.hypot(*error) / (0.3 + math.hypot(*command))
-    offset = view.qpos[7:] - body.default_qpos[7:]
+    offset = body.joint_angles(view) - body.default_angles
     values = {
       'alive': 1.0,
       'height': gaussian(sensor('torso_pos')[2] - body.robot.standing_height, 0.15),
@@ -88,14 +90,14 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     return {name: weight * values[name] for name, weight in self.weights.items()}
 
   def _view(self) -> View:
-    """Live arrays of the one world, in float32 as the policy sees them."""
+    """Arrays of the environment in float32, as the policy observes them."""
     data = self.data
     return View(
       np.float32(data.time), *(x.astype(np.float32) for x in (data.qpos, data.qvel, data.ctrl, data.sensordata))
     )
 
   def _context(self) -> Context:
-    command = np.asarray(self.config.command, np.float32)
+    command = np.asarray(self.config.command.value, np.float32)
     nothing = np.zeros(2, np.float32)
     return Context(np.int32(0), self.last_action, command, self.heading, nothing, np.float32(0), np.float32(1), command)
 

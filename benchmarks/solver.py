@@ -1,10 +1,10 @@
-"""What the training solver costs and how far it parts from a converged one, on C MuJoCo.
+"""Speed and accuracy of the training solver compared with a converged solver, in C MuJoCo.
 
   python benchmarks/solver.py
 
-256 humanoids start from the perturbed standing pose and fall over under smooth random controls. For each solver:
-physics steps/s, and the median over worlds of the largest difference in any position but x and y, after each of
-some times, from what the converged solver makes of the same controls.
+256 humanoids start from the perturbed standing pose and fall under smooth random controls. For each solver: physics
+steps/s, and the median over environments of the largest difference from the converged solver, in any position except x
+and y, after several times.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from common import save
 from mujoco import batch
 
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.engine import settle
 from mjx_humanoid.physics.model import CONVERGED, build_model, quiet
+from mjx_humanoid.physics.states import settle
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.episodes import standing
+from mjx_humanoid.tasks.starts import standing
 
-WORLDS, CONTROL_STEPS = 256, 40
+NUM_ENVS, CONTROL_STEPS = 256, 40
 SHOWN = (1, 4, 10, 20, 40)  # control steps
 SOLVERS = {'newton': mujoco.mjtSolver.mjSOL_NEWTON, 'cg': mujoco.mjtSolver.mjSOL_CG}
 TRIED = [('newton', 1, 4), ('newton', 2, 4), ('newton', 4, 8), ('cg', 1, 4), ('cg', 2, 4), ('cg', 4, 8), ('cg', 8, 8)]
 
 
+@quiet()
 def main() -> None:
-  quiet()
   robot = robots()['humanoid']
   model = build_model(robot)
   body = describe(robot, model)
   rng = np.random.default_rng(0)
-  qpos, qvel = standing(body, rng, np.ones(WORLDS), functools.partial(settle, model))
-  controls = 0.3 * rng.normal(size=(CONTROL_STEPS, WORLDS, body.nu))
+  qpos, qvel = standing(body, rng, np.ones(NUM_ENVS), functools.partial(settle, model))
+  controls = 0.3 * rng.normal(size=(CONTROL_STEPS, NUM_ENVS, body.nu))
   reference, _ = run(('newton', *CONVERGED), qpos, qvel, controls, robot.frame_skip)
   times = [f'{step * body.control_step:.3f} s' for step in SHOWN]
   print(f'{"solver":>16} {"steps/s":>9}  {"  ".join(f"{t:>9}" for t in times)}')

@@ -1,10 +1,10 @@
-"""Environment steps per second with learning over numbers of worlds, and compile times, on any engine.
+"""Environment steps per second with learning over numbers of environments, and compile times, on any engine.
 
   python benchmarks/throughput.py --engines=mjx,mjx-warp --num_envs=256,1024,4096,16384,65536
   python benchmarks/throughput.py --engines=native --num_envs=128,256,512,1024
 
-The minibatches grow with the worlds, so that each size makes the same number of updates. Each row is a process of
-its own, started twice: the first with an empty compilation cache, the second with what the first left there.
+The size of minibatches grows with the number of environments, so that the number of gradient steps is constant. Each
+row is a separate process, started twice: first with an empty compilation cache, then with a full one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROW = """
 import json, sys, time
 started = time.perf_counter()
 import jax
-from mjx_humanoid import config as schema, config_file
+from mjx_humanoid.core.config import schema, files as config_file
 from mjx_humanoid.run.cache import use_compilation_cache
 from mjx_humanoid.run.setup import prepare
 from mjx_humanoid.run.trainer import Trainer
@@ -51,7 +51,7 @@ def main() -> None:
   parser.add_argument('--engines', default='native')
   parser.add_argument('--num_envs', default='128,256,512,1024')
   parser.add_argument('--iterations', type=int, default=10)
-  parser.add_argument('--name', default='throughput', help='of the file in benchmarks/results/')
+  parser.add_argument('--name', default='throughput', help='name of the file in benchmarks/results/')
   arguments = parser.parse_args()
   rows = []
   for engine in arguments.engines.split(','):
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def row(engine: str, num_envs: int, iterations: int, cache: str) -> dict[str, Any]:
-  """One process; what it printed, or why it failed."""
+  """Runs one process; returns its output, or the error."""
   command = [sys.executable, '-c', ROW, engine, str(num_envs), str(iterations)]
   environment = {**os.environ, 'JAX_COMPILATION_CACHE_DIR': cache}
   run = subprocess.run(command, capture_output=True, text=True, env=environment)

@@ -1,10 +1,10 @@
-"""Wall time from the start of the train command to a policy, and its report card, over several seeds.
+"""Wall time from the start of the train command to the policy, and its report card, over several seeds.
 
   python benchmarks/time_to_skill.py --skill=stand --seeds=0,1,2,3,4
 
-Each seed is one run of the command as a user would type it, with its defaults, one after the other,
-in a folder that is deleted afterwards (--keep=FOLDER keeps it). The card is made by the evaluate command, from
-other starts than those that training judged itself by. Ends with status 1 unless all seeds pass.
+Each seed is one run of the command with its defaults, one after the other, in a folder that is deleted afterwards
+(--keep=FOLDER keeps it). The evaluate command makes the report card, from other start states than those of the card at
+the end of training. Exits with status 1 unless all seeds pass.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def main() -> None:
       f' {arguments.episodes} episodes, {run["mean_power"]:.0f} W -> {"passed" if run["passed"] else "NOT PASSED"}',
       flush=True,
     )
-    # But for the folder, which is of this machine.
+    # Except the folder, which depends on the machine.
     command = [word for word in sys.argv[1:] if not word.startswith('--keep') and word != str(arguments.keep)]
     result = {'command': command, 'runs': runs}
-    partial.write_text(json.dumps(result, indent=2) + '\n')  # whatever happens to the seeds to come
+    partial.write_text(json.dumps(result, indent=2) + '\n')  # also if a later seed fails
   passed = sum(run['passed'] for run in runs)
   slowest = max(run['seconds_to_policy'] for run in runs)
   print(f'{arguments.skill}: {passed} of {len(runs)} seeds passed; the slowest policy took {slowest:.1f} s')
@@ -73,7 +73,7 @@ def one(skill: str, seed: int, episodes: int, folder: Path, overrides: list[str]
   in_all = time.time() - start
   if process.returncode:
     raise SystemExit(f'the command failed:\n{output}')
-  final = policy.stat().st_mtime - start  # it is also written at every checkpoint: the last one counts
+  final = policy.stat().st_mtime - start  # also written at every checkpoint: this is the last
   card = folder / 'card.json'
   evaluate = [sys.executable, '-m', 'mjx_humanoid.evaluate', str(run), f'--episodes={episodes}', f'--json={card}']
   subprocess.run([*evaluate, '--seed=1234'], check=True, stdout=subprocess.DEVNULL)
@@ -90,7 +90,7 @@ def one(skill: str, seed: int, episodes: int, folder: Path, overrides: list[str]
 
 
 def wait_for(condition: Any, process: subprocess.Popen[str]) -> float:
-  """The moment at which `condition` first held."""
+  """The time at which `condition` first held."""
   while not condition():
     if process.poll() is not None and not condition():
       raise SystemExit(f'the command ended with status {process.returncode} too early')

@@ -1,15 +1,15 @@
-"""Environment steps per second of vector environments under random actions: ours beside EnvPool's Humanoid-v4.
+"""Environment steps per second of vector environments under random actions: this package and EnvPool's Humanoid-v4.
 
   pip install -e '.[gym]' envpool
   python benchmarks/vector_env.py
 
-Nobody learns: this is the environments alone, each with 5 physics steps per environment step, on all cores. They
-take turns. EnvPool runs in three ways, of which the fastest counts: as many environments as ours in step, two per
-core in step, and asynchronously (its own recommendation).
+There is no learning: only the environments run, each with 5 physics steps per environment step, on all cores, in turns.
+EnvPool runs in three modes, and the fastest counts: synchronously with as many environments as this package, with two
+per core, and asynchronously (as its authors recommend).
 
 The robots are not the same. EnvPool's has 17 motors and integrates by Runge-Kutta, which evaluates the dynamics four
 times a step, with up to 50 solver iterations; ours has 21 motors and takes Euler steps with one Newton iteration. So
-both models are also stepped by bare mujoco.batch: what an environment costs beside its physics can be read off there.
+both models are also stepped by mujoco.batch alone, which shows the cost of each environment without its physics.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import mjx_humanoid  # noqa: F401 (registers our environments)
 
 OURS, PEER = 'mjx_humanoid/Stand-v0', 'Humanoid-v4'
 SUBSTEPS = 5  # EnvPool's own frame_skip of Humanoid-v4
-ASYNC_BATCH = 64  # of the worlds, whose results are taken as soon as they are there
+ASYNC_BATCH = 64  # environments whose results are received at a time
 WARM_STEPS = 5
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 Measure = Callable[[float], float]  # seconds -> environment steps/s
@@ -41,7 +41,7 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument('--num_envs', type=int, default=512)
   parser.add_argument('--rounds', type=int, default=5)
-  parser.add_argument('--seconds', type=float, default=8.0, help='of each turn')
+  parser.add_argument('--seconds', type=float, default=8.0, help='seconds of each turn')
   arguments = parser.parse_args()
   if importlib.util.find_spec('envpool') is None:
     raise SystemExit('EnvPool is not installed; there are wheels for Linux: pip install envpool')
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def report(rates: dict[str, list[float]], num_envs: int) -> None:
-  """Prints ratios of ours to the best of EnvPool's in the same round, and saves all."""
+  """Prints the ratios to EnvPool's best rate in the same round, and saves all rates."""
   peers = [name for name in rates if name.startswith('envpool')]
   best = [max(turn) for turn in zip(*(rates[name] for name in peers), strict=True)]
   ratios = [a / b for a, b in zip(rates['mjx_humanoid'], best, strict=True)]
@@ -79,14 +79,14 @@ def report(rates: dict[str, list[float]], num_envs: int) -> None:
 
 
 class GymnasiumEnvs:
-  """Our environments, compiled once."""
+  """The environments of this package, compiled once."""
 
   def __init__(self, num_envs: int) -> None:
     env = gymnasium.make_vec(OURS, num_envs=num_envs, frame_skip=SUBSTEPS)
     env.reset(seed=0)
-    worlds = env.unwrapped._worlds.env  # type: ignore[attr-defined]
-    self.env, self.model = env, worlds.model
-    self.fallen = 0.85 * worlds.task.body.robot.standing_height
+    batched = env.unwrapped._envs.env  # type: ignore[attr-defined]
+    self.env, self.model = env, batched.model
+    self.fallen = 0.85 * batched.task.body.robot.standing_height
 
   def __call__(self, seconds: float) -> float:
     actions = random_actions(self.env.num_envs, self.env.single_action_space)
@@ -106,7 +106,7 @@ def envpool_in_step(num_envs: int, seconds: float) -> float:
 
 
 def envpool_async(num_envs: int, seconds: float) -> float:
-  """Whichever environments are done are given their next actions."""
+  """Environments that are done get their next actions at once."""
   import envpool
 
   batch = min(ASYNC_BATCH, num_envs)
@@ -126,7 +126,7 @@ def envpool_async(num_envs: int, seconds: float) -> float:
 
 
 def bare(model: mujoco.MjModel, num_envs: int, fallen: float, seconds: float) -> float:
-  """Physics alone: no observations, no rewards; whoever falls is put back on its feet."""
+  """Physics alone, without observations and rewards; fallen robots are reset to standing."""
   from mujoco import batch
 
   worlds = batch.Batch(model, num_envs, nthread=CORES)
@@ -148,13 +148,13 @@ def bare(model: mujoco.MjModel, num_envs: int, fallen: float, seconds: float) ->
 
 
 def random_actions(num_envs: int, space: Any) -> np.ndarray:
-  """Sixteen batches of random actions, drawn beforehand so that nobody's rate includes it."""
+  """Sixteen batches of random actions, drawn in advance so that no rate includes their time."""
   shape = (16, num_envs, *space.shape)
   return np.random.default_rng(0).uniform(space.low, space.high, shape).astype(space.dtype)
 
 
 def rate(step: Callable[[int], Any], num_envs: int, seconds: float) -> float:
-  """Environment steps/s, after a few that are not counted."""
+  """Environment steps/s, not counting the first few."""
   for i in range(WARM_STEPS):
     step(i)
   count, start = 0, time.perf_counter()
@@ -165,7 +165,7 @@ def rate(step: Callable[[int], Any], num_envs: int, seconds: float) -> float:
 
 
 def envpool_model() -> mujoco.MjModel | None:
-  """EnvPool's own model file, where this version carries it as such."""
+  """EnvPool's model file, if this version contains one."""
   spec = importlib.util.find_spec('envpool_assets')
   folders = spec.submodule_search_locations if spec else None
   path = Path(next(iter(folders)), 'mujoco', 'assets_gym', 'humanoid.xml') if folders else None

@@ -8,17 +8,17 @@ from mjx_humanoid.config import default_config
 def get_config() -> ConfigDict:
   config = default_config()
   config.name = 'getup'
-  # Who can step can catch itself once it is up; from scratch, it rose and fell over again.
+  # A policy that can step recovers its balance after rising; trained from scratch, the robot rose and fell again.
   config.init_from = 'follow'
   config.task.robot = 'humanoid_pd'
   config.task.reward = 'getup'
   config.task.card = 'getup'
   config.task.termination = 'overdue'
-  # From its feet at first, then from ever further down a way up that a search finds, the more it succeeds.
+  # Reverse curriculum: episodes start on the feet, then, as they succeed, further down a motion that a search finds.
   config.task.start = 'rising'
   config.curriculum = 'survival'
-  config.task.hold = 2.0
-  config.task.hold_radius = 0.15
+  config.task.station.gain = 2.0
+  config.task.station.radius = 0.15
   config.task.observations = (
     'joint_positions',
     'joint_velocities',
@@ -27,9 +27,9 @@ def get_config() -> ConfigDict:
     'command',
     'posture',
   )
-  config.task.gait_frequency = 1.2
+  config.task.gait.frequency = 1.2
   config.task.episode_length = 3.2
-  config.task.frame_skip = 4  # 50 decisions a second
+  config.task.frame_skip = 4  # 50 control steps per second
   config.ppo.unroll_length = 32
   config.ppo.batch_size = 4096
   config.ppo.learning_rate = 7e-4
@@ -37,10 +37,10 @@ def get_config() -> ConfigDict:
   config.ppo.gae_lambda = 0.95
   config.ppo.ema_decay = 0.98
   config.ppo.bound_coef = 0.05
-  # From follow alone it stays for millions of steps where the spring pushes off.
+  # Without imitation, training stayed at the push-off of the leap for millions of steps.
   config.ppo.imitation_coef = 0.3
   config.network.initial_std = 0.2
   config.network.final_std = 0.1
-  config.render_interval = 4_000_000  # two cores that train do not keep up with one every 500,000 steps
+  config.render_interval = 4_000_000  # two cores cannot also render a video every 500,000 steps
   config.total_timesteps = 10_000_000
   return config

@@ -13,8 +13,8 @@ def get_config() -> ConfigDict:
   config.task.termination = 'tipped'
   config.task.episode_length = 5.0
   config.task.start_strength = 2.0
-  config.task.frame_skip = 4  # 50 decisions a second
-  # Noise that stays large keeps each update small beside it; learned, it falls early, and falls come back late.
+  config.task.frame_skip = 4  # 50 control steps per second
+  # Exploration noise on a schedule: learned noise decreased early, and the robot fell again late in training.
   config.network.final_std = 0.2
   config.total_timesteps = 1_200_000
   return config

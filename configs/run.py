@@ -10,13 +10,13 @@ def get_config() -> ConfigDict:
   config.name = 'run'
   config.task.reward = 'run'
   config.task.card = 'run'
-  config.task.command = (3.5, 0.0, 0.0)
+  config.task.command.value = (3.5, 0.0, 0.0)
   config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase')
-  config.task.gait_frequency = 1.4
-  config.task.gait_duty = 0.35
+  config.task.gait.frequency = 1.4
+  config.task.gait.duty = 0.35
   config.task.termination = 'off_balance'
   config.task.episode_length = 5.0
   config.task.start_strength = 2.0
-  config.task.frame_skip = 4  # 50 decisions a second
+  config.task.frame_skip = 4  # 50 control steps per second
   config.total_timesteps = 4_500_000
   return config

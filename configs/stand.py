@@ -1,4 +1,4 @@
-"""Stands still, upright and economical at full height."""
+"""Stands still and upright at full height, with little power."""
 
 from ml_collections import ConfigDict
 
@@ -10,12 +10,12 @@ def get_config() -> ConfigDict:
   config.name = 'stand'
   config.task.reward = 'stand'
   config.task.card = 'stand'
-  # A fall is decided long before the robot lies on the floor: what follows teaches nothing.
+  # A fall is certain long before the robot lies on the floor; the steps after that are of no use to training.
   config.task.termination = 'off_balance'
-  # Short episodes from starts worse than the card's: quiet standing is learned quickly, recovering is not.
+  # Short episodes with start states harder than the card's: quiet standing is learned quickly, recovery slowly.
   config.task.episode_length = 3.0
   config.task.start_strength = 2.0
-  config.task.frame_skip = 4  # 50 decisions a second
+  config.task.frame_skip = 4  # 50 control steps per second
   config.ppo.gamma = 0.96
   config.total_timesteps = 900_000
   return config

@@ -8,20 +8,20 @@ from mjx_humanoid.config import default_config
 def get_config() -> ConfigDict:
   config = default_config()
   config.name = 'walk'
-  # Balance comes sooner with servos. With torque motors, one seed in five kept to slow, short steps.
+  # Balance is learned sooner with servos. With torque motors, one seed of five kept to slow, short steps.
   config.task.robot = 'humanoid_pd'
   config.task.reward = 'walk'
   config.task.card = 'walk'
-  config.task.command = (1.2, 0.0, 0.0)
-  # Without the term 'course' and 'course_error', one of two seeds drifted 2.8 m aside in 20 s.
-  config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'course_error')
-  config.task.gait_frequency = 0.9
-  config.task.gait_duty = 0.6
+  config.task.command.value = (1.2, 0.0, 0.0)
+  # Without the term 'cross_track' and 'cross_track_error', one of two seeds drifted 2.8 m sideways in 20 s.
+  config.task.observations = ('joint_positions', 'joint_velocities', 'heading_error', 'gait_phase', 'cross_track_error')
+  config.task.gait.frequency = 0.9
+  config.task.gait.duty = 0.6
   config.task.termination = 'off_balance'
   config.task.episode_length = 5.0
   config.task.start_strength = 2.0
-  config.task.frame_skip = 4  # 50 decisions a second
-  # By schedule: with torque motors and learned noise, it fell early in one seed that stayed at half the speed.
+  config.task.frame_skip = 4  # 50 control steps per second
+  # Exploration noise on a schedule: with torque motors, learned noise fell early and one seed stayed at half speed.
   config.network.initial_std = 0.2
   config.network.final_std = 0.1
   config.render_interval = 1_000_000

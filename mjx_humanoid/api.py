@@ -1,30 +1,34 @@
 """The commands as functions: `import mjx_humanoid as mh; run = mh.train('stand'); mh.render(run)`.
 
-Whoever trains in a notebook or a script finds here what the command line offers, with Python's own values. Mistakes
-raise `UserError`, whose text says what would have been right. Heavy packages are imported when they are needed.
+For notebooks and scripts: the functions take and return Python values. Mistakes raise `UserError`, whose message lists
+the valid choices. Heavy packages are imported when they are needed.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ml_collections import ConfigDict
 
-from mjx_humanoid import config as schema
-from mjx_humanoid import config_file
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core import user_objects
+from mjx_humanoid.core.border import expanded, plain, public
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import check_free, check_writable, write_files
+from mjx_humanoid.core.output import outliving_readers
 
 if TYPE_CHECKING:
   import numpy as np
 
-  from mjx_humanoid.media.trajectories import Trajectory
   from mjx_humanoid.playback.policy import Policy
+  from mjx_humanoid.playback.trajectories import Trajectory
+  from mjx_humanoid.run.listeners import Listener
 
-OnMetrics = Callable[[int, Mapping[str, float]], None]  # the environment step, and what was measured there
+# Called with the environment step and its metrics. Returns True to stop the training.
+OnMetrics = Callable[[int, Mapping[str, float]], bool | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,147 +45,167 @@ class Run:
 
   @property
   def metrics(self) -> list[dict[str, float]]:
-    """What was measured while training, one entry an update."""
-    import json
+    """The metrics of the training, one entry per update."""
+    from mjx_humanoid.run.logger import read_metrics
 
-    return [json.loads(line) for line in (self.folder / 'metrics.jsonl').read_text().splitlines()]
+    return read_metrics(self.folder)
+
+  def __repr__(self) -> str:
+    """Its folder and its verdict: the whole card is in `report`."""
+    rate = self.report.get('success_rate')
+    return f'Run({str(self.folder)!r}, {"not judged" if rate is None else f"{rate:.0%} of its report card"})'
 
 
 PolicyLike: TypeAlias = 'Policy | Run | str | Path'
 
 
+@public
 def train(
   config: str | Path | ConfigDict = 'stand',
   *,
   name: str | None = None,
+  resume: Run | str | Path | None = None,
   on_metrics: OnMetrics | None = None,
+  listeners: Sequence[Listener] = (),
   **settings: Any,
 ) -> Run:
   """Trains a policy, as `python -m mjx_humanoid.train` does, without videos.
 
   Args:
-    config: the name of a ready config ('stand', 'walk', ...), a config file, or a ConfigDict.
-    name: of the run; by default the config's own, with a number where that folder exists.
-    on_metrics: called after every update, for example to draw curves while training.
+    config: the name of a built-in config ('stand', 'walk', ...), a config file, or a ConfigDict.
+    resume: a run to continue from its latest checkpoint, or as 'runs/x@best' from another; settings change its config.
+    name: name of the run; by default that of the config, with a number if the folder exists.
+    on_metrics: called after every update, for example to plot during training; stops the training if it returns True.
+    listeners: called at every event of the training, see run/listeners.py.
     settings: any setting of the config, sections as dicts:
-      `total_timesteps=500_000, seed=1, ppo={'learning_rate': 1e-3}, task={'weights': {'energy': -0.2}}`.
+      `total_timesteps=500_000, ppo={'learning_rate': 1e-3}`. A function may replace a name: `task={'reward': f}`.
 
-  Returns:
-    The run. A run that is interrupted returns what was reached, with 'stopped_early' in its report.
+  Returns: the run. If it was interrupted, its report has 'stopped_early'.
 
   Raises:
     UserError: an unknown setting, a value out of range, a run folder that exists already.
   """
-  from mjx_humanoid.run.cache import use_compilation_cache
-  from mjx_humanoid.run.export import from_policy
-  from mjx_humanoid.run.loop import Loop
-  from mjx_humanoid.run.setup import prepare
+  from mjx_humanoid.run.listeners import Callback
+  from mjx_humanoid.run.request import asked
+  from mjx_humanoid.run.start import set_up, start
 
-  started = time.time()
-  base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
-  values = _merged(schema.to_dict(schema.resolve(base)), settings)
-  folder = _free_folder(Path(values['run_dir']), name or values['name'], exactly=name is not None)
-  resolved = schema.resolve({**values, 'name': folder.name})
-  use_compilation_cache()
-  if resolved.init_from:
-    from_policy(load(resolved.init_from), resolved)  # refused before any search for starts, which takes its time
-  loop = Loop(prepare(resolved), folder, None, started, on_metrics)
-  state = loop.begin()
-  config_file.make_run_folder(folder)
-  config_file.save_json(resolved, folder / config_file.CONFIG_FILE)
-  return Run(folder, loop.run(state))
+  started, goes_on = time.time(), resume is not None
+  resolved, folder, step = asked(
+    config, name, _source(resume), {key: _source(value) for key, value in settings.items()}
+  )
+  told = [*([Callback(on_metrics)] if on_metrics else []), *listeners]
+  with outliving_readers():
+    setup = set_up(resolved, resume=goes_on)
+    loop, state = start(setup, folder, told, started, resume=goes_on, step=step)
+    return Run(folder, loop.run(state))
 
 
-def load(reference: str | Path) -> Policy:
-  """A policy: of a run folder, of a policy file, or a ready one by its name. Nothing in it is run.
+@public
+def load(reference: str | Path, *, own: Mapping[str, Any] | None = None, allow_code: bool = False) -> Policy:
+  """Loads a policy from a run folder, a policy file or the name of a pretrained policy. Runs no code in it.
 
-  The policy is a function of observations [..., O] that returns controls [..., A] in [-1, 1], and says how it was
-  made: `policy.name`, `policy.task`, `policy.info`.
+  The policy is a function from observations [..., O] to controls [..., A] in [-1, 1]. `policy.name`, `policy.task` and
+  `policy.info` describe its training.
+
+  Args:
+    own: functions and robots that were passed to its training as Python objects, by name: {'f': f}.
+    allow_code: allow user code in the policy's task to run. Code that you have trained with is always allowed.
 
   Raises:
-    UserError: there is none of that name, or it is damaged.
+    UserError: there is no such policy, it is damaged, or code that it needs is missing.
   """
   from mjx_humanoid.playback import find
 
-  return find.load(str(reference))
+  user_objects.give(own or {})
+  return find.load(str(expanded(reference)), allow_code=allow_code)
 
 
+@public
 def evaluate(
   policy: PolicyLike,
   *,
   episodes: int = 100,
   seed: int = 0,
-  card: str | None = None,
+  card: Any = None,
   push: float | None = None,
   engine: str = 'native',
+  allow_code: bool = False,
 ) -> dict[str, Any]:
   """The report card of a policy: what `python -m mjx_humanoid.evaluate` prints, as a dict.
 
   Args:
-    card: another one than the policy's own task names.
-    push: force in N of a push of 0.2 s every 4 s, in place of the pushes that the card asks for.
-    engine: that judges, 'native' (C MuJoCo) or 'mjx'.
+    card: another report card than that of the policy's task: a name or your own function, see playback/cards.py.
+    allow_code: see load.
+    push: force in N of a push of 0.2 s every 4 s, instead of the pushes of the card.
+    engine: physics of the evaluation, 'native' (C MuJoCo) or 'mjx'.
 
   Raises:
     UserError: an unknown card or engine, a number out of range, a policy that does not fit its robot.
   """
   from mjx_humanoid.run.evaluation import evaluate_policy
 
-  return evaluate_policy(_policy(policy), episodes=episodes, seed=seed, card=card, push=push, engine=engine)
+  chosen = _policy(policy, allow_code)
+  asked = plain({'episodes': episodes, 'seed': seed, 'push': push, 'engine': engine})
+  card = evaluate_policy(chosen, card=user_objects.named(plain(card)), **asked)
+  return dict(plain(card))
 
 
+@public
 def render(
   *policies: PolicyLike,
   compare: bool = False,
   seconds: float = 10.0,
   command: tuple[float, float, float] | None = None,
   push: float | None = None,
+  start_strength: float | None = None,
   camera: str = 'track',
   width: int = 640,
   height: int = 480,
   framerate: int = 30,
   seed: int = 0,
   path: str | Path | None = None,
+  allow_code: bool = False,
 ) -> np.ndarray:
-  """A video of a policy, of several one after the other, or side by side; like `python -m mjx_humanoid.play`.
+  """A video of policies, one after the other or side by side; like `python -m mjx_humanoid.play`.
 
   Args:
-    policies: where they are compared, 'random' stands for random actions in the task of the first policy.
-    compare: side by side, from the same start, instead of one after the other.
-    seconds: of each policy.
-    command: wanted forward and sideways [m/s] and turning [rad/s] velocity.
-    push: force in N of a push of 0.2 s every 4 s.
-    path: also write an .mp4 there.
+    compare: side by side, from the same start state; 'random' means random actions in the task of the first policy.
+    seconds: of each policy; command: forward and sideways [m/s] and yaw [rad/s] velocity to track.
+    push: force in N of a push of 0.2 s every 4 s; start_strength: of start states, by default the report card's.
+    path: also write an .mp4 there; allow_code: see load.
 
-  Returns:
-    Frames uint8 [T, height, width, 3], for `mh.show(frames)`.
+  Returns: frames uint8 [T, height, width, 3], for `mh.show(frames)`.
   """
   import numpy as np
 
-  from mjx_humanoid.opengl import choose_gl
+  from mjx_humanoid.media.film import Look, film_policies
+  from mjx_humanoid.playback.judge import task_changes
+  from mjx_humanoid.playback.limits import checked
+
+  told = checked(seconds=seconds, command=command, push=push, start_strength=start_strength, seed=seed)
+  size = checked(width=width, height=height, framerate=framerate)
+  chosen = _cast(policies, compare, allow_code)
+  changes = task_changes(*(told[name] for name in ('command', 'push', 'start_strength')))
+  pictures = film_policies(chosen, changes, Look(camera, **size), told['seconds'], told['seed'], compare=compare)
+  _write_video(path, pictures, size['framerate'])
+  return np.stack(pictures)
+
+
+def _cast(policies: Sequence[PolicyLike], compare: bool, allow_code: bool) -> list[Policy | None]:
+  """The policies of a video; None means random actions. Raises UserError where all of them are."""
   from mjx_humanoid.playback.find import RANDOM
 
-  chosen = [None if compare and policy == RANDOM else _policy(policy) for policy in policies]
+  chosen = [None if compare and isinstance(p, str) and p == RANDOM else _policy(p, allow_code) for p in policies]
   if not any(chosen):
     raise UserError('render needs a policy: mh.render(mh.load("stand")).')
-  gl = choose_gl()  # before mujoco is imported: it chooses its renderer then
-  from mjx_humanoid.media.film import Look, film, side_by_side
-  from mjx_humanoid.media.render import write_video
-  from mjx_humanoid.playback.card import pushed
-  from mjx_humanoid.playback.chain import make_stages, play_chain
+  return chosen
 
-  changes = {} if push is None else pushed(push)
-  changes |= {} if command is None else {'commands': 'fixed', 'command': tuple(map(float, command))}
-  stages = make_stages(chosen, changes, noise=np.random.default_rng(seed), compare=compare)
-  look = Look(camera, width, height, framerate, gl.software)
-  films = []
-  for lane in [[stage] for stage in stages] if compare else [stages]:
-    episode = play_chain(lane, np.random.default_rng(seed), seconds)
-    films.append(film([episode], look, _as_they_are, label=len(stages) > 1))
-  pictures = side_by_side(films)
+
+def _write_video(path: str | Path | None, pictures: list[np.ndarray], framerate: int) -> None:
+  from mjx_humanoid.media.render import write_video
+
   if path is not None:
-    write_video(Path(path), pictures, framerate)
-  return np.stack(pictures)
+    write_video(expanded(path), pictures, framerate)
 
 
 def show(frames: np.ndarray, framerate: int = 30) -> None:
@@ -194,8 +218,12 @@ def show(frames: np.ndarray, framerate: int = 30) -> None:
   mediapy.show_video(frames, fps=framerate)
 
 
-def export(policy: PolicyLike, path: str | Path, *, force: bool = False) -> list[Path]:
+@public
+def export(policy: PolicyLike, path: str | Path, *, force: bool = False, allow_code: bool = False) -> list[Path]:
   """Writes a policy for use elsewhere, in the format that the path ends with: .onnx, .safetensors or .npz.
+
+  Args:
+    allow_code: see load.
 
   Returns:
     The files written: beside an .onnx also the robot's model, .xml.
@@ -203,43 +231,47 @@ def export(policy: PolicyLike, path: str | Path, *, force: bool = False) -> list
   Raises:
     UserError: another ending, or a file that exists (force=True replaces it).
   """
-  from mjx_humanoid.playback import formats
+  from mjx_humanoid.playback import export_formats as formats
 
-  out = Path(path)
-  return list(formats.export(_policy(policy), out.suffix.removeprefix('.'), out, force=force).files)
+  out = expanded(path)
+  return list(formats.export(_policy(policy, allow_code), out.suffix.removeprefix('.'), out, force=force).files)
 
 
+@public
 def trajectory(
   policy: PolicyLike,
   *,
   seconds: float = 10.0,
   command: tuple[float, float, float] | None = None,
+  start_strength: float | None = None,
   seed: int = 0,
   path: str | Path | None = None,
+  allow_code: bool = False,
 ) -> Trajectory:
   """One deterministic episode as arrays: time, qpos, qvel, ctrl, torque, power, contact.
 
   Args:
-    command: wanted forward and sideways [m/s] and turning [rad/s] velocity.
+    command, start_strength, allow_code: see render.
     path: also write it there, as .xml (a model with a keyframe a control step), .npz, .csv or .png (a plot).
   """
   import numpy as np
 
-  from mjx_humanoid.media import keyframes, trajectories
+  from mjx_humanoid.playback import keyframes, trajectories
+  from mjx_humanoid.playback.judge import task_changes
+  from mjx_humanoid.playback.limits import checked
 
-  chosen = _policy(policy)
-  changes = {} if command is None else {'commands': 'fixed', 'command': tuple(map(float, command))}
-  scene, text = keyframes.own_scene(chosen, changes)
-  traced = trajectories.trace(scene, chosen, seconds, np.random.default_rng(seed))
+  told = checked(seconds=seconds, command=command, seed=seed, start_strength=start_strength)
+  chosen = _policy(policy, allow_code)
+  task, model, text = keyframes.own_task(chosen, task_changes(told['command'], start_strength=told['start_strength']))
+  traced = trajectories.trace(task, model, chosen, told['seconds'], np.random.default_rng(told['seed']))
   if path is not None:
-    _write_trajectory(traced, text, Path(path), chosen.name)
+    _write_trajectory(traced, text, expanded(path), chosen.name)
   return traced
 
 
 def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> None:
-  from mjx_humanoid.media import keyframes, plots, trajectories
-  from mjx_humanoid.media.render import writable
-  from mjx_humanoid.playback.formats import check_free, write
+  from mjx_humanoid.media import plots
+  from mjx_humanoid.playback import keyframes, trajectories
 
   makers: dict[str, Callable[[], bytes]] = {
     '.xml': lambda: keyframes.with_keyframes(text, traced).encode(),
@@ -250,35 +282,15 @@ def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> 
   if path.suffix not in makers:
     raise UserError(f'{path}: a trajectory is written as {", ".join(makers)}.')
   check_free([path], force=False)
-  writable(path)
-  write({path: makers[path.suffix]()})
+  check_writable(path)
+  write_files({path: makers[path.suffix]()}, 'the trajectory')
 
 
-def _policy(policy: PolicyLike) -> Policy:
-  if isinstance(policy, Run):
-    return policy.policy
-  return load(policy) if isinstance(policy, str | Path) else policy
+def _policy(policy: PolicyLike, allow_code: bool) -> Policy:
+  policy = policy.folder if isinstance(policy, Run) else policy
+  return load(policy, allow_code=allow_code) if isinstance(policy, str | Path) else policy
 
 
-def _as_they_are(images: Iterable[np.ndarray], count: int) -> Iterable[np.ndarray]:
-  return images
-
-
-def _merged(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-  """Nested dicts with some entries changed."""
-  merged = dict(values)
-  for name, value in changes.items():
-    nested = isinstance(merged.get(name), dict) and isinstance(value, Mapping)
-    merged[name] = _merged(merged[name], value) if nested else value
-  return merged
-
-
-def _free_folder(parent: Path, name: str, *, exactly: bool) -> Path:
-  """A folder for a run that does not exist yet. Raises UserError where it must be exactly this one and exists."""
-  folder, number = parent / name, 1
-  while folder.exists():
-    if exactly:
-      raise UserError(f'the run folder {folder} exists; choose another name.')
-    number += 1
-    folder = parent / f'{name}-{number}'
-  return folder
+def _source(run: Any) -> Any:
+  """The folder of a Run; anything else as it is."""
+  return run.folder if isinstance(run, Run) else run

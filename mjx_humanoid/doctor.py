@@ -1,4 +1,4 @@
-"""Checks the installation and says how to mend it: python -m mjx_humanoid.doctor"""
+"""Checks the installation and says how to fix it: python -m mjx_humanoid.doctor"""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mjx_humanoid.config_file import parser
-from mjx_humanoid.errors import UserError, command
+from mjx_humanoid.core.config.files import parser
+from mjx_humanoid.core.errors import UserError, command
 
-FREE_DISK = 2e9  # bytes; a run of checkpoints and videos stays far below it
-DEADLOCK_LIMIT = 180  # s; compiling takes 10 to 40 of them
-
+FREE_DISK = 2e9  # bytes; checkpoints and videos of a run take much less
+DEADLOCK_LIMIT = 180  # s; compiling takes 10 to 40 s
 
 MUJOCO_TRIAL = """
 import mujoco
@@ -27,19 +26,19 @@ batch.Batch(mujoco.MjModel.from_xml_string('<mujoco/>'), 2).step()
 
 
 class Finding(NamedTuple):
-  """What a check found. state: ok, warn (works, but not as it might) or bad."""
+  """The result of a check."""
 
-  state: str
+  state: str  # ok, warn (something is limited) or bad (something does not work)
   text: str
-  mend: str = ''
+  fix: str = ''  # the command or change that fixes it
 
 
 @command
 def main(argv: Sequence[str]) -> None:
-  """The command: exit status 0 where nothing is bad, else 1."""
+  """Runs all checks; exit status 1 if the result of any check is bad, else 0."""
   arguments = parser('doctor', __doc__ or '')
   arguments.add_argument(
-    '--quick', action='store_true', help='skip the trial of MJX under scan, which takes half a minute'
+    '--quick', action='store_true', help='skip the check of MJX inside a scan, which takes half a minute'
   )
   quick = arguments.parse_args(argv).quick
   states = []
@@ -49,25 +48,25 @@ def main(argv: Sequence[str]) -> None:
     finding = run_check(check)
     states.append(finding.state)
     print(f'{finding.state:>5}  {name}: {finding.text}', flush=True)
-    if finding.mend:
-      print(f'       -> {finding.mend}', flush=True)
+    if finding.fix:
+      print(f'       -> {finding.fix}', flush=True)
   if 'bad' in states:
-    print('mend what is marked bad, then run doctor again')
+    print('fix the lines marked bad, then run doctor again')
     raise SystemExit(1)
   print('next: python -m mjx_humanoid.train --config=configs/stand.py')
 
 
 def run_check(check: Callable[[], Finding]) -> Finding:
-  """A check's finding; that it raised is one too."""
+  """Runs a check; an exception in it is a finding too."""
   try:
     return check()
-  except Exception as error:  # whatever is broken here, the other checks shall still run
+  except Exception as error:  # the other checks must still run
     detail = (str(error).split('\n') or [''])[0]
     return Finding('bad', f'the check itself failed: {type(error).__name__}: {detail}', 'pip install -e .')
 
 
 def check_python() -> Finding:
-  """Python is new enough."""
+  """Checks that Python is new enough."""
   version = sys.version.split()[0]
   if sys.version_info < (3, 11):
     return Finding('bad', version, 'install Python 3.11 or newer')
@@ -75,7 +74,7 @@ def check_python() -> Finding:
 
 
 def version_of(package: str) -> str | None:
-  """The installed version, if any."""
+  """The installed version of a package, or None."""
   try:
     return importlib.metadata.version(package)
   except importlib.metadata.PackageNotFoundError:
@@ -83,8 +82,8 @@ def version_of(package: str) -> str | None:
 
 
 def check_mujoco() -> Finding:
-  """MuJoCo's files are whole: upgrading an older one in place can leave some missing."""
-  mend = 'pip uninstall -y mujoco mujoco-core mujoco-studio mujoco-mjx && pip install mujoco mujoco-mjx'
+  """Checks that no file of MuJoCo is missing: an upgrade in place can leave files missing."""
+  fix = 'pip uninstall -y mujoco mujoco-core mujoco-studio mujoco-mjx && pip install mujoco mujoco-mjx'
   damaged = []
   for package in ('mujoco', 'mujoco-core', 'mujoco-mjx'):
     try:
@@ -94,15 +93,15 @@ def check_mujoco() -> Finding:
     files = [f for f in distribution.files or [] if f.suffix in ('.py', '.so', '.xml', '.dll', '.dylib')]
     damaged += [str(f) for f in files if not Path(str(f.locate())).exists()]
   if damaged:
-    return Finding('bad', f'{len(damaged)} files are missing, e.g. {damaged[0]}', mend)
-  run = subprocess.run([sys.executable, '-c', MUJOCO_TRIAL], capture_output=True, text=True)
+    return Finding('bad', f'{len(damaged)} files are missing, e.g. {damaged[0]}', fix)
+  run = subprocess.run([sys.executable, '-c', MUJOCO_TRIAL], capture_output=True, encoding='utf-8', errors='replace')
   if run.returncode:
-    return Finding('bad', run.stderr.strip().split('\n')[-1], mend)
+    return Finding('bad', run.stderr.strip().split('\n')[-1], fix)
   return Finding('ok', f'{version_of("mujoco")}, all files present, mujoco.batch works')
 
 
 def check_versions() -> Finding:
-  """Versions lie within the bounds of pyproject.toml, and pairs known to break are absent."""
+  """Checks that the versions of all packages are within the bounds of pyproject.toml."""
   from packaging.requirements import Requirement
 
   try:
@@ -124,7 +123,7 @@ def check_versions() -> Finding:
 
 
 def check_warp() -> Finding:
-  """warp-lang is the version that mujoco-mjx asks for."""
+  """Checks that warp-lang has the version that mujoco-mjx requires."""
   from packaging.requirements import Requirement
 
   installed = version_of('warp-lang')
@@ -140,7 +139,7 @@ def check_warp() -> Finding:
 
 
 def check_gpu() -> Finding:
-  """JAX sees the GPU that the system has."""
+  """Checks that JAX sees the GPU that the system has."""
   import jax
 
   devices = jax.devices()
@@ -148,37 +147,41 @@ def check_gpu() -> Finding:
     return Finding('ok', f'jax uses {len(devices)} x {devices[0].device_kind}')
   if Path('/dev/nvidia0').exists():
     return Finding('warn', 'there is an NVIDIA GPU, but jax does not see it', "pip install 'jax[cuda12]'")
-  return Finding('ok', 'none; training uses the CPU through the native engine')
+  return Finding('ok', 'none; training uses the CPU (engine native)')
 
 
 def check_gl() -> Finding:
-  """Some OpenGL renders without a display."""
-  from mjx_humanoid.opengl import choose_gl
+  """Checks that an OpenGL backend renders without a display."""
+  from mjx_humanoid.core.opengl import choose_gl
 
   try:
     gl = choose_gl()
     return Finding('ok', f'MUJOCO_GL={gl.name or "default"} works ({gl.renderer})')
   except UserError as error:
-    return Finding('warn', 'none loads: no videos', str(error))
+    return Finding('warn', 'no OpenGL can be loaded: no videos', str(error))
 
 
 def check_ffmpeg() -> Finding:
-  """There is an ffmpeg to write videos with."""
+  """Checks that there is an ffmpeg for writing videos."""
   try:
     from mjx_humanoid.media.render import use_bundled_ffmpeg
 
     path = use_bundled_ffmpeg()
-    run = subprocess.run([path, '-version'], capture_output=True, text=True, check=True)
+    run = subprocess.run([path, '-version'], capture_output=True, encoding='utf-8', errors='replace', check=True)
     return Finding('ok', f'{run.stdout.split(" Copyright")[0]} ({path})')
   except (ImportError, RuntimeError, OSError, subprocess.CalledProcessError) as error:
-    return Finding('warn', f'none: no videos ({error})', 'pip install imageio-ffmpeg')
+    return Finding('warn', f'not found: no videos ({error})', 'pip install imageio-ffmpeg')
 
 
 def check_disk() -> Finding:
-  """There is room for runs."""
+  """Checks that there is disk space for runs."""
   free = shutil.disk_usage('.').free
   text = f'{free / 1e9:.1f} GB free here'
-  return Finding('ok', text) if free > FREE_DISK else Finding('warn', text, 'set --config.run_dir to a larger disk')
+  return (
+    Finding('ok', text)
+    if free > FREE_DISK
+    else Finding('warn', text, 'set --config.run_dir to a folder on a larger disk')
+  )
 
 
 DEADLOCK_TRIAL = """
@@ -189,17 +192,24 @@ scan_trial()
 
 
 def check_deadlock() -> Finding:
-  """MJX under scan ends: XLA for CPUs can wait for ever on few cores."""
+  """Checks that MJX inside a scan ends: XLA on CPUs can deadlock on few cores."""
   environment = {**os.environ, 'JAX_PLATFORMS': 'cpu'}
   try:
     run = subprocess.run(
-      [sys.executable, '-c', DEADLOCK_TRIAL], env=environment, capture_output=True, text=True, timeout=DEADLOCK_LIMIT
+      [sys.executable, '-c', DEADLOCK_TRIAL],
+      env=environment,
+      capture_output=True,
+      encoding='utf-8',
+      errors='replace',
+      timeout=DEADLOCK_LIMIT,
     )
   except subprocess.TimeoutExpired:
-    return Finding('bad', 'MJX under scan hangs on this CPU', 'use --config.engine=native, and report your jax version')
+    return Finding(
+      'bad', 'MJX inside a scan hangs on this CPU', 'use --config.engine=native, and report your version of jax'
+    )
   if run.returncode:
     return Finding('bad', run.stderr.strip().split('\n')[-1], 'pip install --upgrade jax mujoco-mjx')
-  return Finding('ok', 'MJX under scan runs on this CPU')
+  return Finding('ok', 'MJX inside a scan runs on this CPU')
 
 
 CHECKS: dict[str, Callable[[], Finding]] = {

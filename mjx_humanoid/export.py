@@ -1,10 +1,11 @@
 """Writes a policy as ONNX, safetensors or npz: python -m mjx_humanoid.export <run, policy or name> --format=onnx
 
-onnx         an ONNX graph with everything in it, and the robot's model beside it as .xml: any ONNX runtime plays it
-safetensors  the portable policy file: the one format that this package itself loads
+onnx         the network as an ONNX graph; beside it the whole controller as another graph, from the state of the
+             robot and a command to controls, and the robot's model as .xml: any ONNX runtime plays them
+safetensors  the portable policy file: the only format that this package loads
 npz          the same numbers for numpy.load, with a description as JSON under the name 'metadata'
 
-ONNX and npz files are for elsewhere: play, evaluate and train take safetensors only.
+ONNX and npz files are for other programs: play, evaluate and train load safetensors only.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mjx_humanoid._modules import make_callable
-from mjx_humanoid.config_file import parser
-from mjx_humanoid.errors import command
+from mjx_humanoid.core.border import expanded
+from mjx_humanoid.core.callable_module import make_callable
+from mjx_humanoid.core.config.files import parser
+from mjx_humanoid.core.errors import command
+from mjx_humanoid.core.saved_code import ALLOW_HELP
 
 if TYPE_CHECKING:
   import argparse
@@ -32,13 +35,14 @@ NEXT = {
 def main(argv: Sequence[str]) -> None:
   """The command."""
   arguments = parse(argv)
+  from mjx_humanoid.playback.export_formats import export
   from mjx_humanoid.playback.find import load
-  from mjx_humanoid.playback.formats import export
 
-  policy = load(arguments.policy)
-  out = Path(arguments.out) if arguments.out else default_path(arguments.policy, arguments.format)
+  policy = load(arguments.policy, allow_code=arguments.allow_code)
+  out = expanded(arguments.out) if arguments.out else default_path(arguments.policy, arguments.format)
   files, tried = export(policy, arguments.format, out, force=arguments.force)
-  print(f'wrote {" and ".join(map(str, files))}')
+  *others, last = map(str, files)
+  print(f'wrote {", ".join(others)} and {last}' if others else f'wrote {last}')
   if tried:
     print(tried)
   print(f'next: {NEXT[arguments.format].format(out=out)}')
@@ -47,15 +51,16 @@ def main(argv: Sequence[str]) -> None:
 def parse(argv: Sequence[str]) -> argparse.Namespace:
   """The arguments. Raises UserError."""
   arguments = parser('export', __doc__ or '')
-  arguments.add_argument('policy', help='a run folder, a policy file or the name of a ready policy')
-  arguments.add_argument('--format', choices=FORMATS, default='onnx', help='of the file (%(default)s)')
-  arguments.add_argument('--out', help='the file; by default named after the policy, in the current folder')
+  arguments.add_argument('policy', help='a run folder, a policy file or the name of a pretrained policy')
+  arguments.add_argument('--format', choices=FORMATS, default='onnx', help='format of the file (%(default)s)')
+  arguments.add_argument('--out', help='output file; by default named after the policy, in the current folder')
   arguments.add_argument('--force', action='store_true', help='replace files that exist')
+  arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   return arguments.parse_args(argv)
 
 
 def default_path(reference: str, kind: str) -> Path:
-  """A file in the current folder that is named after the run or the policy."""
+  """A file in the current folder, named after the run or the policy."""
   path = Path(reference).resolve()
   return Path(f'{path.name if path.is_dir() else path.stem}.{kind}')
 

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mjx_humanoid import config as schema
-from mjx_humanoid import config_file
-from mjx_humanoid._modules import make_callable
-from mjx_humanoid.errors import UserError, command
+from mjx_humanoid.core import saved_code
+from mjx_humanoid.core.border import expanded
+from mjx_humanoid.core.callable_module import make_callable
+from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.errors import UserError, command
+from mjx_humanoid.core.output import outliving_readers
+from mjx_humanoid.core.run_folder import checkpoint_step, split_reference
+from mjx_humanoid.core.saved_code import portable
+from mjx_humanoid.run.resume import resumed
 
 if TYPE_CHECKING:
+  from mjx_humanoid.media.recorder import Recorder
   from mjx_humanoid.run.setup import Setup
 
 DEFAULT_CONFIG = 'configs/stand.py'
 RECORDINGS = 'recordings'
 VIDEO_SECONDS = 10.0
-OF_THE_RUN = (  # what its weights and its checkpoints mean, or where it lies
-  'name',
-  'run_dir',
-  'seed',
-  'algorithm',
-  'init_from',
-  'task.robot',
-  'task.observations',
-  'network.activation',
-  'network.symmetric',
-)
 
 
 @command
@@ -40,102 +35,136 @@ def main(argv: Sequence[str]) -> None:
   started = process_start()
   parser = config_file.parser('train', __doc__)
   parser.epilog = config_file.settings_help()
-  parser.add_argument('--config', help='config file, or the name of a ready one (configs/stand.py)')
-  parser.add_argument('--resume', metavar='RUN', help='folder of a run to go on with, exactly where it was')
+  parser.add_argument('--config', help='config file, or the name of a built-in config (configs/stand.py)')
+  parser.add_argument(
+    '--resume',
+    metavar='RUN',
+    help='folder of a run to continue from its latest checkpoint; RUN@best or RUN@500000 from another',
+  )
+  parser.add_argument('--overwrite', action='store_true', help='delete an existing run of the same name')
+  parser.add_argument('--allow-code', action='store_true', help=saved_code.ALLOW_HELP)
   arguments, rest = parser.parse_known_args(argv)
   overrides = config_file.split_overrides(rest)
   if arguments.resume and arguments.config:
-    raise UserError('--resume goes on with the config of its run: leave out --config.')
+    raise UserError('--resume uses the config of its run: leave out --config.')
+  if arguments.resume and arguments.overwrite:
+    raise UserError('--resume continues a run and --overwrite deletes it: leave out one of them.')
+  step = None
   if arguments.resume:
-    config, folder = resumed(Path(arguments.resume), overrides)
+    folder, which = split_reference(str(expanded(arguments.resume)))
+
+    def changed(before: schema.Config) -> schema.Config:
+      stored = schema.as_config_dict(schema.to_dict(before))
+      return schema.resolve(config_file.apply_overrides(stored, overrides))
+
+    config = resumed(folder, changed, allow_code=arguments.allow_code)
+    step = checkpoint_step(folder, which) if which else None
   else:
     loaded = config_file.load_config(arguments.config or DEFAULT_CONFIG)
     config = schema.resolve(config_file.apply_overrides(loaded, overrides))
-    folder = Path(config.run_dir) / config.name
-    if folder.exists():
-      raise UserError(
-        f'the run folder {folder} exists; choose another with --config.name=... or go on with --resume={folder}'
-      )
-  train(config, folder, resume=bool(arguments.resume), started=started)
+    saved_code.allow(config, remember=True)  # the user typed its references
+    folder = expanded(config.run_dir) / config.name
+    check_folder(folder, overwrite=arguments.overwrite)
+  with outliving_readers():
+    train(config, folder, started, resume=bool(arguments.resume), step=step, overwrite=arguments.overwrite)
 
 
-def resumed(folder: Path, overrides: dict[str, str]) -> tuple[schema.Config, Path]:
-  """The config of a run, with overrides. Raises UserError where the folder holds no run."""
-  if not (folder / config_file.CONFIG_FILE).is_file():
-    missing = config_file.CONFIG_FILE
-    raise UserError(f'{folder} is not a run: it has no {missing}. Runs are in the folder runs/ by default.')
-  stored = schema.ConfigDict(schema.to_dict(config_file.load_json(folder / config_file.CONFIG_FILE)))
-  before, config = schema.resolve(stored), schema.resolve(config_file.apply_overrides(stored, overrides))
-  for name in OF_THE_RUN:
-    if operator.attrgetter(name)(config) != operator.attrgetter(name)(before):
-      raise UserError(
-        f'config.{name} cannot change when a run goes on; to train another one from its policy, use'
-        f' --config.init_from={folder}.'
-      )
-  if not os.access(folder, os.W_OK):
-    raise UserError(f'the run folder {folder} cannot be written to.')
-  return config, folder
+def check_folder(folder: Path, *, overwrite: bool) -> None:
+  """Raises UserError where the folder of a new run exists, or holds what is no run and may not be deleted."""
+  if overwrite:
+    from mjx_humanoid.run.start import check_overwritable
+
+    check_overwritable(folder)
+  elif folder.exists():
+    raise UserError(
+      f'the run folder {folder} exists; choose another with --config.name=..., continue with --resume={folder}, or'
+      ' delete it with --overwrite'
+    )
 
 
-def train(config: schema.Config, folder: Path, *, resume: bool, started: float) -> dict[str, Any]:
+def train(
+  config: schema.Config,
+  folder: Path,
+  started: float,
+  *,
+  resume: bool = False,
+  step: int | None = None,
+  overwrite: bool = False,
+) -> dict[str, Any]:
   """Trains, and returns the report card.
 
   Args:
-    folder: of the run, made here unless it is resumed.
-    started: when the process began, for the report.
+    folder: folder of the run, created here unless the run is resumed.
+    started: start time of the process, for the report.
+    step: of the checkpoint to resume from, by default the latest.
+    overwrite: delete what an earlier run left in the folder.
   """
   print(f'mjx_humanoid on {hardware()}', flush=True)
   from mjx_humanoid.media.recorder import Recorder
-  from mjx_humanoid.playback.find import find_policy, load
-  from mjx_humanoid.run.cache import use_compilation_cache
-  from mjx_humanoid.run.export import from_policy
-  from mjx_humanoid.run.loop import Loop, headline
-  from mjx_humanoid.run.setup import prepare
+  from mjx_humanoid.playback.find import find_policy
+  from mjx_humanoid.run.listeners import Videos
+  from mjx_humanoid.run.start import set_up, start
 
-  use_compilation_cache()
-  if config.init_from and not resume:
-    from_policy(load(config.init_from), config)  # refused before any search for starts, which takes its time
-  setup = prepare(config)
+  setup = set_up(config, resume=resume)
   announce(setup, folder)
   if config.init_from and not resume:
     print(f'starts from the policy {find_policy(config.init_from)}')
   recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)
-  loop = Loop(setup, folder, recorder if config.render_interval else None, started)
-  state = loop.begin(resume)  # before anything is written: what does not fit leaves the run as it was
-  if not resume:
-    config_file.make_run_folder(folder)
-  config_file.save_json(config, folder / config_file.CONFIG_FILE)
-  report = loop.run(state)
-  print(headline(report) if 'card' in report else 'stopped and saved; no report card was made')
-  if report['stopped_early']:
-    print(f'go on with: python -m mjx_humanoid.train --resume={folder}')
-    return report
-  if config.render_interval:
-    print('rendering the final video ...', flush=True)
-    print(recorder.final(load(str(folder))))
-  print(f'next: python -m mjx_humanoid.play {folder}\n      python -m mjx_humanoid.evaluate {folder}')
+  videos = Videos(recorder, config.render_interval)
+  loop, state = start(setup, folder, [videos], started, resume=resume, step=step, overwrite=overwrite)
+  if resume and state.iteration == 0:
+    print('the run had learned nothing yet: it starts again')
+  try:
+    report = loop.run(state)
+    conclude(report, folder, recorder if config.render_interval else None)
+  finally:
+    if line := recorder.stop():
+      print(line)
   return report
 
 
+def conclude(report: Mapping[str, Any], folder: Path, recorder: Recorder | None) -> None:
+  """Says how a training ended and what can be done next, and makes the final video where there is a recorder."""
+  from mjx_humanoid.playback.find import load
+  from mjx_humanoid.run.report_cards import headline
+
+  if 'card' in report:
+    print(headline(report))
+  elif report['stopped_early']:
+    print('stopped and saved; no report card was made')
+  if report['stopped_early']:
+    print(f'continue with: python -m mjx_humanoid.train --resume={folder}')
+    return
+  if recorder is not None:
+    print('rendering the final video ...', flush=True)
+    print(recorder.final(load(str(folder))))
+  card = '' if 'card' in report else ' --card=NAME'
+  print(f'next: python -m mjx_humanoid.play {folder}\n      python -m mjx_humanoid.evaluate {folder}{card}')
+
+
 def announce(setup: Setup, folder: Path) -> None:
-  """Says what is about to happen, and why so."""
+  """Prints the engine with the reason for it, the task and the run folder."""
   config, env = setup.config, setup.env
   engine = env.engine.name
   threads = getattr(env.engine, 'num_threads', 0)
   on = f' on {threads} threads' if threads else ''
-  print(f'engine {engine}{on} ({setup.engine_reason}); {config.num_envs} worlds of {config.task.robot}')
-  print(f'task {config.task.reward!r}, {config.total_timesteps:,} steps, seed {config.seed}; run folder {folder}')
+  print(f'engine {engine}{on} ({setup.engine_reason}); {config.num_envs} environments of {portable(config.task.robot)}')
+  print(
+    f'task {portable(config.task.reward)!r}, {config.total_timesteps:,} steps, seed {config.seed}; run folder {folder}'
+  )
+  for note in saved_code.notes(config):
+    print(f'note: {note}')
 
 
 def hardware() -> str:
-  """The processor, its cores and, where there is one, the GPU's driver device."""
+  """The processor, its cores and, if present, an NVIDIA GPU."""
   cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
   gpu = ', NVIDIA GPU present' if Path('/dev/nvidia0').exists() else ''
   return f'{platform.system()} {platform.machine()}, {cores} cores{gpu}'
 
 
 def process_start() -> float:
-  """When this process began, in seconds since the epoch; now, where the system does not say."""
+  """Start time of this process in seconds since the epoch; the present time if unknown."""
   try:
     import psutil
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -9,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import TINY
+from tiny import TINY, as_arguments
 
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.opengl import choose_gl
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.opengl import choose_gl
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -32,9 +33,11 @@ def opengl():
     pytest.skip(NO_OPENGL)
 
 
-def as_arguments(settings):
-  """Settings as the command line takes them."""
-  return [f'--config.{name}={value}' for name, value in settings.items()]
+@pytest.fixture
+def no_opengl(monkeypatch):
+  """A machine without any OpenGL, whatever was chosen before."""
+  monkeypatch.setattr('mjx_humanoid.core.opengl._chosen', None)
+  monkeypatch.setattr('mjx_humanoid.core.opengl.probe', lambda name: None)
 
 
 def dotted(overrides):
@@ -44,9 +47,10 @@ def dotted(overrides):
 
 @pytest.fixture(scope='session', autouse=True)
 def isolated_environment(tmp_path_factory):
-  """A compilation cache of this session's own, and the package importable from subprocesses."""
+  """A compilation cache and a data folder of this session's own, and the package importable from subprocesses."""
   with pytest.MonkeyPatch.context() as patch:
     patch.setenv('JAX_COMPILATION_CACHE_DIR', str(tmp_path_factory.mktemp('jax_cache')))
+    patch.setenv('XDG_DATA_HOME', str(tmp_path_factory.mktemp('data')))  # the list of code that may run
     known = os.environ.get('PYTHONPATH')
     patch.setenv('PYTHONPATH', os.pathsep.join([str(REPOSITORY), *([known] if known else [])]))
     yield
@@ -55,7 +59,7 @@ def isolated_environment(tmp_path_factory):
 @pytest.fixture
 def tiny(tmp_path):
   """tiny(**overrides) -> Config of the smallest training, in tmp_path/tiny; task__reward= sets task.reward."""
-  from mjx_humanoid.config import default_config, resolve
+  from mjx_humanoid.core.config.schema import default_config, resolve
 
   def make(**overrides):
     config = default_config()
@@ -89,31 +93,28 @@ def run_copy(finished_run, tmp_path):
 
 
 @pytest.fixture(scope='session')
-def scene():
-  """The default task as playback sees it."""
-  from mjx_humanoid.config import TaskConfig
-  from mjx_humanoid.playback.rollout import make_scene
+def standing_task():
+  """The default task and its robot's model, as playback sees them: (task, model)."""
+  from mjx_humanoid.core.config.task import TaskConfig
+  from mjx_humanoid.playback.rollout import task_and_model
 
-  return make_scene(TaskConfig())
+  return task_and_model(TaskConfig())
 
 
 @pytest.fixture
-def make_policy(scene):
-  """make_policy(**changes) -> a small random policy that fits `scene`."""
-  return lambda **changes: random_policy(scene, **changes)
+def make_policy(standing_task):
+  """make_policy(**changes) -> a small random policy that fits `standing_task`."""
+  return lambda **changes: random_policy(*standing_task, **changes)
 
 
-def random_policy(scene, **changes):
+def random_policy(task, model, /, **changes):
   import numpy as np
 
-  from mjx_humanoid.physics.engine import view_states
   from mjx_humanoid.playback.policy import Policy
-  from mjx_humanoid.tasks.guide import DRAWS
+  from mjx_humanoid.playback.rollout import observation_of_start
 
   rng = np.random.default_rng(7)
-  view = view_states(scene.model, scene.model.qpos0[None], np.zeros((1, scene.model.nv)))
-  context = scene.guide.start(view.qpos, scene.body.nu, np.zeros((1, DRAWS)))
-  size, actions = scene.observe(view, scene.body, context).shape[-1], scene.body.nu
+  size, actions = observation_of_start(task, model).shape[-1], task.body.nu
 
   def normal(*shape):
     return rng.normal(size=shape).astype(np.float32)
@@ -126,10 +127,22 @@ def random_policy(scene, **changes):
     'std': np.exp(normal(size)),
     'mirror': None,
     'activation': 'elu',
-    'task': scene.task,
+    'task': task.config,
     'info': {'name': 'made by hand', 'seed': 3},
   }
   return Policy(**{**values, **changes})
+
+
+@pytest.fixture
+def twin(tmp_path, monkeypatch):
+  """Another robot by the name of twin: its file differs from the humanoid's in a comment."""
+  from mjx_humanoid.physics.model import model_file
+  from mjx_humanoid.robots import robots
+
+  humanoid = robots()['humanoid']
+  path = tmp_path / 'twin.xml'
+  path.write_text(model_file(humanoid).read_text() + '<!-- another -->')
+  monkeypatch.setitem(robots()._things, 'twin', dataclasses.replace(humanoid, name='twin', package='', file=str(path)))
 
 
 @pytest.fixture
@@ -153,6 +166,23 @@ def user_error(capfd):
 def snapshot():
   """snapshot(folder) -> every file's bytes by relative path, to compare before and after."""
   return lambda folder: {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob('*') if p.is_file()}
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+  """full_disk('x') -> files with x in their names (by default all) are cut short and fail, as on a full disk."""
+  from mjx_humanoid.core import files
+
+  def fill(part='', store=files._store):
+    def cut_short(draft, content):
+      if part not in draft.path.name:
+        return store(draft, content)
+      draft.partial.write_bytes(content[:10])
+      raise OSError(28, 'No space left on device', str(draft.partial))
+
+    monkeypatch.setattr(files, '_store', cut_short)
+
+  return fill
 
 
 @pytest.fixture

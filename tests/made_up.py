@@ -1,9 +1,19 @@
-"""Episodes whose every number is chosen by hand."""
+"""Episodes whose every number is chosen by hand, and the tasks that they are of."""
+
+from __future__ import annotations
 
 import numpy as np
 
+from mjx_humanoid.core.config.settings import replaced
+from mjx_humanoid.core.types import View
 from mjx_humanoid.playback.rollout import Trajectories
-from mjx_humanoid.types import Context, View
+from mjx_humanoid.tasks.context import Context
+from mjx_humanoid.tasks.task import make_task
+
+
+def changed(task, settings):
+  """The task with other settings, by dotted name: {'command.value': (1, 0, 0)}."""
+  return make_task(replaced(task.config, settings, 'config.task'), task.body)
 
 
 def at_rest(body, episodes=2, steps=4):
@@ -22,10 +32,10 @@ def at_rest(body, episodes=2, steps=4):
     last_action=np.zeros((*shape, body.nu), np.float32),
     command=np.zeros((*shape, 3), np.float32),
     heading=np.tile(np.array([1, 0], np.float32), (*shape, 1)),
-    place=np.zeros((*shape, 2), np.float32),
+    target_position=np.zeros((*shape, 2), np.float32),
     phase=np.zeros(shape, np.float32),
     duty=np.ones(shape, np.float32),
-    asked=np.zeros((*shape, 3), np.float32),
+    requested=np.zeros((*shape, 3), np.float32),
   )
   return Trajectories(views, start, np.zeros(shape, bool), contexts)
 
@@ -41,7 +51,7 @@ def face(paths, angles):
   paths.views.qpos[..., 3], paths.views.qpos[..., 6] = np.cos(half), np.sin(half)
 
 
-def ended(paths, world, step):
+def ended(paths, episode, step):
   """The same episodes, of which this one ends at this step."""
-  paths.terminated[world, step:] = True
+  paths.terminated[episode, step:] = True
   return paths

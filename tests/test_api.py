@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import pydoc
 import subprocess
 import sys
 
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 import mjx_humanoid as mh
-from mjx_humanoid.config import default_config
+from mjx_humanoid.core.config.schema import default_config
 from mjx_humanoid.playback.policy import Policy
 
 SMALL = {
@@ -188,3 +190,82 @@ def test_a_trajectory_is_arrays_and_files(tmp_path):
     mh.trajectory('stand', seconds=0.1, path=tmp_path / 'stand.pdf')
   with pytest.raises(mh.UserError, match='exists'):
     mh.trajectory('stand', seconds=0.1, path=tmp_path / 'stand.csv')
+
+
+# Python's own values, and what is shown of things
+
+
+def test_values_of_numpy_and_paths_are_taken_and_plain_ones_returned(tmp_path, run):
+  trained, _ = run
+  settings = {**SMALL, 'total_timesteps': np.int64(64), 'seed': np.int64(3)}
+  again = mh.train(name='again', run_dir=tmp_path, init_from=trained, stop_when_passed=np.bool_(False), **settings)
+  card = mh.evaluate(again, episodes=np.int64(2), seed=np.int64(1), push=np.float32(10))
+  for value in (again.report, again.metrics, card, again.policy.info):
+    json.dumps(value)
+  assert again.policy.info['init_from'] == str(trained.folder)
+  assert again.policy.info['seed'] == 3
+
+
+def test_a_training_begins_from_a_policy_in_memory(tmp_path, run):
+  trained, _ = run
+  settings = {**SMALL, 'total_timesteps': 64, 'ppo': {**SMALL['ppo'], 'learning_rate': 1e-12, 'ema_decay': 0.0}}
+  again = mh.train(name='again', run_dir=tmp_path, init_from=trained.policy, **settings)
+  np.testing.assert_allclose(again.policy.kernels[0], trained.policy.kernels[0], atol=1e-6)
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  monkeypatch.chdir(tmp_path)
+  trained = mh.train(name='mine', run_dir='~/runs', **{**SMALL, 'total_timesteps': 64})
+  assert trained.folder == tmp_path / 'runs' / 'mine'
+  assert mh.load('~/runs/mine').name == 'mine'
+  assert not (tmp_path / '~').exists()
+
+
+@pytest.mark.parametrize('function', [mh.render, mh.trajectory])
+@pytest.mark.parametrize('wrong', [{'seconds': 0}, {'command': (99, 0, 0)}, {'seed': -1}])
+def test_ranges_are_those_of_the_commands(function, wrong):
+  with pytest.raises(mh.UserError, match='out of range'):
+    function('stand', **wrong)
+
+
+def test_what_is_shown_of_things_is_short(run):
+  trained, _ = run
+  traced = mh.trajectory('stand', seconds=0.1)
+  assert repr(trained).startswith(f'Run({str(trained.folder)!r}, ')
+  assert "Policy('stand', 52 observations, 21 actions" in repr(trained.policy)
+  assert repr(traced) == "Trajectory('humanoid', 6 control steps up to 0.100 s)"
+  assert all(len(repr(thing)) < 200 for thing in (trained.policy, traced))
+
+
+def test_a_trajectory_gives_a_sensor_by_its_name():
+  traced = mh.trajectory('stand', seconds=0.1)
+  place = traced.body.sensors['foot_left_pos']
+  np.testing.assert_array_equal(traced.sensor('foot_left_pos'), traced.sensordata[:, place])
+  assert traced.sensor('foot_left_pos').shape == (6, 3)
+  with pytest.raises(mh.UserError, match="Did you mean 'foot_left_pos'"):
+    traced.sensor('foot_left_po')
+
+
+def test_help_shows_the_real_signature():
+  assert list(inspect.signature(mh.train).parameters)[:2] == ['config', 'name']
+  assert 'episodes' in inspect.signature(mh.evaluate).parameters
+  assert 'on_metrics' in pydoc.render_doc(mh.train, renderer=pydoc.plaintext)
+
+
+def test_a_run_goes_on_with_other_settings_or_is_refused(tmp_path):
+  first = mh.train(name='mine', run_dir=tmp_path, **{**SMALL, 'total_timesteps': 64})
+  again = mh.train(resume=first, total_timesteps=128)
+  assert again.folder == first.folder
+  assert again.policy.info['timesteps'] == 128
+  assert [m['timesteps'] for m in again.metrics if 'kl' in m] == [64, 128]
+  with pytest.raises(mh.UserError, match='leave out config and name'):
+    mh.train('walk', resume=str(first.folder))
+  with pytest.raises(mh.UserError, match=r'config\.seed cannot change'):
+    mh.train(resume=first.folder, seed=5)
+
+
+@pytest.mark.parametrize('function', [mh.render, mh.trajectory])
+def test_a_start_strength_out_of_range_is_refused(function, make_policy):
+  with pytest.raises(mh.UserError, match=r'start_strength=101 is out of range: 0 to 100'):
+    function(make_policy(), start_strength=101, seconds=0.1)

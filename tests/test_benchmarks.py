@@ -12,7 +12,7 @@ FOLDER = Path(__file__).resolve().parent.parent / 'benchmarks'
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-  """run('parity', '--flag', WORLDS=8) -> what that benchmark saved, with some of its constants changed."""
+  """run('parity', '--flag', NUM_ENVS=8) -> what that benchmark saved, with some of its constants changed."""
   monkeypatch.syspath_prepend(str(FOLDER))
   monkeypatch.setattr(importlib.import_module('common'), 'RESULTS', tmp_path)
 
@@ -29,21 +29,26 @@ def run(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_parity(run):
-  (loose, tight) = run('parity', WORLDS=4, STEPS=2, SHOWN=(1, 2))['rows']
+  (loose, tight) = run('parity', NUM_ENVS=4, STEPS=2, SHOWN=(1, 2))['rows']
   assert (loose['converged'], tight['converged']) == (False, True)
   assert 0 < max(tight['apart'].values()) < 1e-4  # m or rad, after 50 ms with a converged solver
 
 
 def test_solver(run):
-  rows = run('solver', WORLDS=8, CONTROL_STEPS=20, SHOWN=(1, 20))['rows']
+  rows = run('solver', NUM_ENVS=8, CONTROL_STEPS=20, SHOWN=(1, 20))['rows']
   assert rows[-1]['solver'] == ['newton', 100, 50]
   assert max(rows[-1]['apart'].values()) == 0  # it is what the others are compared with
   assert max(rows[0]['apart'].values()) > 1e-3  # one iteration, as training has it, after half a second
 
 
 def test_profile_of_collecting_with_pushes(run):
-  small = ['--config.engine=native', '--config.num_envs=32', '--config.ppo.batch_size=64', '--config.task.pushes=kick']
-  small += ['--config.task.push_interval=0.1', '--config.task.push_duration=0.05']
+  small = [
+    '--config.engine=native',
+    '--config.num_envs=32',
+    '--config.ppo.batch_size=64',
+    '--config.task.push.kind=kick',
+  ]
+  small += ['--config.task.push.interval=0.1', '--config.task.push.duration=0.05']
   found = run('profile_collect', *small, WARM_UP=1, COUNTED=2)
   shares = [value for name, value in found.items() if name.startswith('share of time')]
   assert sum(shares) == pytest.approx(1)
@@ -65,3 +70,28 @@ def test_policies_across_engines(run):
   assert native['trained_in'] == mjx['trained_in'] == 'native'
   assert native['success_rate'] == mjx['success_rate'] == 1
   assert native['mean_height'] == pytest.approx(mjx['mean_height'], abs=0.01)
+
+
+def test_gpu_script_records_what_fails_and_what_it_leaves_out(run):
+  tiny = importlib.import_module('gpu').TINY[0]
+  trainings = [f'--train={tiny}', '--train=stand nonsense=1', f'--train={tiny}']
+  found = run('gpu', '--small', '--engines=native', '--parts=checks,throughput,skills', *trainings)
+  assert {row['check'] for row in found['checks']} >= {'python', 'mujoco', 'gpu', 'driver'}
+  assert 'native' in found['throughput'][0]['failed']  # it does not run inside JAX
+  good, wrong, again = found['skills']
+  assert (good['env_steps'], good['updates'], good['gradient_steps']) == (128, 2, 16)
+  assert 'nonsense' in wrong['failed']
+  assert again == {**good, **{name: again[name] for name in again if name.startswith('seconds')}}
+  spent = run('gpu', '--small', '--engines=native', '--parts=checks,skills', '--budget-seconds=0')
+  assert spent['left_out'] == ['checks', 'skills']
+
+
+@pytest.mark.slow
+def test_gpu_script_in_all_its_parts(run):
+  gpu = importlib.import_module('gpu')
+  found = run('gpu', '--small', '--engines=mjx', '--budget-seconds=3600')
+  for part in gpu.PARTS:
+    assert found[part]
+    assert not any('failed' in row for row in found[part]), found[part]
+  assert found['left_out'] == []
+  assert [row['cache'] for row in found['compiling']] == ['cold', 'cached']

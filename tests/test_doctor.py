@@ -1,4 +1,4 @@
-"""Protects the self-check: each kind of damage is noticed, named, and comes with the command that mends it."""
+"""Protects the self-check: each kind of damage is noticed, named, and comes with the command that fixes it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def finished(code=0, out='', err=''):
   return lambda command, **options: subprocess.CompletedProcess(command, code, out, err)
 
 
-def test_everything_but_the_long_trial_runs_on_this_machine(capsys):
-  """Nothing raises; whatever is found is one of three words and a name."""
+def test_all_but_the_long_check_run_on_this_machine(capsys):
+  """Nothing raises; every finding is one of three words and a name."""
   with pytest.MonkeyPatch.context() as patch:
     patch.setenv('MUJOCO_GL', '')  # what check_gl sets is put back
     try:
@@ -33,7 +33,7 @@ def test_everything_but_the_long_trial_runs_on_this_machine(capsys):
 
 @pytest.mark.parametrize('state', ['ok', 'warn', 'bad'])
 def test_the_exit_status_is_1_only_where_something_is_bad(monkeypatch, capsys, state):
-  monkeypatch.setattr(doctor, 'CHECKS', {'thing': lambda: Finding(state, 'as it is', 'mend it so')})
+  monkeypatch.setattr(doctor, 'CHECKS', {'thing': lambda: Finding(state, 'as it is', 'fix it so')})
   if state == 'bad':
     with pytest.raises(SystemExit) as end:
       doctor.main([])
@@ -42,11 +42,11 @@ def test_the_exit_status_is_1_only_where_something_is_bad(monkeypatch, capsys, s
     doctor.main([])
   out = capsys.readouterr().out
   assert f'{state:>5}  thing: as it is' in out
-  assert '-> mend it so' in out
+  assert '-> fix it so' in out
 
 
 def test_a_check_that_raises_is_a_finding_and_the_others_still_run(monkeypatch, capsys):
-  """The self-check is for damaged installations: it must not be the next thing to fall over."""
+  """The self-check is for damaged installations: it must not fail itself."""
 
   def broken():
     raise ImportError('libcuda.so: cannot open')
@@ -61,7 +61,7 @@ def test_a_check_that_raises_is_a_finding_and_the_others_still_run(monkeypatch, 
   assert 'ok  second: fine' in out
 
 
-def test_quick_leaves_out_the_long_trial(monkeypatch):
+def test_quick_leaves_out_the_long_check(monkeypatch):
   def fail():
     raise AssertionError('it was run')
 
@@ -73,7 +73,7 @@ def test_quick_leaves_out_the_long_trial(monkeypatch):
 def test_an_old_python(monkeypatch):
   monkeypatch.setattr(doctor.sys, 'version_info', (3, 10, 4))
   assert doctor.check_python().state == 'bad'
-  assert '3.11' in doctor.check_python().mend
+  assert '3.11' in doctor.check_python().fix
 
 
 def test_this_python_is_good():
@@ -99,17 +99,17 @@ def test_files_of_mujoco_that_an_upgrade_left_missing(monkeypatch, tmp_path):
   assert finding.state == 'bad'
   assert 'gone.py' in finding.text
   assert 'there.py' not in finding.text
-  assert finding.mend.startswith('pip uninstall -y mujoco')
+  assert finding.fix.startswith('pip uninstall -y mujoco')
 
 
 def test_a_mujoco_that_does_not_start(monkeypatch):
   monkeypatch.setattr(doctor.subprocess, 'run', finished(1, err="Traceback ...\nImportError: no module 'batch'\n"))
   finding = doctor.check_mujoco()
   assert (finding.state, finding.text) == ('bad', "ImportError: no module 'batch'")
-  assert 'pip install mujoco' in finding.mend
+  assert 'pip install mujoco' in finding.fix
 
 
-def test_mujoco_is_whole_here():
+def test_no_file_of_mujoco_is_missing_here():
   assert doctor.check_mujoco().state == 'ok'
 
 
@@ -134,14 +134,14 @@ def test_versions_outside_of_the_bounds_and_packages_that_are_missing(monkeypatc
   assert expected == 'ok' or finding.text == expected
 
 
-def test_a_checkout_that_was_never_installed_is_told_so(monkeypatch):
+def test_a_checkout_that_was_never_installed_is_bad(monkeypatch):
   def missing(name):
     raise importlib.metadata.PackageNotFoundError(name)
 
   monkeypatch.setattr(importlib.metadata, 'requires', missing)
   finding = doctor.check_versions()
   assert finding.state in ('warn', 'bad')
-  assert 'pip install' in finding.mend
+  assert 'pip install' in finding.fix
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_warp_must_be_the_version_that_mjx_asks_for(monkeypatch, installed, stat
   finding = doctor.check_warp()
   assert finding.state == state
   if state == 'bad':
-    assert "pip install 'mjx_humanoid[warp]'" in finding.mend
+    assert "pip install 'mjx_humanoid[warp]'" in finding.fix
 
 
 def test_a_gpu_that_jax_does_not_see(monkeypatch):
@@ -162,18 +162,17 @@ def test_a_gpu_that_jax_does_not_see(monkeypatch):
   monkeypatch.setattr(jax, 'devices', lambda: [device('cpu', 'cpu')])
   monkeypatch.setattr(Path, 'exists', lambda self: str(self) == '/dev/nvidia0')
   finding = doctor.check_gpu()
-  assert (finding.state, finding.mend) == ('warn', "pip install 'jax[cuda12]'")
+  assert (finding.state, finding.fix) == ('warn', "pip install 'jax[cuda12]'")
   monkeypatch.setattr(Path, 'exists', lambda self: False)
   assert doctor.check_gpu().state == 'ok'
   monkeypatch.setattr(jax, 'devices', lambda: [device('gpu', 'NVIDIA H200')] * 2)
   assert doctor.check_gpu() == Finding('ok', 'jax uses 2 x NVIDIA H200')
 
 
-def test_no_opengl_is_a_warning_because_training_works_without(monkeypatch):
-  monkeypatch.setattr('mjx_humanoid.opengl.probe', lambda name: None)
+def test_no_opengl_is_a_warning_because_training_works_without(no_opengl):
   finding = doctor.check_gl()
   assert finding.state == 'warn'
-  assert 'apt-get install' in finding.mend
+  assert 'apt-get install' in finding.fix
 
 
 def test_no_ffmpeg_is_a_warning(monkeypatch):
@@ -182,7 +181,7 @@ def test_no_ffmpeg_is_a_warning(monkeypatch):
 
   monkeypatch.setattr('mjx_humanoid.media.render.use_bundled_ffmpeg', missing)
   finding = doctor.check_ffmpeg()
-  assert (finding.state, finding.mend) == ('warn', 'pip install imageio-ffmpeg')
+  assert (finding.state, finding.fix) == ('warn', 'pip install imageio-ffmpeg')
 
 
 def test_an_ffmpeg_that_does_not_run_is_a_warning(monkeypatch):
@@ -198,23 +197,23 @@ def test_a_disk_that_is_nearly_full(monkeypatch, free, state):
   assert f'{free / 1e9:.1f} GB free' in doctor.check_disk().text
 
 
-def test_a_hang_of_mjx_under_scan_is_noticed(monkeypatch):
+def test_a_hang_of_mjx_inside_a_scan_is_noticed(monkeypatch):
   def hang(command, timeout, **options):
     raise subprocess.TimeoutExpired(command, timeout)
 
   monkeypatch.setattr(doctor.subprocess, 'run', hang)
   finding = doctor.check_deadlock()
   assert finding.state == 'bad'
-  assert '--config.engine=native' in finding.mend
+  assert '--config.engine=native' in finding.fix
 
 
-def test_a_trial_of_mjx_that_fails_names_its_last_line(monkeypatch):
+def test_a_check_of_mjx_that_fails_names_its_last_line(monkeypatch):
   monkeypatch.setattr(doctor.subprocess, 'run', finished(1, err='Traceback\nFloatingPointError: not finite'))
   assert doctor.check_deadlock().text == 'FloatingPointError: not finite'
 
 
 @pytest.mark.slow
-def test_mjx_under_scan_runs_here():
+def test_mjx_inside_a_scan_runs_here():
   assert doctor.check_deadlock().state == 'ok'
 
 

@@ -9,7 +9,7 @@ import pytest
 from made_up import at_rest
 
 from mjx_humanoid import evaluate
-from mjx_humanoid.config import TaskConfig
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.playback.figures import measure
 from mjx_humanoid.playback.policy import load_policy, save_policy
@@ -29,8 +29,8 @@ def test_the_card_of_a_run_lies_in_its_folder_and_on_the_screen(run_copy, capsys
   assert f'next: python -m mjx_humanoid.play {run_copy}' in out
 
 
-def test_a_card_without_returns_can_be_shown_and_written(tmp_path, make_policy, scene, capsys, monkeypatch):
-  task = dataclasses.replace(scene.task, reward='/anywhere/mine.py:reward')
+def test_a_card_without_returns_can_be_shown_and_written(tmp_path, make_policy):
+  task = TaskConfig(reward='/anywhere/mine.py:reward')
   save_policy(make_policy(task=task), tmp_path / 'p.safetensors')
   evaluate.main([str(tmp_path / 'p.safetensors'), '--episodes=1', f'--json={tmp_path / "c.json"}'])
   assert json.loads((tmp_path / 'c.json').read_text())['return'] is None
@@ -41,16 +41,24 @@ def test_a_card_without_returns_can_be_shown_and_written(tmp_path, make_policy, 
 
 @pytest.fixture
 def judged(monkeypatch):
-  """The scene, the player and the changes that a card was asked for with; nothing is played."""
+  """The task, the player and the changes that a card was asked for with; nothing is played."""
   asked = {}
 
-  def judge(scene, policy, episodes, seed, player, **changes):
-    asked.update(scene=scene, player=player, changes=changes)
-    figures = {'passed': True, 'episodes': episodes, 'success_rate': 1.0, 'criteria': 'made up', 'worst': {}}
+  def judge(task, model, policy, episodes, seed, player, **changes):
+    asked.update(task=task.config, player=player, changes=changes)
+    figures = {
+      'passed': True,
+      'episodes': episodes,
+      'success_rate': 1.0,
+      'criteria': 'made up',
+      'worst': {},
+      'figures': [],
+      'failed': {},
+    }
     return figures, None
 
   monkeypatch.setattr(evaluation, 'judge', judge)
-  monkeypatch.setattr(evaluation, 'returns', lambda scene, paths: {'return': None, 'return_by_term': {}})
+  monkeypatch.setattr(evaluation, 'returns', lambda task, paths: {'return': None, 'return_by_term': {}})
   return asked
 
 
@@ -62,7 +70,7 @@ def test_without_more_words_nothing_is_changed_and_c_mujoco_plays(run_copy, judg
   evaluate.main([str(run_copy)])
   assert judged['player'] is rollout
   assert judged['changes'] == {}
-  assert judged['scene'].task == load_policy(run_copy / 'policy.safetensors').task
+  assert judged['task'] == load_policy(run_copy / 'policy.safetensors').task
   assert written(run_copy)['engine'] == 'native'
   assert 'push' not in written(run_copy)
 
@@ -71,14 +79,14 @@ def test_without_more_words_nothing_is_changed_and_c_mujoco_plays(run_copy, judg
 def test_a_push_of_this_force_every_four_seconds(run_copy, judged, force):
   evaluate.main([str(run_copy), f'--push={force}'])
   size = float(force)
-  expected = {'pushes': 'force', 'push_force': (size, size), 'push_duration': 0.2, 'push_interval': 4.0}
+  expected = {'push.kind': 'force', 'push.force': (size, size), 'push.duration': 0.2, 'push.interval': 4.0}
   assert judged['changes'] == expected
   assert written(run_copy)['push'] == size
 
 
 def test_another_card_judges_the_same_policy(run_copy, judged):
   evaluate.main([str(run_copy), '--card=kneel'])
-  assert judged['scene'].task == dataclasses.replace(load_policy(run_copy / 'policy.safetensors').task, card='kneel')
+  assert judged['task'] == dataclasses.replace(load_policy(run_copy / 'policy.safetensors').task, card='kneel')
 
 
 def test_mjx_plays_where_it_is_asked_for(run_copy, judged):
@@ -89,37 +97,39 @@ def test_mjx_plays_where_it_is_asked_for(run_copy, judged):
   assert written(run_copy)['engine'] == 'mjx'
 
 
-@pytest.mark.parametrize('name', list(CARDS))
+@pytest.mark.parametrize('name', [name for name in CARDS if name != 'none'])
 def test_every_card_can_be_had_of_any_policy_and_shown(tmp_path, make_policy, name, monkeypatch, capsys):
   """Two control steps of each, with the units of its figures."""
   short = dataclasses.replace(CARDS[name], seconds=0.05)
-  monkeypatch.setattr('mjx_humanoid.playback.card.CARDS', {name: short})
-  monkeypatch.setattr(evaluation, 'returns', lambda scene, paths: {'return': None, 'return_by_term': {}})
+  monkeypatch.setattr('mjx_humanoid.playback.judge.card_of', lambda config: short)
+  monkeypatch.setattr(evaluation, 'returns', lambda task, paths: {'return': None, 'return_by_term': {}})
   save_policy(make_policy(task=TaskConfig(card=name)), tmp_path / 'p.safetensors')
   evaluate.main([str(tmp_path / 'p.safetensors'), '--episodes=2', f'--json={tmp_path / "c.json"}'])
   card = json.loads((tmp_path / 'c.json').read_text())
   out = capsys.readouterr().out
-  for figure in card['worst']:
+  assert set(card['figures']) <= set(card['worst'])
+  for figure in card['figures']:
     unit = f' [{evaluate.UNITS[figure]}]' if figure in evaluate.UNITS else ''
     assert f'{figure.replace("_", " ")}{unit} ' in out
 
 
-def test_every_unit_is_that_of_a_figure(scene):
-  paths = at_rest(scene.body)
-  figures = measure(paths, scene.body)
-  for card in CARDS:
-    CARDS[card].judge(figures, paths, scene.body)
+def test_every_unit_is_that_of_a_figure(standing_task):
+  body = standing_task[0].body
+  paths = at_rest(body)
+  figures = measure(paths, body)
+  for card in set(CARDS) - {'none'}:
+    CARDS[card].judge(figures, paths, body)
   assert set(evaluate.UNITS) <= set(figures)
 
 
 MISTAKES = {
   'no policy': ([], 'policy'),
-  'unknown policy': (['nobody'], "unknown run, policy file or ready policy 'nobody'"),
+  'unknown policy': (['nobody'], "unknown run, policy file or pretrained policy 'nobody'"),
   'no episodes': (['RUN', '--episodes=0'], 'out of range: 1 to 2000'),
   'too many episodes': (['RUN', '--episodes=2001'], 'out of range: 1 to 2000'),
   'a negative seed': (['RUN', '--seed=-1'], 'seed=-1 is out of range: 0 or more'),
   'an unknown card': (['RUN', '--card=stnd'], "unknown report card 'stnd'. Did you mean 'stand'?"),
-  'a card that cannot be written': (['RUN', '--episodes=1', '--json=/no/such/folder/c.json'], 'cannot be written'),
+  'a card that cannot be written': (['RUN', '--episodes=1', '--json=/dev/null/c.json'], 'cannot be written'),
   'a push that pulls': (['RUN', '--push=-1'], 'push=-1.0 is out of range: 0 to 10000 N'),
   'a push too hard': (['RUN', '--push=1e5'], 'is out of range: 0 to 10000 N'),
   'a push that is no number': (['RUN', '--push=nan'], 'push=nan is out of range'),
@@ -150,3 +160,14 @@ def test_a_damaged_policy_is_refused(run_copy, user_error):
 )
 def test_the_card_of_a_lone_file_or_ready_policy_lies_in_the_current_folder(reference, expected):
   assert str(evaluate.default_path(reference)) == expected
+
+
+@pytest.mark.parametrize('name', ['x[red]', '[/]'])
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(name, tmp_path, make_policy, capsys):
+  policy = make_policy(info={'name': name})
+  save_policy(policy, tmp_path / 'p.safetensors')
+  evaluate.main([str(tmp_path / 'p.safetensors'), '--episodes=1', f'--json={tmp_path / "c.json"}'])
+  assert f'{name}: ' in capsys.readouterr().out
+  card = json.loads((tmp_path / 'c.json').read_text())
+  evaluate.show({**card, 'return_by_term': {f'mine.py:{name}': 1.0}})
+  assert f'return: mine.py:{name}' in capsys.readouterr().out

@@ -1,8 +1,7 @@
-"""Protects the export command and the example that plays its file without this package."""
+"""Protects the export command and the example that plays its files without this package."""
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import json
 import os
@@ -11,19 +10,16 @@ import shutil
 import sys
 from pathlib import Path
 
-import mujoco
 import numpy as np
 import pytest
 
-from mjx_humanoid.config import TaskConfig, resolve
-from mjx_humanoid.config_file import config_names, load_config
+from mjx_humanoid.core.config.files import config_names, load_config
+from mjx_humanoid.core.config.schema import resolve
 from mjx_humanoid.export import FORMATS, NEXT, main
-from mjx_humanoid.physics.engine import view_states
-from mjx_humanoid.playback import formats
-from mjx_humanoid.playback.find import READY
+from mjx_humanoid.playback import export_formats as formats
+from mjx_humanoid.playback.find import PRETRAINED
 from mjx_humanoid.playback.policy import Policy, load_policy
-from mjx_humanoid.playback.rollout import make_scene
-from mjx_humanoid.tasks.guide import DRAWS
+from mjx_humanoid.playback.rollout import observation_of_start, task_and_model
 
 EXAMPLE = Path(__file__).resolve().parent.parent / 'examples' / 'play_onnx.py'
 BLOCKED = ('jax', 'jaxlib', 'flax', 'brax', 'optax', 'mjx_humanoid')
@@ -34,7 +30,7 @@ def run_folder(tmp_path):
   """A run with a policy, as far as this command cares; its name has a dot."""
   folder = tmp_path / 'runs' / 'v1.2'
   folder.mkdir(parents=True)
-  shutil.copy(READY / 'stand.safetensors', folder / 'policy.safetensors')
+  shutil.copy(PRETRAINED / 'stand.safetensors', folder / 'policy.safetensors')
   return folder
 
 
@@ -50,14 +46,16 @@ def names(folder):
   return sorted(path.name for path in folder.iterdir())
 
 
-def test_onnx_and_the_model_beside_it(here, capsys):
+def test_onnx_with_the_controller_and_the_model_beside_it(here, capsys):
   pytest.importorskip('onnx')
   pytest.importorskip('onnxruntime')
   main(['stand'])
-  assert names(here) == ['stand.onnx', 'stand.xml']
+  assert names(here) == ['stand.onnx', 'stand.xml', 'stand_controller.onnx']
   out = capsys.readouterr().out.splitlines()
-  assert out[0] == 'wrote stand.onnx and stand.xml'
-  assert out[1].startswith('tried in onnxruntime on 256 observations: no action differs by more than ')
+  assert out[0] == 'wrote stand.onnx, stand_controller.onnx and stand.xml'
+  tried = 'tried in onnxruntime: the network on 256 observations, the controller in an episode of '
+  assert out[1].startswith(tried)
+  assert 'no action differs by more than ' in out[1]
   assert out[2].startswith('next: python examples/play_onnx.py stand.onnx')
 
 
@@ -84,10 +82,10 @@ def test_the_formats_offered_are_those_there_are():
   assert FORMATS == tuple(formats.FORMATS) == tuple(NEXT)
 
 
-def test_help_says_that_only_safetensors_are_played(capsys):
+def test_help_says_that_only_safetensors_are_loaded(capsys):
   with pytest.raises(SystemExit):
     main(['--help'])
-  assert 'play, evaluate and train take safetensors only' in capsys.readouterr().out
+  assert 'play, evaluate and train load safetensors only' in capsys.readouterr().out
 
 
 MISTAKES = {
@@ -96,7 +94,7 @@ MISTAKES = {
   'unknown policy': (['stnad'], "Did you mean 'stand'?"),
   'a file that does not exist': (['none.safetensors'], 'there is no policy file or run'),
   'a folder that is no run': (['EMPTY'], 'holds no policy.safetensors'),
-  'a file that is no policy': (['README'], 'is not a readable policy file'),
+  'a file that is no policy': (['README'], 'README is no .safetensors file'),
   'another suffix': (['stand', '--out=stand.pt'], 'is written as .onnx'),
   'an unknown option': (['stand', '--opset=9'], '--opset'),
 }
@@ -165,78 +163,35 @@ def test_the_example_imports_numpy_mujoco_and_onnxruntime_alone():
   assert imported - sys.stdlib_module_names == {'mujoco', 'numpy', 'onnxruntime'}
 
 
-def task_of(config, command):
-  """Of a ready config, with this command."""
-  return dataclasses.replace(resolve(load_config(config)).task, commands='fixed', command=command)
-
-
-@pytest.mark.parametrize('command', [(0.8, -0.3, 0.5), (0.0, 0.0, 0.0)])
 @pytest.mark.parametrize('config', config_names())
-def test_the_example_sees_what_the_package_shows(config, command, example):
-  """In random states, over a few control steps of every ready config, walking and turning or asked for nothing."""
-  task = task_of(config, command)
-  scene, rng = make_scene(task), np.random.default_rng(0)
-  about = {'observations': task.observations, 'task': vars(task), 'control_step': scene.body.control_step}
-  robot = scene.body.robot
-  about |= {'fallen_height': robot.fallen_height, 'off_balance_height': robot.off_balance_height}
-  data = mujoco.MjData(scene.model)
-  zeros = np.zeros((1, DRAWS))
-  context = scene.guide.start(scene.model.qpos0[None].astype(np.float32), scene.body.nu, zeros)
-  guide = example.Guide(about, task.command, scene.model.qpos0[2])
-  for _ in range(20):
-    data.qpos[:], data.qvel[:] = rng.normal(size=scene.model.nq), rng.normal(size=scene.model.nv)
-    data.qpos[:2] *= 0.1  # near its place and away from it
-    data.qpos[2] += 0.8  # up and down
-    data.qvel[:2] *= 0.1
-    data.qpos[3:7] /= np.linalg.norm(data.qpos[3:7])
-    shown = scene.observe(view_states(scene.model, data.qpos[None], data.qvel[None]), scene.body, context)[0]
-    seen = example.observe(data, about, guide)
-    np.testing.assert_allclose(seen, shown, atol=1e-5)
-    view = view_states(scene.model, data.qpos[None], data.qvel[None])
-    context = scene.guide.advance(context, view, zeros)
-    guide.advance(data)
-
-
-@pytest.mark.parametrize('config', config_names())
-def test_the_example_plays_a_policy_of_every_ready_config(config, example, here, monkeypatch, capsys):
+def test_the_example_plays_a_policy_of_every_builtin_config(config, example, here, monkeypatch, capsys):
+  """Of limp joints, so that those that stand are still up after a tenth of a second."""
   pytest.importorskip('onnx')
-  task = task_of(config, (0.8, -0.3, 0.5))
-  scene = make_scene(task)
-  sizes = {
-    'joint_positions': 25,
-    'posture': 25,
-    'joint_velocities': 27,
-    'heading_error': 2,
-    'place_error': 2,
-    'course_error': 1,
-    'gait_phase': 2,
-    'gait_clock': 2,
-  }
-  size = sum({**sizes, 'command': 3}[name] for name in task.observations)
+  task, model = task_and_model(resolve(load_config(config)).task)
+  size, actions = observation_of_start(task, model).shape[-1], task.body.nu
   policy = Policy(
-    kernels=(np.full((size, scene.body.nu), 0.01, np.float32),),
-    biases=(np.zeros(scene.body.nu, np.float32),),
-    log_std=np.zeros(scene.body.nu, np.float32),
+    kernels=(np.full((size, actions), 0.01, np.float32),),
+    biases=(np.zeros(actions, np.float32),),
+    log_std=np.zeros(actions, np.float32),
     mean=np.zeros(size, np.float32),
     std=np.ones(size, np.float32),
     activation='elu',
-    task=task,
+    task=task.config,
     info={'name': config},
   )
   formats.export(policy, 'onnx', here / 'p.onnx')
   monkeypatch.setattr(sys, 'argv', ['play_onnx.py', 'p.onnx', '--seconds=0.1', '--command', '1', '0', '0.5'])
   example.main()
-  height = float(re.search(r'the torso is ([\d.]+) m high', capsys.readouterr().out).group(1))
-  assert (height < 0.3) == (task.start in ('fallen', 'rising'))
+  out = capsys.readouterr().out
+  height = float(re.search(r'the torso is ([\d.]+) m high', out).group(1))
+  assert (height < 0.3) == (task.config.start in ('fallen', 'rising'))
+  assert ('cannot observe another' in out) == ('command' not in task.config.observations)
 
 
-def test_the_example_says_which_observation_it_does_not_read(example, here, monkeypatch, make_policy):
+def test_the_example_refuses_a_file_of_another_format(example, here, monkeypatch, make_policy):
   pytest.importorskip('onnx')
-  task = dataclasses.replace(TaskConfig(), observations=('joint_positions', 'contact_forces'))
-  size = 25 + 16  # joint positions, and the bodies that may touch the floor
-  limp = {'kernels': (np.zeros((size, 21), np.float32),), 'biases': (np.zeros(21, np.float32),)}
-  scale = {'mean': np.zeros(size, np.float32), 'std': np.ones(size, np.float32)}
-  formats.export(make_policy(task=task, **limp, **scale), 'onnx', here / 'p.onnx')
+  monkeypatch.setattr(formats, 'FORMAT', 4)
+  formats.export(make_policy(), 'onnx', here / 'p.onnx')
   monkeypatch.setattr(sys, 'argv', ['play_onnx.py', 'p.onnx', '--seconds=0.1'])
-  with pytest.raises(SystemExit, match='sees contact_forces, of sensors that this example does not read'):
+  with pytest.raises(SystemExit, match='of format 4, this example plays 5'):
     example.main()

@@ -1,6 +1,8 @@
-"""The floors of the house: no import goes up, none goes next door, and what must stay light stays light."""
+"""The floors of the package: imports go down only, never in a circle, and what must stay light stays light."""
 
 import ast
+import functools
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,25 +11,44 @@ import pytest
 
 PACKAGE = 'mjx_humanoid'
 ROOT = Path(__file__).resolve().parent.parent / PACKAGE
-GROUND = ('errors', 'types', 'registry', 'config', 'config_file', '_environment', '_modules', '_gymnasium', 'opengl')
-API = 'api'  # the commands as functions, on their floor; the package's own module hands it out when it is asked
-ROOMS = {'robots': 2, 'physics': 2, 'tasks': 3, 'envs': 4, 'rl': 4, 'playback': 4, 'run': 5, 'media': 5}
-COMMANDS = 6
+FLOORS = {
+  'core': 1,
+  'robots': 2,
+  'physics': 2,
+  'motions': 3,
+  'rl': 3,
+  'tasks': 4,
+  'envs': 5,
+  'playback': 5,
+  'run': 6,
+  'media': 6,
+}
+COMMANDS = 8
+FACE = (PACKAGE,)  # the package itself hands out the API when it is asked
+NOT_COMMANDS = ('__init__', 'api', 'config')  # at the package root: the API, and a name for config files
+MAX_LINES, MAX_FUNCTION = 300, 40
 
 NO_MUJOCO = ('tasks', 'rl')
-LIGHT = (
-  'playback',
-  'robots',
-  'tasks.observations',
-  'tasks.episodes',
-  'physics.model',
-  'physics.body',
-  'config',
-  'config_file',
-)
+JAX_ROOMS = ('rl', 'envs', 'run')
+WITH_JAX = {  # the modules of the other rooms that import JAX
+  f'{PACKAGE}.{name}'
+  for name in (
+    'physics.mjx',
+    'tasks.curricula',
+    'tasks.measures',
+    'tasks.rewards',
+    'tasks.scoring',
+    'tasks.shaping',
+    'tasks.skills',
+  )
+}
 HEAVY = ('jax', 'jaxlib', 'flax', 'brax', 'optax', 'orbax')
 CODE_LOADERS = ('pickle', 'cPickle', '_pickle', 'cloudpickle', 'dill', 'joblib', 'shelve', 'marshal', 'jsonpickle')
 CODE_RUNNERS = ('eval', 'exec', 'compile', '__import__')
+MAY_RUN_FILES = (f'{PACKAGE}.core.user_code', f'{PACKAGE}.core.config.files')  # that a user typed
+# Where the coordinates of a free root lie in qpos and qvel is known in one place.
+ROOT_COORDINATES = re.compile(r'\[(\.\.\., ?)?(3:7|7:|6:)\]')
+KNOWS_THE_ROOT = ('physics/root.py', 'physics/body.py')
 
 
 def module_name(path):
@@ -35,15 +56,16 @@ def module_name(path):
   return '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
 
 
-TREES = {module_name(path): ast.parse(path.read_text(), str(path)) for path in sorted(ROOT.rglob('*.py'))}
+FILES = {module_name(path): path for path in sorted(ROOT.rglob('*.py'))}
+TREES = {name: ast.parse(path.read_text(encoding='utf-8'), str(path)) for name, path in FILES.items()}
 
 
 def place(module):
-  """(floor, room) of a module: the ground floor is one room, every command is a room of its own."""
-  top = module.split('.')[1:2]
-  if not top or top[0] in GROUND:
-    return 1, 'ground'
-  return ROOMS.get(top[0], COMMANDS), top[0]
+  """(floor, room) of a module; every command is a room of its own."""
+  top = (module.split('.')[1:2] or [''])[0]
+  if top == 'config':
+    return 1, 'core'
+  return FLOORS.get(top, COMMANDS), top
 
 
 def only_for_types(node):
@@ -87,20 +109,23 @@ def own_module(name):
   return name
 
 
+def own_imports(tree, *, deep=True):
+  return {target for name in imports(tree, deep=deep) if (target := own_module(name))}
+
+
 def wrong_doors(module, tree):
-  """Imports of a module that its place in the house forbids."""
+  """Imports of a module that its floor forbids."""
   floor, room = place(module)
   wrong = []
-  for name in sorted(imports(tree)):
-    if target := own_module(name):
-      other_floor, other_room = place(target)
-      if other_floor > floor or (other_floor == floor and other_room != room):
-        wrong.append(f'{module} (floor {floor}) imports {name} (floor {other_floor})')
+  for target in sorted(own_imports(tree) - {PACKAGE}):
+    other_floor, other_room = place(target)
+    if other_floor > floor or (other_floor == floor and other_room != room):
+      wrong.append(f'{module} (floor {floor}) imports {target} (floor {other_floor})')
   return wrong
 
 
 def inside(module, rooms):
-  return any(module == f'{PACKAGE}.{room}' or module.startswith(f'{PACKAGE}.{room}.') for room in rooms)
+  return place(module)[1] in rooms
 
 
 def with_parents(module):
@@ -108,18 +133,46 @@ def with_parents(module):
   return {'.'.join(parts[: i + 1]) for i in range(len(parts))}
 
 
-def reached_at_start(module):
-  """Outside packages that importing a module imports, through whatever modules of this package, and by which."""
-  seen, queue, outside = set(), [module], {}
+@functools.cache
+def reached(module, deep):
+  """Modules of this package that importing one (deep: and calling all its functions) imports, by whatever detour."""
+  seen, queue = set(), [module]
   while queue:
     for name in with_parents(queue.pop()) - seen:
       seen.add(name)
-      for imported in imports(TREES[name], deep=False):
-        if target := own_module(imported):
-          queue.append(target)
-        else:
-          outside.setdefault(imported.split('.')[0], name)
-  return outside
+      if name not in FACE:
+        queue += own_imports(TREES[name], deep=deep)
+  return seen
+
+
+def outside(module, *, deep):
+  """Packages that a module reaches, through whatever modules of this package, and by which."""
+  found = {}
+  for name in reached(module, deep):
+    for imported in imports(TREES[name], deep=deep):
+      if own_module(imported) is None:
+        found.setdefault(imported.split('.')[0], name)
+  return found
+
+
+def circle(graph):
+  """The modules of a circle of imports, in order; [] where there is none."""
+  done, path = set(), []
+
+  def visit(module):
+    if module in path:
+      return path[path.index(module) :]
+    if module in done:
+      return []
+    path.append(module)
+    for target in sorted(graph[module]):
+      if found := visit(target):
+        return found
+    path.pop()
+    done.add(module)
+    return []
+
+  return next((found for module in graph if (found := visit(module))), [])
 
 
 # The walker itself
@@ -128,19 +181,20 @@ def reached_at_start(module):
 @pytest.mark.parametrize(
   ('module', 'line', 'forbidden'),
   [
-    ('errors', 'from mjx_humanoid.physics.body import Body', True),
-    ('errors', 'from mjx_humanoid import play', True),
-    ('errors', 'import mjx_humanoid.tasks.task', True),
-    ('errors', 'from mjx_humanoid.config import Config', False),
-    ('errors', 'import mujoco', False),
+    ('core.errors', 'from mjx_humanoid.physics.body import Body', True),
+    ('core.errors', 'from mjx_humanoid import play', True),
+    ('core.errors', 'import mjx_humanoid.tasks.task', True),
+    ('core.errors', 'from mjx_humanoid.core.config.schema import Config', False),
+    ('core.errors', 'import mujoco', False),
     ('physics.model', 'from mjx_humanoid.robots import robots', True),
     ('physics.model', 'def f():\n  from mjx_humanoid.tasks import task', True),
     ('physics.model', 'if TYPE_CHECKING:\n  from mjx_humanoid.tasks import task', False),
     ('physics.model', 'if TYPE_CHECKING:\n  pass\nelse:\n  from mjx_humanoid.tasks import task', True),
     ('physics.model', 'import importlib\nimportlib.import_module("mjx_humanoid.rl.ppo")', True),
     ('physics.model', 'from mjx_humanoid.physics import body', False),
-    ('physics.model', 'from mjx_humanoid import errors', False),
-    ('envs.env', 'from mjx_humanoid.rl.collect import Collected', True),
+    ('physics.model', 'from mjx_humanoid.core import errors', False),
+    ('tasks.task', 'from mjx_humanoid.rl.ppo import PPO', False),
+    ('rl.ppo', 'from mjx_humanoid.motions.search import find_motion', True),
     ('envs.env', 'try:\n  from mjx_humanoid.run import loop\nexcept ImportError:\n  pass', True),
     ('envs.env', 'class A:\n  from mjx_humanoid.run import loop', True),
     ('media.render', 'from mjx_humanoid.run.loop import Loop', True),
@@ -153,48 +207,61 @@ def test_the_walker_tells_wrong_doors_from_right_ones(module, line, forbidden):
 
 
 def test_the_walker_sees_the_package():
-  assert len(TREES) > 30
-  assert place('mjx_humanoid.tasks.task') == (3, 'tasks')
-  assert place('mjx_humanoid.train') == (6, 'train')
-  assert place('mjx_humanoid') == (1, 'ground')
+  assert len(TREES) > 60
+  assert place('mjx_humanoid.tasks.task') == (4, 'tasks')
+  assert place('mjx_humanoid.train') == (8, 'train')
   assert 'mujoco' in imports(TREES['mjx_humanoid.physics.model'])
-  assert 'jax' in reached_at_start('mjx_humanoid.envs.env')
+  assert 'jax' in outside('mjx_humanoid.envs.env', deep=False)
+  assert 'mjx_humanoid.physics.root' in reached('mjx_humanoid.train', True)
 
 
-# The package
+def test_the_walker_finds_circles():
+  assert circle({'a': {'b'}, 'b': {'c'}, 'c': set(), 'd': {'a'}}) == []
+  assert circle({'a': {'b'}, 'b': {'c'}, 'c': {'b'}}) == ['b', 'c']
+
+
+# Imports
 
 
 @pytest.mark.parametrize('module', TREES)
 def test_no_import_goes_up_a_floor_or_next_door(module):
-  upstairs = [f'{module} (floor 1) imports {PACKAGE}.{API} (floor {COMMANDS})']
-  assert wrong_doors(module, TREES[module]) == (upstairs if module == f'{PACKAGE}._modules' else [])
+  expected = [f'{module} (floor 8) imports {PACKAGE}.api (floor 8)'] if module in FACE else []
+  assert [wrong for wrong in wrong_doors(module, TREES[module]) if wrong not in expected] == []
+
+
+def test_no_import_runs_in_a_circle_not_even_one_that_waits_inside_a_function():
+  assert circle({name: own_imports(tree) - {name, *FACE} for name, tree in TREES.items() if name not in FACE}) == []
 
 
 def test_every_room_of_the_plan_exists_and_every_folder_is_in_the_plan():
-  folders = {path.parent.name for path in ROOT.glob('*/__init__.py')}
-  assert folders == set(ROOMS)
-  assert {path.stem for path in ROOT.glob('*.py')} >= set(GROUND)
+  assert {path.parent.name for path in ROOT.glob('*/__init__.py')} == set(FLOORS)
 
 
 def test_whatever_else_stands_at_the_top_is_a_command():
-  others = [p for p in ROOT.glob('*.py') if p.stem not in (*GROUND, '__init__', API)]
-  assert [p.name for p in others if "__name__ == '__main__'" not in p.read_text()] == []
+  others = [p for p in ROOT.glob('*.py') if p.stem not in NOT_COMMANDS]
+  assert [p.name for p in others if "__name__ == '__main__'" not in p.read_text(encoding='utf-8')] == []
 
 
 @pytest.mark.parametrize('module', [m for m in TREES if inside(m, NO_MUJOCO)])
-def test_tasks_and_learning_never_import_mujoco(module):
+def test_tasks_and_learning_never_import_mujoco_themselves(module):
   assert [name for name in imports(TREES[module]) if name.split('.')[0] == 'mujoco'] == []
 
 
 @pytest.mark.parametrize('module', [m for m in TREES if inside(m, ('rl',))])
-def test_learning_reaches_no_physics_by_any_way(module):
-  assert 'mujoco' not in reached_at_start(module)
+def test_learning_reaches_no_physics_by_any_detour(module):
+  assert 'mujoco' not in outside(module, deep=True)
 
 
-@pytest.mark.parametrize('module', [m for m in TREES if inside(m, LIGHT)])
-def test_playback_reaches_no_jax_by_any_way(module):
-  reached = reached_at_start(module)
-  assert {name: reached[name] for name in HEAVY if name in reached} == {}
+@pytest.mark.parametrize('module', [m for m in TREES if m not in WITH_JAX and not inside(m, JAX_ROOMS)])
+def test_what_must_stay_light_reaches_no_jax_by_any_detour(module):
+  found = outside(module, deep=False)
+  assert {name: found[name] for name in HEAVY if name in found} == {}
+
+
+@pytest.mark.parametrize('module', [m for m in TREES if inside(m, FLOORS)])
+def test_no_room_reaches_a_higher_floor_by_any_detour(module):
+  floor = place(module)[0]
+  assert [name for name in reached(module, True) if name not in FACE and place(name)[0] > floor] == []
 
 
 def loaded_after(*modules):
@@ -202,19 +269,19 @@ def loaded_after(*modules):
   return set(subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.split())
 
 
-def test_finding_and_judging_policies_loads_no_jax():
-  loaded = loaded_after('mjx_humanoid.playback.find', 'mjx_humanoid.playback.card')
+def test_everything_that_must_stay_light_loads_no_jax():
+  light = [m for m in TREES if m not in WITH_JAX and not inside(m, JAX_ROOMS) and inside(m, FLOORS)]
+  loaded = loaded_after(*light)
   assert 'mujoco' in loaded
   assert loaded & set(HEAVY) == set()
 
 
-def test_everything_that_must_stay_light_loads_no_jax():
-  assert loaded_after(*(m for m in TREES if inside(m, LIGHT))) & set(HEAVY) == set()
+# Code
 
 
 @pytest.mark.parametrize('module', TREES)
 def test_nothing_loads_or_runs_code_from_data(module):
-  """The only code that may be run is a config or reward file that a user typed: importlib, in two places."""
+  """The only code that may be run is a file that a user typed: importlib, in few places."""
   tree = TREES[module]
   assert [name for name in imports(tree) if name.split('.')[0] in CODE_LOADERS] == []
   for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
@@ -223,4 +290,21 @@ def test_nothing_loads_or_runs_code_from_data(module):
     assert not names.get('allow_pickle'), call.lineno
     assert not names.get('shell'), call.lineno
     if getattr(call.func, 'attr', '') == 'exec_module':
-      assert module in ('mjx_humanoid.registry', 'mjx_humanoid.config_file')
+      assert module in MAY_RUN_FILES
+
+
+@pytest.mark.parametrize('module', TREES)
+def test_files_and_functions_are_short(module):
+  assert len(FILES[module].read_text(encoding='utf-8').splitlines()) <= MAX_LINES
+  functions = [n for n in ast.walk(TREES[module]) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+  assert [f.name for f in functions if f.end_lineno - f.lineno + 1 > MAX_FUNCTION] == []
+
+
+def test_only_the_root_knows_where_its_coordinates_are():
+  found = [
+    f'{path.relative_to(ROOT)}: {line.strip()}'
+    for path in FILES.values()
+    for line in path.read_text(encoding='utf-8').splitlines()
+    if ROOT_COORDINATES.search(line) and path.relative_to(ROOT).as_posix() not in KNOWS_THE_ROOT
+  ]
+  assert found == []

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
+import subprocess
+import sys
 
 import pytest
 
 from mjx_humanoid import train
+from mjx_humanoid.playback.find import load
+from mjx_humanoid.run.checkpoint import CheckpointStore
 
 BAD_SETTINGS = {
   'unknown key': ('--config.nope=1', 'unknown setting'),
@@ -31,16 +36,16 @@ BAD_SETTINGS = {
   'unknown observation': ('--config.task.observations=joint_position', "Did you mean 'joint_positions'?"),
   'unknown termination': ('--config.task.termination=fell', 'Choices: '),
   'unknown start': ('--config.task.start=flying', "unknown start 'flying'"),
-  'unknown kind of command': ('--config.task.commands=sample', "kind of command 'sample'. Did you mean 'sampled'?"),
-  'unknown kind of push': ('--config.task.pushes=shove', "unknown kind of push 'shove'"),
+  'unknown kind of command': ('--config.task.command.kind=sample', "kind of command 'sample'. Did you mean 'sampled'?"),
+  'unknown kind of push': ('--config.task.push.kind=shove', "unknown kind of push 'shove'"),
   'unknown randomization': ('--config.task.randomization.mas=0.1', "randomization 'mas'. Did you mean 'mass'?"),
   'a randomization that turns signs': ('--config.task.randomization.mass=1', 'at least 0 and less than 1'),
   'a delay of half a step': ('--config.task.randomization.action_delay=0.5', 'must be a whole number, 0 to 50'),
   'a negative randomization': ('--config.task.randomization.mass=-0.1', 'is out of range'),
   'unknown curriculum': ('--config.curriculum=linea', "unknown curriculum 'linea'. Did you mean 'linear'?"),
-  'commands upside down': ('--config.task.command_low=9,0,0', 'command_low is above config.task.command_high'),
-  'pushes upside down': ('--config.task.push_force=9,1', 'push_force is upside down: 9.0 > 1.0'),
-  'a policy to start from that does not exist': ('--config.init_from=nobody', "ready policy 'nobody'"),
+  'commands upside down': ('--config.task.command.low=9,0,0', 'command.low is above config.task.command.high'),
+  'pushes upside down': ('--config.task.push.force=9,1', 'push.force is upside down: 9.0 > 1.0'),
+  'a policy to start from that does not exist': ('--config.init_from=nobody', "pretrained policy 'nobody'"),
   'a file to start from that does not exist': ('--config.init_from=none.safetensors', 'no policy file or run'),
   'unknown report card': ('--config.task.card=stnd', "unknown report card 'stnd'. Did you mean 'stand'?"),
   'unknown algorithm': ('--config.algorithm=sacc', "unknown algorithm 'sacc'"),
@@ -60,25 +65,25 @@ def test_a_bad_setting_is_one_line_and_no_folder(case, tiny_arguments, user_erro
 def test_a_policy_that_does_not_fit_is_refused_before_any_search_for_starts(
   tiny_arguments, user_error, tmp_path, monkeypatch
 ):
-  monkeypatch.setattr('mjx_humanoid.run.setup.prepare', lambda config: pytest.fail('it went on'))
+  monkeypatch.setattr('mjx_humanoid.run.start.prepare', lambda config: pytest.fail('it went on'))
   assert 'config.init_from: follow is of ' in user_error(train.main, [*tiny_arguments(), '--config.init_from=follow'])
   assert not list(tmp_path.iterdir())
 
 
 CONFIG_FILES = {
-  'a syntax error': ('def get_config(:\n', 'raises SyntaxError'),
-  'an import that fails': ('import no_such_module\n', 'raises ModuleNotFoundError'),
+  'a syntax error': ('def get_config(:\n', 'does not run: SyntaxError: invalid syntax (my_config.py, line 1)'),
+  'an import that fails': ('import no_such_module\n', 'does not run: ModuleNotFoundError'),
   'a function that raises': ('def get_config():\n  return 1 / 0\n', 'raises ZeroDivisionError: division by zero'),
   'no get_config': ('x = 1\n', 'get_config'),
   'a dict': ('def get_config():\n  return {"seed": 1}\n', 'it returned dict'),
   'nothing': ('def get_config():\n  pass\n', 'it returned NoneType'),
   'an unknown key': (
-    'from mjx_humanoid.config import default_config\n\n'
+    'from mjx_humanoid.core.config.schema import default_config\n\n'
     'def get_config():\n  config = default_config()\n  config.sead = 1\n  return config\n',
     'sead',
   ),
   'a bad type': (
-    'from mjx_humanoid.config import default_config\n\n'
+    'from mjx_humanoid.core.config.schema import default_config\n\n'
     'def get_config():\n  config = default_config()\n  config.seed = "one"\n  return config\n',
     'config.seed must be a whole number',
   ),
@@ -90,7 +95,9 @@ def test_a_bad_config_file_is_one_line_and_no_folder(case, user_error, tmp_path)
   code, words = CONFIG_FILES[case]
   path = tmp_path / 'my_config.py'
   path.write_text(code)
-  assert words in user_error(train.main, [f'--config={path}', f'--config.run_dir={tmp_path / "runs"}'])
+  message = user_error(train.main, [f'--config={path}', f'--config.run_dir={tmp_path / "runs"}'])
+  assert words in message
+  assert message.count('my_config.py, line') <= 1  # where, once
   assert not (tmp_path / 'runs').exists()
 
 
@@ -99,14 +106,14 @@ REWARDS = {
   'a file that raises': ('1 / 0\n', 'does not run: ZeroDivisionError'),
   'a function that raises': ('def reward(view, body, context):\n  return view.nothing\n', 'fails on a start state'),
   'too few arguments': ('def reward(view):\n  return 1.0\n', 'fails on a start state: TypeError'),
-  'NaN': ('def reward(view, body, context):\n  return float("nan")\n', 'the total is nan on a start state'),
-  'infinity': ('def reward(view, body, context):\n  return 1e39\n', 'the total is inf on a start state'),
+  'NaN': ('def reward(view, body, context):\n  return float("nan")\n', 'the total is nan on 64 of 64 start states'),
+  'infinity': ('def reward(view, body, context):\n  return 1e39\n', 'the total is inf on 64 of 64 start states'),
   'a vector': ('def reward(view, body, context):\n  return view.qpos\n', 'the total has shape (28,)'),
   'nothing': ('def reward(view, body, context):\n  pass\n', "reward '"),
   'a NaN term': (
     'import jax.numpy as jnp\n\n'
     'def reward(view, body, context):\n  return 1.0, {"good": view.time, "sunk": jnp.log(-view.qpos[2])}\n',
-    "term 'sunk' is nan on a start state",
+    "term 'sunk' is nan on 64 of 64 start states",
   ),
   'a term of the wrong shape': (
     'def reward(view, body, context):\n  return 1.0, {"good": view.time, "wide": view.qvel}\n',
@@ -153,6 +160,7 @@ def test_a_run_folder_that_exists_is_left_as_it_is(tiny_arguments, user_error, r
   message = user_error(train.main, [*tiny_arguments(), '--config.name=copy'])
   assert f'the run folder {run_copy} exists' in message
   assert f'--resume={run_copy}' in message
+  assert '--overwrite' in message
   assert snapshot(run_copy) == before
 
 
@@ -162,27 +170,35 @@ def test_a_run_folder_that_cannot_be_made(tiny_arguments, user_error, tmp_path):
   assert f'the run folder {tmp_path}/file/tiny cannot be made' in message
 
 
-@pytest.mark.parametrize('kind', ['missing', 'empty', 'config only', 'damaged config'])
+@pytest.mark.parametrize('kind', ['missing', 'empty', 'no checkpoint', 'damaged config', 'empty config'])
 def test_resuming_what_is_no_run(kind, user_error, tmp_path, finished_run, snapshot):
   folder = tmp_path / 'folder'
   if kind != 'missing':
     folder.mkdir()
-  if kind == 'config only':
-    (folder / 'config.json').write_bytes((finished_run / 'config.json').read_bytes())
+  if kind == 'no checkpoint':  # of a run that had some, whose policy would be replaced by one that learned nothing
+    for name in ('config.json', 'policy.safetensors'):
+      (folder / name).write_bytes((finished_run / name).read_bytes())
+  if kind == 'empty config':
+    (folder / 'config.json').write_text('')
   if kind == 'damaged config':
     (folder / 'config.json').write_text('{"seed": ')
   before = snapshot(tmp_path)
   message = user_error(train.main, [f'--resume={folder}'])
-  assert {'missing': 'is not a run', 'empty': 'is not a run', 'config only': 'no complete checkpoint'}.get(
-    kind, 'is not a readable config'
-  ) in message
+  words = {
+    'missing': 'is not a run',
+    'empty': 'is not a run',
+    'no checkpoint': 'no complete checkpoint',
+    'damaged config': 'is not a readable config',
+    'empty config': '--overwrite',
+  }
+  assert words[kind] in message
   assert snapshot(tmp_path) == before
 
 
 RESUMES = {
-  'another network': ('--config.network.policy_layers=24', 'of another task, network or algorithm'),
-  'other worlds': ('--config.num_envs=32', 'of another task, network or algorithm'),
-  'another engine': ('--config.engine=mjx', 'of another task, network or algorithm'),
+  'another network': ('--config.network.policy_layers=24', 'config.network.policy_layers cannot change'),
+  'other worlds': ('--config.num_envs=32', 'config.num_envs cannot change when a run goes on'),
+  'another engine': ('--config.engine=mjx', 'was trained with config.engine=native, and here it is mjx'),
   'another unroll': ('--config.ppo.unroll_length=2', 'config.ppo.unroll_length=2 is not that of the run'),
   'another name': ('--config.name=other', 'config.name cannot change when a run goes on'),
   'another robot': ('--config.task.robot=humanoid_pd', 'config.task.robot cannot change when a run goes on'),
@@ -207,6 +223,94 @@ def test_a_refused_resume_leaves_the_run_as_it_was(case, run_copy, user_error, s
   assert snapshot(run_copy) == before
 
 
+def test_a_run_that_is_running_is_not_resumed(run_copy, user_error, snapshot):
+  from mjx_humanoid.run.lock import RunLock
+
+  with RunLock(run_copy):
+    before = snapshot(run_copy)
+    assert 'is being trained by process' in user_error(train.main, [f'--resume={run_copy}'])
+    assert 'is being trained by process' in user_error(
+      train.main,
+      [f'--config.run_dir={run_copy.parent}', '--config.name=copy', '--overwrite', *FEW],
+    )
+    assert snapshot(run_copy) == before
+
+
+def test_a_run_that_was_killed_before_it_saved_anything_starts_again(run_copy, finished_run):
+  shutil.rmtree(run_copy / 'checkpoints')
+  (run_copy / 'policy.safetensors').unlink()
+  train.main([f'--resume={run_copy}'])
+  again, once = (CheckpointStore(run / 'checkpoints', 9).load()[1] for run in (run_copy, finished_run))
+  assert [name for name in once if once[name].tobytes() != again[name].tobytes()] == []
+  assert len((run_copy / 'metrics.jsonl').read_text().splitlines()) == 4
+
+
+def test_a_run_that_was_killed_between_its_last_checkpoint_and_its_report_is_judged(run_copy):
+  (run_copy / 'report.json').unlink()
+  train.main([f'--resume={run_copy}'])
+  assert json.loads((run_copy / 'report.json').read_text())['timesteps'] == 256
+
+
+def test_a_run_goes_on_from_an_earlier_checkpoint(run_copy, user_error, finished_run, tmp_path):
+  assert 'there are [0, 128, 256]' in user_error(train.main, [f'--resume={run_copy}@7'])
+  train.main([f'--resume={run_copy}@128', '--config.total_timesteps=192'])
+  assert CheckpointStore(run_copy / 'checkpoints', 9).steps() == [0, 128, 192]
+  assert [json.loads(line)['timesteps'] for line in (run_copy / 'metrics.jsonl').read_text().splitlines()][-1] == 192
+
+
+# Begun again
+
+FEW = ['--config.num_envs=16', '--config.engine=native', '--config.ppo.unroll_length=4', '--config.ppo.batch_size=32']
+
+
+def test_overwrite_deletes_the_run_and_trains_a_new_one(run_copy, tiny_arguments):
+  (run_copy / 'stranger.txt').write_text('of the run before')
+  train.main([*tiny_arguments(total_timesteps=64), '--config.name=copy', '--overwrite'])
+  assert not (run_copy / 'stranger.txt').exists()
+  assert CheckpointStore(run_copy / 'checkpoints', 9).steps() == [0, 64]
+  assert len((run_copy / 'metrics.jsonl').read_text().splitlines()) == 1
+
+
+def test_overwrite_leaves_alone_what_is_no_run(tmp_path, tiny_arguments, user_error):
+  (tmp_path / 'tiny').mkdir()
+  (tmp_path / 'tiny' / 'thesis.tex').write_text('precious')
+  assert 'is no run' in user_error(train.main, [*tiny_arguments(), '--overwrite'])
+  assert (tmp_path / 'tiny' / 'thesis.tex').read_text() == 'precious'
+
+
+def test_overwrite_with_a_mistake_deletes_nothing(run_copy, tiny_arguments, user_error, snapshot):
+  before = snapshot(run_copy)
+  arguments = [*tiny_arguments(), '--config.name=copy', '--overwrite']
+  assert 'unknown reward' in user_error(train.main, [*arguments, '--config.task.reward=stnd'])
+  assert 'leave out one of them' in user_error(train.main, [f'--resume={run_copy}', '--overwrite'])
+  assert snapshot(run_copy) == before
+
+
+def test_a_disk_that_is_full_at_the_start_leaves_no_folder(tmp_path, tiny_arguments, user_error, full_disk):
+  full_disk('config.json')
+  assert 'No space left on device' in user_error(train.main, tiny_arguments())
+  assert not (tmp_path / 'tiny').exists()
+
+
+def test_a_run_of_any_name_trains_resumes_and_plays(tmp_path, tiny_arguments):
+  name = 'a[b]\\c* [/red]'
+  train.main([*tiny_arguments(total_timesteps=64), f'--config.name={name}'])
+  train.main([f'--resume={tmp_path / name}', '--config.total_timesteps=128'])
+  assert load(f'{tmp_path / name}@64').info['timesteps'] == 64
+
+
+def test_a_reader_that_is_gone_does_not_end_training_and_the_run_says_why(tiny_arguments, tmp_path):
+  """As in `train | head -1`."""
+  command = [sys.executable, '-m', 'mjx_humanoid.train', *tiny_arguments()]
+  process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+  assert process.stdout.readline().startswith('mjx_humanoid on ')
+  process.stdout.close()
+  errors = process.stderr.read()
+  assert (process.wait(240), errors) == (0, '')
+  assert json.loads((tmp_path / 'tiny' / 'report.json').read_text())['timesteps'] == 256
+  assert 'nobody reads what is printed (Broken pipe)' in (tmp_path / 'tiny' / 'run.log').read_text()
+
+
 def test_resuming_what_cannot_be_written_to(run_copy, user_error, snapshot, monkeypatch):
   monkeypatch.setattr('os.access', lambda path, mode: False)
   before = snapshot(run_copy)
@@ -215,8 +319,6 @@ def test_resuming_what_cannot_be_written_to(run_copy, user_error, snapshot, monk
 
 
 def test_a_damaged_checkpoint_is_told_and_the_one_before_can_be_gone_on_from(run_copy, user_error):
-  import shutil
-
   last = run_copy / 'checkpoints' / '000000000256'
   victim = max(
     (p for p in last.rglob('*') if p.is_file() and p.name != 'manifest.json'), key=lambda p: p.stat().st_size
@@ -231,7 +333,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_can_be_gone_on_from(run
 def test_resuming_with_another_config_is_refused(run_copy, user_error, snapshot):
   before = snapshot(run_copy)
   message = user_error(train.main, [f'--resume={run_copy}', '--config=walk'])
-  assert message.startswith('--resume goes on with the config of its run: leave out --config')
+  assert message.startswith('--resume uses the config of its run: leave out --config')
   assert snapshot(run_copy) == before
 
 
@@ -242,7 +344,7 @@ def test_resume_with_a_larger_budget_goes_on_and_remembers_it(run_copy):
 
 
 def test_the_resolved_config_is_stored_and_loads_as_the_same_config(finished_run):
-  from mjx_humanoid.config_file import load_json
+  from mjx_humanoid.core.config.files import load_json
 
   config = load_json(finished_run / 'config.json')
   assert (config.name, config.num_envs, config.ppo.unroll_length, config.network.policy_layers) == (
@@ -258,7 +360,7 @@ def test_it_says_what_it_runs_on_what_it_runs_and_what_next(tiny_arguments, caps
   out = capsys.readouterr().out
   for part in (
     'mjx_humanoid on ',
-    'engine native on 2 threads (asked for); 16 worlds of humanoid',
+    'engine native on 2 threads (as configured); 16 environments of humanoid',
     'compiling ...',
     'report card ',
     f'next: python -m mjx_humanoid.play {tmp_path / "tiny"}',

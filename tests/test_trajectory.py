@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import mjx_humanoid.trajectory as trajectory
-from mjx_humanoid.playback.find import READY, load
+from mjx_humanoid.playback.find import PRETRAINED, load
 from mjx_humanoid.playback.policy import save_policy
 
 SHORT = ['--seconds=0.2']  # 11 rows of 20 ms
@@ -104,7 +104,7 @@ def test_new_folders_are_made(here):
 def test_a_file_that_exists_is_not_overwritten(here, user_error, existing):
   (here / existing).write_text('precious')
   message = user_error(trajectory.main, ['stand', *SHORT])
-  assert message == f'{existing} exists already; choose another place with --out, or overwrite it with --force.'
+  assert message.startswith(f'{existing} exists already: give another --out=..., or --force ')
   assert names(here) == [existing]
   assert (here / existing).read_text() == 'precious'
 
@@ -124,7 +124,7 @@ def test_force_overwrites(here):
 
 MISTAKES = {
   'no policy': ([], 'policy'),
-  'unknown policy': (['nobody'], "unknown run, policy file or ready policy 'nobody'"),
+  'unknown policy': (['nobody'], "unknown run, policy file or pretrained policy 'nobody'"),
   'a file that does not exist': (['none.safetensors'], 'there is no policy file or run'),
   'no seconds': (['stand', '--seconds=0'], '--seconds=0.0 is out of range: 0.1 to 600'),
   'too many seconds': (['stand', '--seconds=601'], 'out of range: 0.1 to 600'),
@@ -157,7 +157,7 @@ def test_a_policy_of_another_robot_is_refused(here, user_error):
 
 
 def test_a_damaged_policy_is_refused(here, user_error):
-  whole = (READY / 'stand.safetensors').read_bytes()
+  whole = (PRETRAINED / 'stand.safetensors').read_bytes()
   (here / 'p.safetensors').write_bytes(whole[: len(whole) // 2])
   assert 'is not a readable policy file' in user_error(trajectory.main, ['p.safetensors'])
 
@@ -171,18 +171,8 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(here, user_er
   assert names(here) == ['file']
 
 
-def test_a_disk_that_fills_up_leaves_nothing_half_done(here, user_error, monkeypatch):
-  from pathlib import Path
-
-  write_bytes = Path.write_bytes
-
-  def full(path, content):
-    if 'csv' in path.name:
-      write_bytes(path, content[:10])
-      raise OSError(28, 'No space left on device', str(path))
-    return write_bytes(path, content)
-
-  monkeypatch.setattr(Path, 'write_bytes', full)
+def test_a_disk_that_fills_up_leaves_nothing_half_done(here, user_error, full_disk):
+  full_disk('csv')
   message = user_error(trajectory.main, ['stand', *SHORT])
   assert message == 'the trajectory cannot be written to stand_trajectory.csv: No space left on device.'
   assert names(here) == []
@@ -201,11 +191,11 @@ def test_a_path_with_spaces_is_quoted_in_what_to_do_next(here, capsys):
 
 
 def test_an_episode_that_diverges_is_told(here, capsys, monkeypatch):
-  from mjx_humanoid.media import trajectories
+  from mjx_humanoid.playback import trajectories
 
   monkeypatch.setattr(trajectories, 'advance', lambda *a, real=trajectories.advance: spoil(real, *a))
   trajectory.main(['stand', *SHORT])
-  assert '1 control steps up to 0.000 s, 1 keyframes; there it diverged' in capsys.readouterr().out
+  assert '1 control steps up to 0.000 s, 1 keyframes; there the physics diverged' in capsys.readouterr().out
 
 
 def spoil(advance, model, data, ctrl, substeps):

@@ -15,3 +15,8 @@ TINY = {
   'network.policy_layers': (16,),
   'network.value_layers': (16,),
 }
+
+
+def as_arguments(settings):
+  """Settings as the command line takes them."""
+  return [f'--config.{name}={value}' for name, value in settings.items()]

@@ -1,1 +1,1 @@
-"""Environments: tasks put into worlds."""
+"""Environments: tasks on physics engines, also for Gymnasium and Brax."""

@@ -1,16 +1,15 @@
-"""Every task as an environment of Brax: one world of MJX, its reset and step pure, for whatever trains on Brax.
+"""Tasks as Brax environments: one MJX environment with pure reset and step, for any training on Brax.
 
-Brax's own wrappers batch it, set its time limit (`episode_steps`) and start it anew:
+Brax's wrappers batch it, set its time limit (`episode_steps`) and reset it:
 
   env = make_brax_env('stand')
   env = brax.envs.training.wrap(env, episode_length=env.episode_steps)
 
-Physics, rewards, ends and observations are those of envs/env.py, which this only turns inside out.
+Physics, rewards, terminations and observations are those of envs/env.py.
 """
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 from typing import Any, NamedTuple
@@ -19,20 +18,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid._environment import quiet_imports
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.config_file import config_names
+from mjx_humanoid.core.config.files import config_names
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.process import quiet_imports
+from mjx_humanoid.core.types import Array, Key, View
 from mjx_humanoid.envs.env import Env, EnvState
-from mjx_humanoid.envs.worlds import ConfigLike, task_config
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.envs.host_env import CHECKED_STARTS, ConfigLike, task_config
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine
-from mjx_humanoid.physics.model import ROOT, build_model
+from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine, MjxState
+from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
-from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.episodes import TERMINATIONS
-from mjx_humanoid.tasks.task import check_reward, make_task
-from mjx_humanoid.types import Array, Key, View
+from mjx_humanoid.tasks.checks import check_task, own_code
+from mjx_humanoid.tasks.step import judged_by
+from mjx_humanoid.tasks.task import find_robot, make_task
+from mjx_humanoid.tasks.terminations import TERMINATIONS
 
 with quiet_imports():
   from brax import envs as brax_envs
@@ -41,54 +41,54 @@ with quiet_imports():
   from mujoco import mjx
 
 PREFIX = 'mjx_humanoid_'  # of the names in Brax's registry
-STARTS = 1024  # start states that episodes begin at; where worlds differ, also how many different ones there are
-CHECKED_STARTS = 16  # start states that a reward of the user's own is tried on
+STARTS = 1024  # number of start states; with domain randomisation, also of different environments
 NO_LIMIT = 2**31 - 1  # control steps; Brax's EpisodeWrapper sets the real limit
 
 
 class World(NamedTuple):
-  """Brax's pipeline_state: all that the next step depends on. Brax's wrappers want arrays only, so no mjx.Data."""
+  """Brax's pipeline_state: everything that the next step depends on. Brax's wrappers need arrays, not mjx.Data."""
 
   qpos: Array  # [nq]
   qvel: Array  # [nv]
   time: Array  # [] s
-  qacc_warmstart: Array  # [nv] where the constraint solver begins
-  env: EnvState  # without its axis of worlds
-  variant: Array  # [] int32, which of the different worlds this is
+  qacc_warmstart: Array  # [nv] initial value of the constraint solver
+  env: EnvState  # without its batch axis
+  variant: Array  # [] int32, index of the randomised model
 
 
 class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
-  """One world of a task. Batches are made by Brax's wrappers, or by jax.vmap.
+  """One environment of a task. Brax's wrappers or jax.vmap make batches.
 
-  Brax decides what it always decides: an episode that ends starts anew where that world's first one did
-  (AutoResetWrapper), and there are no curricula, so that all is at full difficulty.
+  Resets are Brax's: AutoResetWrapper resets an environment to its first start state. There are no curricula, so that
+  everything is at full difficulty.
   """
 
   def __init__(self, config: TaskConfig, starts: int = STARTS, seed: int = 0) -> None:
-    """Raises UserError for a name that does not exist, or a reward that does not work.
+    """Raises UserError for an unknown name, or a reward that fails.
 
     Args:
-      starts: how many start states to draw from.
-      seed: of the start states, and of how worlds differ.
+      starts: number of start states to draw from.
+      seed: of the start states and of the domain randomisation.
     """
     if starts < 1:
       raise UserError(f'starts={starts} is out of range: it must be at least 1.')
-    robot = robots()[config.robot]
+    robot = find_robot(config.robot)
     self.model = build_model(robot)
     self.task = make_task(config, describe(robot, self.model, config.frame_skip))
+    _ = self.task.reward  # an unknown name is rejected now rather than at the first step
     fields = randomized_fields(self.model, config.randomization, np.random.default_rng([seed, FIELDS]), starts)
     self._variants = starts if fields else 1
     self._engine = SingleEngine(self.model, self.task.body.substeps, impl='jax', num_envs=1, fields=fields)
-    # Brax wants to hear of the end and to keep the state that led to it, so that only a world that diverged is
-    # started anew here. Training begins at random ages below the time limit, so under a limit of one step at 0.
+    # Brax resets environments itself, so only one that diverged is reset here. Training begins at random ages below
+    # the time limit, so a limit of one step gives age 0.
     endless = dataclasses.replace(self.task, terminate=TERMINATIONS['never'], episode_steps=NO_LIMIT)
     newborn = dataclasses.replace(self.task, episode_steps=1)
     self._running = Env(endless, self._engine, self.model, num_envs=1)
     self._starting = Env(newborn, self._engine, self.model, num_envs=1)
     self._bank = self._starting.make_bank(np.random.default_rng(seed), starts)
-    self._spare = jax.tree.map(lambda x: jnp.asarray(x[:1]), self._bank)  # where a diverged world goes
-    if '.py:' in config.reward:
-      check_reward(self.task, jax.tree.map(lambda x: x[:CHECKED_STARTS], self._bank.view), config.reward)
+    self._fallback = jax.tree.map(lambda x: jnp.asarray(x[:1]), self._bank)  # state after divergence
+    if own_code(config):
+      check_task(self.task, jax.tree.map(lambda x: x[:CHECKED_STARTS], self._bank.view))
 
   def reset(self, rng: Key) -> State:
     """A new episode, from one of the start states."""
@@ -102,18 +102,18 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
   def step(self, state: State, action: Array) -> State:
     """One control step under action [nu], clipped to [-1, 1].
 
-    `done` means that the task has ended, never that time is up. A world whose physics is no longer finite is done,
-    earns nothing, and is replaced by one that is whole, so that no number that is not finite leaves this function.
+    `done` means termination, never the time limit. An environment whose physics is no longer finite is done, has reward
+    0, and is reset, so that this function returns finite numbers only.
     """
-    world, task = state.pipeline_state, self.task
+    world = state.pipeline_state
     key, step_key = jax.random.split(state.info['rng'])
     before, inputs = self._running.act(_batched(world.env), jnp.clip(action, -1.0, 1.0)[None])
-    engine = self._engine.variant(world.variant)
-    with jax.default_matmul_precision('highest'):  # that of the training by this package; GPUs would round more
-      physics, view = engine.step(engine.unpack({k: getattr(world, k)[None] for k in STATE_FIELDS}), *inputs)
-      env, out = self._running.advance(before, self._spare, view, step_key)
-    judged = before.context._replace(step=before.context.step + 1)
-    ended = jax.vmap(lambda v, c: task.terminate(v, task.body, c))(view, judged)
+    engine = self._engine
+    with jax.default_matmul_precision('highest'):  # as in training by this package; GPUs would round more
+      packed = {k: getattr(world, k)[None] for k in STATE_FIELDS}
+      physics, view = engine.step(engine.unpack_variant(packed, world.variant), *inputs)
+      env, out = self._running.advance(before, self._fallback, view, step_key)
+    ended = self.task.terminate(view, self.task.body, judged_by(before.episode))
     physics = engine.write(physics, out.reset, out.qpos, out.qvel)
     after = _world(engine.pack(physics), env, world.variant)
     return state.replace(
@@ -137,7 +137,7 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
 
   @property
   def backend(self) -> str:
-    """The physics, in Brax's words."""
+    """The physics backend, by Brax's name."""
     return 'mjx'
 
   @property
@@ -152,59 +152,56 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
 
   @functools.cached_property
   def _metric_names(self) -> tuple[str, ...]:
-    """What `metrics` holds: each reward term, and whether the world diverged."""
+    """Names in `metrics`: each reward term, and whether the environment diverged."""
 
     def outcome(key: Key) -> dict[str, Array]:
-      begun, *_ = self._starting.begin(key, self._spare)
-      return self._running.advance(begun, self._spare, self._spare.view, key)[1].metrics
+      begun, *_ = self._starting.begin(key, self._fallback)
+      return self._running.advance(begun, self._fallback, self._fallback.view, key)[1].metrics
 
     names = jax.eval_shape(outcome, jax.random.PRNGKey(0))
-    return (*(name for name in names if name.startswith('term/')), 'diverged')
+    return (*(name for name in names if name.startswith('term/')), 'diverged', 'invalid_reward')
 
 
 class SingleEngine(MjxEngine):
-  """An MjxEngine whose batches are of one world, which is one of many different ones."""
+  """An MjxEngine for batches of one environment, with one of many randomised models."""
 
-  def variant(self, index: Array) -> SingleEngine:
-    """The engine of world `index` []."""
-    chosen = copy.copy(self)
-    chosen._model = jax.tree.map(
-      lambda axis, x: x if axis is None else x[index], self._axes, self._model, is_leaf=lambda x: x is None
-    )
-    return chosen
+  def unpack_variant(self, arrays: dict[str, Array], index: Array) -> MjxState:
+    """The state that `pack` was given, with the randomised model `index` []."""
+    state = self.unpack(arrays)
+    return state._replace(fields={name: values[index][None] for name, values in self.fields.items()})
 
-  def step(self, state: Any, ctrl: Array, force: Array | None = None, kick: Array | None = None) -> tuple[Any, View]:
-    """See Engine. One world is stepped bare: under Brax's axis of worlds and one of ours, XLA takes 3 times as long."""
-    world = jax.tree.map(lambda x: x[0], state.replace(ctrl=ctrl))
-    if force is not None:
-      world = world.replace(xfrc_applied=world.xfrc_applied.at[ROOT, :3].set(force[0]))
-    if kick is not None:
-      world = world.replace(qvel=world.qvel.at[:3].add(kick[0]))
+  def step(
+    self, state: MjxState, ctrl: Array, force: Array | None = None, kick: Array | None = None
+  ) -> tuple[MjxState, View]:
+    """See Engine. Steps without a batch axis: with both Brax's and this package's, XLA takes 3 times as long."""
+    fields = {name: values[0] for name, values in state.fields.items()}
+    model = self._model.tree_replace(fields) if fields else self._model
+    acted = self._acted_on(state.data, ctrl, force, kick)
 
     def substep(data: Any, _: None) -> tuple[Any, None]:
-      return mjx.step(self._model, data), None
+      return mjx.step(model, data), None
 
-    world, _ = jax.lax.scan(substep, world, None, length=self._substeps)
-    after = _batched(world)
-    return after, View(after.time, after.qpos, after.qvel, after.ctrl, after.sensordata)
+    data, _ = jax.lax.scan(substep, jax.tree.map(lambda x: x[0], acted), None, length=self._substeps)
+    data = _batched(data)
+    return state._replace(data=data), View(data.time, data.qpos, data.qvel, data.ctrl, data.sensordata)
 
 
 def make_brax_env(config: ConfigLike = 'stand', *, starts: int = STARTS, seed: int = 0, **changes: Any) -> BraxEnv:
-  """A task as an environment of Brax.
+  """A task as a Brax environment.
 
   Args:
-    config: a path, the name of a ready config, or a config; only its task is used.
+    config: a path, the name of a built-in config, or a config; only its task is used.
     starts, seed: see BraxEnv.
     changes: settings of the task, such as episode_length=5.0.
 
   Raises:
-    UserError: a name, setting or reward that does not work.
+    UserError: an unknown name, a wrong setting, or a reward that fails.
   """
   return BraxEnv(task_config(config, changes, ('config', 'starts', 'seed')), starts, seed)
 
 
 def register() -> list[str]:
-  """Makes each ready config known to Brax: brax.envs.get_environment('mjx_humanoid_stand'). Returns the names."""
+  """Registers each built-in config with Brax: brax.envs.get_environment('mjx_humanoid_stand'). Returns the names."""
   ready = {PREFIX + name: functools.partial(make_brax_env, name) for name in config_names()}
   for name, make in ready.items():
     brax_envs.register_environment(name, make)
@@ -212,11 +209,11 @@ def register() -> list[str]:
 
 
 def _batched(tree: Any) -> Any:
-  """Arrays of one world as those of a batch of one."""
+  """Adds a batch axis of length 1."""
   return jax.tree.map(lambda x: x[None], tree)
 
 
 def _world(packed: dict[str, Array], env: EnvState, variant: Array) -> World:
-  """From a batch of one. Types are made the same after every step: Brax's scans carry states and are strict."""
+  """The World of a batch of length 1. dtypes are the same after every step, as Brax's scans require."""
   single = jax.tree.map(lambda x: jax.lax.convert_element_type(x[0], x.dtype), (packed, env))
   return World(**single[0], env=single[1], variant=variant.astype(jnp.int32))

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import gymnasium
 import jax
-import mujoco
 import numpy as np
 from gymnasium.spaces import Box
 
+from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.envs.env import Bank
-from mjx_humanoid.envs.worlds import ConfigLike, Worlds, task_config
-from mjx_humanoid.errors import UserError, unknown
-from mjx_humanoid.opengl import choose_gl
-from mjx_humanoid.physics.engine import view_states
+from mjx_humanoid.envs.host_env import ConfigLike, HostEnv, task_config
+from mjx_humanoid.physics.camera import Camera
+from mjx_humanoid.physics.states import view_states
 
 RENDER_MODES = ('rgb_array',)
-STARTS = 16  # start states that are made at a time: those that come of physics are cheaper together
+STARTS = 16  # start states that are made at a time: simulated ones are cheaper in batches
 OPTIONS = ('qpos', 'qvel')
 
 
 class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
-  """One world on the native engine, with the rewards, ends and starts that training has."""
+  """One environment on the native engine, with the rewards, terminations and start states of training."""
 
   metadata: dict[str, Any] = {'render_modes': list(RENDER_MODES), 'render_fps': 40}  # noqa: RUF012 (as its base has it)
 
@@ -37,21 +35,22 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     camera: str = 'track',
     **changes: Any,
   ) -> None:
-    """Raises UserError like task_config and Worlds, and for what cannot be rendered.
+    """Raises UserError like task_config and HostEnv, and for what cannot be rendered.
 
     Args:
-      config: a path, the name of a ready config, or a config; only its task is used.
-      width, height: of pictures, in pixels.
-      camera: of the robot's model: track or front.
+      config: a path, the name of a built-in config, or a config; only its task is used.
+      width, height: size of pictures in pixels.
+      camera: camera of the robot's model: track or front.
       changes: settings of the task, such as episode_length=5.0.
     """
+    check_render_mode(render_mode)
     others = ('config', 'render_mode', 'width', 'height', 'camera')
-    self._worlds = Worlds(task_config(config, changes, others), num_envs=1, num_threads=1, start_anew=False)
-    env = self._worlds.env
+    self._envs = HostEnv(task_config(config, changes, others), num_envs=1, num_threads=1, autoreset=False)
+    env = self._envs.env
     self.render_mode = render_mode
-    self._camera = Camera(env.model, render_mode, camera, width, height)
+    self._camera = Camera(env.model, camera, width, height)
     self.metadata = {**self.metadata, 'render_fps': round(1 / env.task.body.control_step)}
-    self.observation_space = Box(-np.inf, np.inf, (self._worlds.observation_size,), np.float32)
+    self.observation_space = Box(-np.inf, np.inf, (self._envs.observation_size,), np.float32)
     self.action_space = Box(-1.0, 1.0, (env.action_size,), np.float32)
     self._starts: list[Bank] = []
     self._running = False
@@ -59,10 +58,10 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
   def reset(
     self, *, seed: int | None = None, options: dict[str, Any] | None = None
   ) -> tuple[np.ndarray, dict[str, Any]]:
-    """A new episode, in a world with properties of its own where the task varies them.
+    """A new episode, with newly drawn properties if the task randomises them.
 
     Args:
-      options: qpos [nq] and qvel [nv], by default at rest, to start from instead of a start of the task's own.
+      options: qpos [nq] and qvel [nv] (default: at rest) to start from, instead of a start state of the task.
 
     Raises:
       UserError: another option, or one of the wrong shape.
@@ -71,13 +70,13 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     if seed is not None:
       self._starts = []
     start = self._chosen_start(options) if options else self._next_start()
-    self._worlds.vary(self.np_random)
-    obs = self._worlds.begin(self.np_random, start)
+    self._envs.vary(self.np_random)
+    obs = self._envs.begin(self.np_random, start)
     self._running = True
     return obs[0], {}
 
   def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-    """One control step. info holds the terms of the reward, as reward_<term>.
+    """One control step. info has the reward terms, as reward_<term>.
 
     Raises:
       ResetNeeded: no episode is under way.
@@ -85,33 +84,33 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     """
     if not self._running:
       raise gymnasium.error.ResetNeeded('no episode is under way: call reset() first, and after each that ended.')
-    check_actions(action, (self._worlds.env.action_size,))
-    result = self._worlds.step(np.asarray(action)[None])
+    check_actions(action, (self._envs.env.action_size,))
+    result = self._envs.step(np.asarray(action)[None])
     terminated, truncated = bool(result.terminated[0]), bool(result.truncated[0])
     self._running = not (terminated or truncated)
     info = {f'reward_{name}': float(value[0]) for name, value in result.terms.items()}
     return result.obs[0], float(result.reward[0]), terminated, truncated, info
 
   def render(self) -> np.ndarray | None:
-    """The world as it is, uint8 [height, width, 3]; None without a render mode."""
+    """A picture of the present state, uint8 [height, width, 3]; None without a render mode."""
     if self.render_mode is None:
       gymnasium.logger.warn("render() shows nothing without render_mode='rgb_array' in gymnasium.make.")
       return None
-    return self._camera.picture(self._worlds.qpos[0])
+    return self._camera.picture(self._envs.qpos[0])
 
   def close(self) -> None:
-    """Frees what rendering has taken."""
+    """Frees the renderer."""
     self._camera.close()
 
   def _next_start(self) -> Bank:
-    """A start of the task's own, a bank of one row."""
+    """The next start state of the task, as a bank of one row."""
     if not self._starts:
-      bank = self._worlds.env.make_bank(self.np_random, STARTS)
+      bank = self._envs.env.make_bank(self.np_random, STARTS)
       self._starts = [jax.tree.map(lambda x, i=i: x[i : i + 1], bank) for i in range(STARTS)]
     return self._starts.pop(0)
 
   def _chosen_start(self, options: dict[str, Any]) -> Bank:
-    model = self._worlds.env.model
+    model = self._envs.env.model
     for name in options:
       if name not in OPTIONS:
         raise unknown('option of reset', name, OPTIONS)
@@ -124,54 +123,12 @@ class GymEnv(gymnasium.Env[np.ndarray, np.ndarray]):
 
 
 def check_actions(actions: Any, shape: tuple[int, ...]) -> None:
-  """Raises UserError for an action of another shape, which NumPy might stretch to it in silence."""
+  """Raises UserError for an action of another shape, which NumPy might broadcast silently."""
   if np.shape(actions) != shape:
     raise UserError(f'the action has shape {np.shape(actions)}; it must be {shape}.')
 
 
-class Camera:
-  """Pictures of a model. OpenGL is loaded with the first."""
-
-  def __init__(self, model: mujoco.MjModel, mode: str | None, name: str, width: int, height: int) -> None:
-    """Raises UserError for an unknown mode or camera, or a picture without pixels."""
-    if mode not in (None, *RENDER_MODES):
-      raise unknown('render mode', str(mode), RENDER_MODES)
-    names = [model.camera(i).name for i in range(model.ncam)]
-    if name not in names:
-      raise unknown('camera', name, names)
-    if min(width, height) < 1:
-      raise UserError(f'width={width}, height={height}: a picture needs at least one pixel each way.')
-    self._model, self._name, self._size = model, name, (height, width)
-    self._renderer: mujoco.Renderer | None = None
-
-  def picture(self, qpos: np.ndarray) -> np.ndarray:
-    """The robot at qpos [nq], uint8 [height, width, 3]. Raises UserError where there is no OpenGL."""
-    if self._renderer is None:
-      self._open()
-    assert self._renderer is not None
-    self._data.qpos[:] = np.nan_to_num(qpos)
-    mujoco.mj_forward(self._model, self._data)
-    self._renderer.update_scene(self._data, camera=self._name)
-    return np.array(self._renderer.render())
-
-  def close(self) -> None:
-    """Frees the OpenGL context; the next picture makes another."""
-    if self._renderer is not None:
-      self._renderer.close()
-      self._renderer = None
-
-  def _open(self) -> None:
-    height, width = self._size
-    self._model = copy.copy(self._model)  # the size of its buffers is changed
-    buffers = self._model.vis.global_
-    buffers.offwidth, buffers.offheight = max(buffers.offwidth, width), max(buffers.offheight, height)
-    self._data = mujoco.MjData(self._model)
-    choose_gl()
-    try:
-      self._renderer = mujoco.Renderer(self._model, height=height, width=width)
-    except Exception as error:  # each OpenGL has its own
-      detail = f'{type(error).__name__}: {error}'.splitlines()[0]
-      raise UserError(
-        'nothing can be rendered, although an OpenGL was found; start Python with MUJOCO_GL=egl or MUJOCO_GL=osmesa,'
-        f' or see what python -m mjx_humanoid.doctor tells. ({detail})'
-      ) from None
+def check_render_mode(mode: str | None) -> None:
+  """Raises UserError for an unknown render mode."""
+  if mode not in (None, *RENDER_MODES):
+    raise unknown('render mode', str(mode), RENDER_MODES)

@@ -1,4 +1,4 @@
-"""Curves that are drawn anew while training, in a notebook."""
+"""Curves of training metrics in a notebook, redrawn during training."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
 
-SHOWN = ('episode_length', 'episode_return', 'steps_per_second')
+DEFAULT_METRICS = ('episode_length', 'episode_return', 'steps_per_second')
 TITLES = {
-  'episode_length': 'length of an episode [control steps]',
-  'episode_return': 'return of an episode',
-  'steps_per_second': 'environment steps a second',
+  'episode_length': 'mean episode length [control steps]',
+  'episode_return': 'mean episode return',
+  'steps_per_second': 'environment steps per second',
 }
 REFRESH = 2.0  # s
 
 
 class LivePlot:
-  """Give it to `mh.train(..., on_metrics=LivePlot())`: it draws what training reports, every two seconds."""
+  """Plots metrics during `mh.train(..., on_metrics=LivePlot())`, every two seconds."""
 
-  def __init__(self, names: Sequence[str] = SHOWN, refresh: float = REFRESH) -> None:
-    """Args: names: of metrics, one panel each; refresh: seconds between drawings."""
+  def __init__(self, names: Sequence[str] = DEFAULT_METRICS, refresh: float = REFRESH) -> None:
+    """Args: names: metrics to plot, one panel each (see docs/metrics.md); refresh: seconds between plots."""
     self.names = tuple(names)
     self.steps: list[int] = []
     self.values: dict[str, list[float]] = defaultdict(list)
-    self._refresh, self._drawn = refresh, float('-inf')
+    self._refresh, self._last_drawn = refresh, float('-inf')
 
   def __call__(self, step: int, metrics: Mapping[str, float]) -> None:
-    """Takes the metrics of an update, and draws where it is time."""
+    """Keeps the metrics of an update, at an environment step, and plots them if the last plot is old enough."""
     self.steps.append(step)
     for name in self.names:
       self.values[name].append(metrics.get(name, float('nan')))
-    if time.monotonic() - self._drawn >= self._refresh:
+    if time.monotonic() - self._last_drawn >= self._refresh:
       self.show()
-      self._drawn = time.monotonic()
+      self._last_drawn = time.monotonic()
 
   def show(self) -> None:
-    """Draws all that came so far in place of the last drawing."""
+    """Replaces the output of the notebook cell by a plot of all metrics so far."""
     from IPython.display import clear_output, display
 
     clear_output(wait=True)
     display(self.figure())
 
   def figure(self) -> Figure:
-    """One panel for each metric, over environment steps."""
+    """The plot: one panel per metric, over environment steps."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * len(self.names), 2.8), layout='constrained')

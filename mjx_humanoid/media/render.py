@@ -1,77 +1,45 @@
-"""From trajectories to frames, videos and contact sheets."""
+"""Videos and contact sheets from frames."""
 
 from __future__ import annotations
 
-import copy
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
-import mujoco
 import numpy as np
 
-from mjx_humanoid.errors import UserError, unknown
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import replacing, write_files
 
-SHEET_COLUMNS = 5
-SHEET_ROWS = 2
+SHEET_FRAMES = 10
+SHEET_WIDTH = 1600  # pixels, at most
+STRIP = 2.5  # width of a frame over its height, from which two are in a row
 
 
 def frame_times(steps: int, control_step: float, framerate: int) -> np.ndarray:
-  """Which recorded step [frames] each video frame shows, in real time."""
+  """The recorded step [frames] that each video frame shows, in real time."""
   seconds = steps * control_step
   moments = np.arange(max(1, round(seconds * framerate))) / framerate
   return np.clip(np.round(moments / control_step).astype(int), 0, steps - 1)
 
 
-def frames(
-  model: mujoco.MjModel, qpos: np.ndarray, *, camera: str, width: int, height: int, software: bool = False
-) -> Iterator[np.ndarray]:
-  """Renders one frame for each row of qpos [F, nq]: uint8 [height, width, 3].
-
-  Args:
-    software: leave out smoothing and reflections, which take a CPU most of its time.
-
-  Raises:
-    UserError: the model has no such camera.
-  """
-  cameras = [model.camera(i).name for i in range(model.ncam)]
-  if camera not in cameras:
-    raise unknown('camera', camera, cameras)
-  model = copy.copy(model)  # its buffers and quality are changed below
-  model.vis.global_.offwidth = max(model.vis.global_.offwidth, width)
-  model.vis.global_.offheight = max(model.vis.global_.offheight, height)
-  model.vis.quality.offsamples = 0 if software else model.vis.quality.offsamples
-  data = mujoco.MjData(model)
-  with mujoco.Renderer(model, height=height, width=width) as renderer:
-    renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = not software
-    for row in qpos:
-      data.qpos[:] = np.nan_to_num(row)
-      mujoco.mj_forward(model, data)
-      renderer.update_scene(data, camera=camera)
-      yield renderer.render().copy()
-
-
 def write_video(path: Path, images: list[np.ndarray], framerate: int) -> None:
-  """An H.264 MP4, by mediapy, with the ffmpeg that imageio-ffmpeg carries where the system has none.
+  """Writes an H.264 MP4 with mediapy, using the ffmpeg of imageio-ffmpeg if the system has none.
 
   Raises:
-    UserError: the file cannot be written.
+    UserError: the file cannot be written, or ffmpeg fails.
   """
   import mediapy
 
   use_bundled_ffmpeg()
-  partial = path.with_name(f'.{path.stem}.partial{path.suffix}')
   try:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mediapy.write_video(partial, images, fps=framerate, qp=23)
-    partial.replace(path)
-  except (OSError, RuntimeError) as error:
-    partial.unlink(missing_ok=True)
-    raise UserError(f'the video {path} cannot be written: {str(error).splitlines()[0]}') from error
+    with replacing(path, 'the video') as partial:
+      mediapy.write_video(partial, images, fps=framerate, qp=23)
+  except RuntimeError as error:  # the message of ffmpeg, with the name of the temporary file
+    reason = (str(error).splitlines() or ['ffmpeg failed'])[0].replace(str(partial), path.name)
+    raise UserError(f'the video cannot be written to {path}: {reason}') from error
 
 
 def use_bundled_ffmpeg() -> str:
-  """Points mediapy at an ffmpeg and returns its path."""
+  """Sets the ffmpeg of mediapy, and returns its path."""
   import shutil
 
   import imageio_ffmpeg
@@ -82,24 +50,41 @@ def use_bundled_ffmpeg() -> str:
   return str(path)
 
 
-def contact_sheet(images: list[np.ndarray]) -> np.ndarray:
-  """Ten frames, evenly spaced from first to last, in two rows: uint8 [2 h, 5 w, 3]."""
-  picks = np.linspace(0, len(images) - 1, SHEET_COLUMNS * SHEET_ROWS).round().astype(int)
-  rows = [np.concatenate([images[i] for i in row], axis=1) for row in picks.reshape(SHEET_ROWS, SHEET_COLUMNS)]
+def sheet_frames(count: int, framerate: int, frequency: float = 0.0) -> np.ndarray:
+  """Which SHEET_FRAMES of a video's `count` frames its contact sheet shows.
+
+  Args:
+    frequency: strides per second; then they are one stride from the middle of the video: frames evenly spaced over
+      the whole of it would show the same instant of different strides. 0: from first to last.
+  """
+  span = framerate / frequency * (SHEET_FRAMES - 1) / SHEET_FRAMES if frequency else np.inf
+  first, last = (count // 2, count // 2 + span) if span <= (count - 1) / 2 else (0, count - 1)
+  return np.linspace(first, last, SHEET_FRAMES).round().astype(int)
+
+
+def contact_sheet(images: list[np.ndarray], picks: np.ndarray | None = None) -> np.ndarray:
+  """Ten frames, by default evenly spaced from first to last: uint8 [rows h, columns w, 3].
+
+  In two rows; in five rows of two, where the frames are wider than STRIP times their height.
+  """
+  chosen = sheet_frames(len(images), 1) if picks is None else picks
+  height, width, _ = images[0].shape
+  columns = 2 if width > STRIP * height else 5
+  rows = [np.concatenate([images[i] for i in row], axis=1) for row in chosen.reshape(-1, columns)]
   return np.concatenate(rows, axis=0)
 
 
-def write_sheet(path: Path, images: list[np.ndarray]) -> None:
-  """A contact sheet as PNG, half size."""
+def write_sheet(path: Path, images: list[np.ndarray], picks: np.ndarray | None = None) -> None:
+  """Writes a contact sheet as PNG at half size, or less: at most SHEET_WIDTH wide.
+
+  Raises:
+    UserError: it cannot be written.
+  """
   import mediapy
+  from PIL import Image
 
-  mediapy.write_image(path, contact_sheet(images)[::2, ::2])
-
-
-def writable(path: Path) -> None:
-  """Raises UserError, before any work is done, where a file cannot be made at `path`."""
-  folder = path.parent
-  while not folder.exists() and folder != folder.parent:
-    folder = folder.parent
-  if path.is_dir() or not os.access(folder, os.W_OK) or not folder.is_dir():
-    raise UserError(f'{path} cannot be written.')
+  sheet = Image.fromarray(contact_sheet(images, picks))
+  factor = max(2.0, sheet.width / SHEET_WIDTH)
+  size = max(1, round(sheet.width / factor)), max(1, round(sheet.height / factor))
+  small = np.asarray(sheet.resize(size, Image.Resampling.BOX))
+  write_files({path: mediapy.compress_image(small)}, 'the contact sheet')

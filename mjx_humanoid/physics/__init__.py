@@ -1,1 +1,1 @@
-"""Physics: one completed model, and engines that step many worlds of it."""
+"""Physics: the completed model of a robot, and engines that step many environments of it."""

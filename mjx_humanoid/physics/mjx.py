@@ -1,34 +1,46 @@
-"""MJX: the worlds live in JAX arrays, one vmapped step inside a scan over physics steps."""
+"""MJX: environments are JAX arrays; a scan over physics steps calls one vmapped step."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
 
-from mjx_humanoid._environment import quiet_imports
+from mjx_humanoid.core.process import quiet_imports
+from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.engine import NOTHING
-from mjx_humanoid.physics.model import ROOT
-from mjx_humanoid.types import Array, View
+from mjx_humanoid.physics.find_root import find_root
 
 with quiet_imports():
   from mujoco import mjx
+  from mujoco.mjx.warp import types as mjx_warp
 
-# Room for contacts and constraint rows of one world in MuJoCo Warp: all geoms on the floor, all joints at a limit.
+# Buffers for contacts and constraint rows of one environment in MuJoCo Warp.
 WARP_CONTACTS = 40
 WARP_CONSTRAINTS = 192
 
-# What the next step reads: everything else in mjx.Data is computed anew from these.
+# Fields that the next step reads; everything else in mjx.Data is computed from them.
 STATE_FIELDS = ('time', 'qpos', 'qvel', 'qacc_warmstart')
 
 
+class MjxState(NamedTuple):
+  """B environments. Data and model fields are arguments of the jitted step."""
+
+  data: Any  # mjx.Data, batched
+  fields: dict[str, Array]  # model fields that differ between environments, [B, ...] each
+
+
 class MjxEngine:
-  """The engines 'mjx' and 'mjx-warp': pure functions of batched mjx.Data."""
+  """The engines 'mjx' and 'mjx-warp': pure functions of batched mjx.Data.
+
+  Matrix products use full float32 precision for any setting of JAX. The default on newer GPUs keeps 10 bits of
+  mantissa: on an H200 the difference between MJX and C MuJoCo was then 200 times that on a CPU.
+  """
 
   traceable = True
 
@@ -40,62 +52,84 @@ class MjxEngine:
     impl: str,
     num_envs: int,
     fields: Mapping[str, np.ndarray] = NOTHING,
+    graph_mode: str = '',
   ) -> None:
-    """Args: impl: 'jax' or 'warp'; fields: see make_engine."""
+    """Makes the model and the data of one environment.
+
+    Args:
+      impl: 'jax' or 'warp'.
+      fields: see make_engine.
+      graph_mode: how Warp captures CUDA graphs, a name in mujoco.mjx.warp.types.GraphMode; empty for MJX's default.
+    """
     self.name = 'mjx-warp' if impl == 'warp' else 'mjx'
+    self.fields = {name: jnp.asarray(values, jnp.float32) for name, values in fields.items()}
     self._substeps = substeps
     self._num_envs = num_envs
+    root = find_root(model)
+    self._root_body, (self._kicked, self._kick_axes) = root.body, root.kicks
     model = copy.copy(model)
-    # MJX never starts a world anew by itself, and MuJoCo Warp refuses the flag that asks it not to.
+    # MJX never resets an environment by itself, and MuJoCo Warp rejects models with this flag.
     model.opt.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
-    self._model = mjx.put_model(model, impl=impl)
-    # Fields of the model that have a row for each world are mapped over, the others shared.
+    mode = getattr(mjx_warp.GraphMode, graph_mode) if graph_mode else None
+    self._model = mjx.put_model(model, impl=impl, graph_mode=mode)
+    # Model fields with a row for each environment are mapped over; the others are shared.
     self._axes = jax.tree.map(lambda _: None, self._model)
     if fields:
-      self._model = self._model.tree_replace({k: jnp.asarray(v, jnp.float32) for k, v in fields.items()})
       self._axes = self._axes.tree_replace(dict.fromkeys(fields, 0))
     sizes = {'naconmax': WARP_CONTACTS * num_envs, 'njmax': WARP_CONSTRAINTS} if impl == 'warp' else {}
-    # make_data binds its arrays to a device; mixed with unbound ones, every program would compile twice.
+    # make_data commits its arrays to a device; mixed with uncommitted ones, every program would compile twice.
     data = mjx.make_data(model, impl=impl, **sizes)
     self._data = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)) if isinstance(x, jax.Array) else x, data)
 
-  def init(self, qpos: Array, qvel: Array) -> Any:
+  def init(self, qpos: Array, qvel: Array) -> MjxState:
     """See Engine."""
-    return jax.vmap(lambda q, v: self._data.replace(qpos=q, qvel=v))(jnp.asarray(qpos), jnp.asarray(qvel))
+    data = jax.vmap(lambda q, v: self._data.replace(qpos=q, qvel=v))(jnp.asarray(qpos), jnp.asarray(qvel))
+    return MjxState(data, jax.tree.map(jnp.copy, self.fields))  # copies: training consumes its state
 
-  def step(self, state: Any, ctrl: Array, force: Array | None = None, kick: Array | None = None) -> tuple[Any, View]:
+  def step(
+    self, state: MjxState, ctrl: Array, force: Array | None = None, kick: Array | None = None
+  ) -> tuple[MjxState, View]:
     """See Engine."""
-    state = state.replace(ctrl=ctrl)
-    if force is not None:
-      state = state.replace(xfrc_applied=state.xfrc_applied.at[:, ROOT, :3].set(force))
-    if kick is not None:
-      state = state.replace(qvel=state.qvel.at[:, :3].add(kick))
+    model = self._model.tree_replace(state.fields) if state.fields else self._model
 
     def substep(data: Any, _: None) -> tuple[Any, None]:
-      return jax.vmap(mjx.step, in_axes=(self._axes, 0))(self._model, data), None
+      with jax.default_matmul_precision('highest'):
+        return jax.vmap(mjx.step, in_axes=(self._axes, 0))(model, data), None
 
-    state, _ = jax.lax.scan(substep, state, None, length=self._substeps)
-    return state, View(state.time, state.qpos, state.qvel, state.ctrl, state.sensordata)
+    data, _ = jax.lax.scan(substep, self._acted_on(state.data, ctrl, force, kick), None, length=self._substeps)
+    return state._replace(data=data), View(data.time, data.qpos, data.qvel, data.ctrl, data.sensordata)
 
-  def write(self, state: Any, mask: Array, qpos: Array, qvel: Array) -> Any:
-    """See Engine. Only what the next step reads is written: the rest is computed from it."""
+  def write(self, state: MjxState, mask: Array, qpos: Array, qvel: Array) -> MjxState:
+    """See Engine. Writes the fields that the next step reads; the others are computed from them."""
+    data = state.data
     fresh = {
       'qpos': qpos,
       'qvel': qvel,
-      'time': jnp.zeros_like(state.time),
-      'qacc_warmstart': jnp.zeros_like(state.qacc_warmstart),
+      'time': jnp.zeros_like(data.time),
+      'qacc_warmstart': jnp.zeros_like(data.qacc_warmstart),
     }
 
     def pick(new: Array, old: Array) -> Array:
       return jnp.where(mask.reshape((-1,) + (1,) * (old.ndim - 1)), new, old)
 
-    return state.replace(**{name: pick(value, getattr(state, name)) for name, value in fresh.items()})
+    written = data.replace(**{name: pick(value, getattr(data, name)) for name, value in fresh.items()})
+    return state._replace(data=written)
 
-  def pack(self, state: Any) -> dict[str, Array]:
-    """See Engine."""
-    return {name: getattr(state, name) for name in STATE_FIELDS}
+  def pack(self, state: MjxState) -> dict[str, Array]:
+    """See Engine. The model's fields follow from the seed of the run."""
+    return {name: getattr(state.data, name) for name in STATE_FIELDS}
 
-  def unpack(self, arrays: dict[str, Array]) -> Any:
+  def unpack(self, arrays: dict[str, Array]) -> MjxState:
     """See Engine."""
     state = self.init(arrays['qpos'], arrays['qvel'])
-    return state.replace(**{name: jnp.asarray(arrays[name]) for name in STATE_FIELDS})
+    data = state.data.replace(**{name: jnp.asarray(arrays[name]) for name in STATE_FIELDS})
+    return state._replace(data=data)
+
+  def _acted_on(self, data: Any, ctrl: Array, force: Array | None, kick: Array | None) -> Any:
+    """The data [B] at the start of a control step, with controls and disturbances."""
+    data = data.replace(ctrl=ctrl)
+    if force is not None:
+      data = data.replace(xfrc_applied=data.xfrc_applied.at[..., self._root_body, :3].set(force))
+    if kick is not None and len(self._kicked):
+      data = data.replace(qvel=data.qvel.at[..., jnp.asarray(self._kicked)].add(kick @ self._kick_axes.T))
+    return data

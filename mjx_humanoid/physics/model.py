@@ -1,53 +1,106 @@
-"""The robot's MJCF file, completed: floor contacts, the sensors that tasks read, cameras and light."""
+"""Completes the robot's MJCF file: names, floor contacts, actuators, sensors for tasks, cameras, light."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import threading
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import mujoco
 
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.types import Robot, Servos
+from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.robot import Robot, Servos
+from mjx_humanoid.physics import scenery
+from mjx_humanoid.physics.actuation import servo_of
 
-# What a report card and playback use: enough iterations that the solution no longer depends on them.
+# Solver of report cards and playback: more iterations would not change the solution.
 CONVERGED = (100, 50)
-ROOT = 1  # the body that follows the world: the torso
+TOUCH_REACH = 0.6  # m, radius of touch sensors around the frame of their body; larger for tall robots
 
 
 def model_file(robot: Robot) -> Path:
-  """Where the robot's MJCF file lies. Raises UserError where its package is missing or damaged."""
+  """The path of the robot's MJCF file. Raises UserError if the file or its package is missing."""
+  if not robot.package:
+    if not Path(robot.file).is_file():
+      raise UserError(f'robot {robot.name!r}: there is no MJCF file {robot.file!r}.')
+    return Path(robot.file)
   spec = importlib.util.find_spec(robot.package)
   folders = spec.submodule_search_locations if spec else None
   path = Path(next(iter(folders)), robot.file) if folders else None
   if path is None or not path.is_file():
+    cure = 'pip uninstall -y mujoco mujoco-mjx && pip install --force-reinstall mujoco mujoco-mjx'
     raise UserError(
-      f'{robot.file} is missing from the installed {robot.package}; mend it with:'
-      ' pip uninstall -y mujoco mujoco-mjx && pip install --force-reinstall mujoco mujoco-mjx'
+      f'{robot.file} is missing from the package {robot.package}; install it with: '
+      + (cure if robot.package == 'mujoco' else f'pip install --force-reinstall {robot.package}')
     )
   return path
 
 
+def read_spec(path: Path, name: str) -> mujoco.MjSpec:
+  """An MJCF file as an editable spec. Raises UserError with MuJoCo's message if it cannot be read."""
+  try:
+    return mujoco.MjSpec.from_file(str(path))
+  except ValueError as error:
+    raise UserError(f'robot {name!r}: MuJoCo cannot read {path}: {" ".join(str(error).split())}') from None
+
+
+def same_model(a: Robot, b: Robot) -> bool:
+  """Whether the MJCF files of two robots have the same content. Raises UserError like model_file."""
+  return (a.package, a.file) == (b.package, b.file) or model_file(a).read_bytes() == model_file(b).read_bytes()
+
+
 def build_spec(robot: Robot) -> mujoco.MjSpec:
-  """The completed, still editable model."""
-  spec = mujoco.MjSpec.from_file(str(model_file(robot)))
+  """The completed model as an editable spec.
+
+  Raises:
+    UserError: the file is missing or unreadable, or lacks a body, geom or joint that the datasheet names.
+  """
+  spec = read_spec(model_file(robot), robot.name)
   spec.option.timestep = robot.timestep
   spec.option.iterations = robot.solver_iterations
   spec.option.ls_iterations = robot.line_search_iterations
-  # A world that diverges must show it as NaN, on every engine, rather than silently start anew.
+  # An environment that diverges must become NaN on every engine rather than silently reset itself.
   spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
-  if robot.servos is not None:
-    _make_servos(spec, robot.servos)
+  name_all(spec)
+  _check_names(spec, robot)
+  for motor in spec.actuators:
+    _complete_actuator(spec, motor, robot)
   _add_floor_contacts(spec, robot)
   _add_sensors(spec, robot)
-  _add_cameras(spec, robot)
-  _add_light(spec)
+  scenery.add_cameras(spec, robot)
+  scenery.add_light(spec)
   return spec
 
 
+def name_all(spec: mujoco.MjSpec) -> None:
+  """Gives a name to every body, geom, joint and actuator that has none: contacts and sensors refer to them by name."""
+  for kind, things in {'body': spec.bodies, 'geom': spec.geoms, 'joint': spec.joints, 'motor': spec.actuators}.items():
+    taken = {thing.name for thing in things}
+    for i, thing in enumerate(things):
+      if not thing.name:
+        name = f'{kind}_{i}'
+        while name in taken:
+          name += '_'
+        thing.name = name
+        taken.add(name)
+
+
+def compiled(spec: mujoco.MjSpec, name: str) -> mujoco.MjModel:
+  """The compiled model. Raises UserError with the robot's name and MuJoCo's message if it does not compile."""
+  try:
+    with warnings.catch_warnings():
+      warnings.simplefilter('ignore', UserWarning)  # about deprecated attributes in the user's MJCF file
+      return spec.compile()
+  except ValueError as error:
+    raise UserError(f'robot {name!r} does not compile: {" ".join(str(error).split())}') from None
+
+
 def build_model(robot: Robot, *, converged: bool = False) -> mujoco.MjModel:
-  """The completed model, compiled, with the training solver or a converged one."""
-  model = build_spec(robot).compile()
+  """The completed model, compiled, with the training solver or a converged one. Raises UserError like build_spec."""
+  model = compiled(build_spec(robot), robot.name)
   if converged:
     model.opt.iterations, model.opt.ls_iterations = CONVERGED
   return model
@@ -56,11 +109,11 @@ def build_model(robot: Robot, *, converged: bool = False) -> mujoco.MjModel:
 def self_contained_xml(robot: Robot, *, keyframes: bool = True) -> str:
   """The completed model with a converged solver, as one MJCF text that needs no other file.
 
-  As it was written, and not as the compiler turns it into numbers that no six digits hold: what the text compiles to
-  is the model of report cards to the last bit.
+  The text is written before compilation, because MuJoCo would round computed numbers to six digits. It compiles to
+  exactly the model of the report cards.
 
   Args:
-    keyframes: keep those of the robot's own file.
+    keyframes: keep the keyframes of the MJCF file.
 
   Raises:
     UserError: the model refers to other files.
@@ -79,77 +132,150 @@ def self_contained_xml(robot: Robot, *, keyframes: bool = True) -> str:
   return text
 
 
+def _check_names(spec: mujoco.MjSpec, robot: Robot) -> None:
+  """Raises UserError if the file lacks what the datasheet names, has no actuators, or some with a state."""
+  bodies = [body.name for body in spec.bodies if body.name != 'world']
+  shins = robot.anatomy.shins if robot.anatomy else ()
+  for name in (robot.root, *robot.feet, *shins, *((robot.anatomy.head,) if robot.anatomy else ())):
+    if name not in bodies:
+      raise unknown(f'body in the datasheet of robot {robot.name!r}:', name, bodies)
+  geoms = [geom.name for geom in spec.geoms]
+  if robot.floor not in geoms:
+    raise unknown(f'floor geom in the datasheet of robot {robot.name!r}:', robot.floor, geoms)
+  if not spec.actuators:
+    raise UserError(f'robot {robot.name!r}: {robot.file} has no actuators, so there is nothing to control.')
+  for motor in spec.actuators:
+    if motor.dyntype != mujoco.mjtDyn.mjDYN_NONE:  # resets and checkpoints hold positions and velocities alone
+      kind = motor.dyntype.name.removeprefix('mjDYN_').lower()
+      raise UserError(
+        f'robot {robot.name!r}: the actuator {motor.name or motor.target!r} has a state of its own (dyntype {kind}),'
+        ' which is not supported; leave out its dyntype, or use <motor>.'
+      )
+  for part, _ in robot.servos:
+    if not any(part in joint.name for joint in spec.joints):
+      joints = [joint.name for joint in spec.joints]
+      raise unknown(f'joint group of servos in the datasheet of robot {robot.name!r}:', part, joints)
+
+
 def _moving_bodies(spec: mujoco.MjSpec) -> list[mujoco.MjsBody]:
   return [body for body in spec.bodies if body.name != 'world']
 
 
-def _make_servos(spec: mujoco.MjSpec, servos: Servos) -> None:
-  """Turns torque motors into position servos; see Servos.
+def _complete_actuator(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, robot: Robot) -> None:
+  """Scales the control range of the file to [-1, 1], and makes the servo if the datasheet has one for the joint."""
+  low, high = motor.ctrlrange
+  if motor.ctrllimited != mujoco.mjtLimited.mjLIMITED_FALSE and low < high and (low, high) != (-1.0, 1.0):
+    middle, half = (low + high) / 2, (high - low) / 2
+    motor.biasprm[0] += motor.gainprm[0] * middle
+    if middle and motor.biastype == mujoco.mjtBias.mjBIAS_NONE:
+      motor.biastype = mujoco.mjtBias.mjBIAS_AFFINE
+    motor.gainprm[0] *= half
+  motor.ctrllimited, motor.ctrlrange = True, (-1.0, 1.0)
+  if motor.biastype == mujoco.mjtBias.mjBIAS_NONE and motor.gaintype == mujoco.mjtGain.mjGAIN_FIXED:
+    _gain_into_gear(motor)
+  if (servos := servo_of(robot, motor.target)) is not None:
+    _make_servo(spec, motor, servos, robot)
 
-  Forces stay in units of the gear, which is the torque limit: length and velocity come in multiplied by it.
+
+def _gain_into_gear(motor: mujoco.MjsActuator) -> None:
+  """Moves the gain into the gear, so that the gear is the torque at ctrl = 1. Torques stay the same."""
+  gain = motor.gainprm[0]
+  if gain > 0 and gain != 1:
+    motor.gear[0], motor.gainprm[0], motor.forcerange = motor.gear[0] * gain, 1.0, motor.forcerange / gain
+
+
+def _make_servo(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, servos: Servos, robot: Robot) -> None:
+  """Turns a torque motor into a position servo; see Servos.
+
+  Forces are in units of the gear, which is the torque limit: length and velocity are multiplied by it.
   """
-  for motor in spec.actuators:
-    gear, standing = motor.gear[0], spec.joint(motor.target).ref
-    motor.gaintype, motor.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
-    motor.gainprm[0] = servos.stiffness * servos.reach
-    motor.biasprm[:3] = [servos.stiffness * standing, -servos.stiffness / gear, -servos.damping / gear]
-    motor.forcelimited, motor.forcerange = True, motor.ctrlrange
+  joint, own = spec.joint(motor.target), motor.forcerange[1]
+  standing = joint.ref
+  gear = abs(motor.gear[0]) * (own if own > 0 and motor.forcelimited != mujoco.mjtLimited.mjLIMITED_FALSE else 1.0)
+  motor.gear[0] = gear
+  for part, angle in robot.pose or ():
+    standing = angle if part in motor.target else standing
+  motor.gaintype, motor.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
+  motor.gainprm[0] = servos.stiffness * servos.reach
+  motor.biasprm[:3] = [servos.stiffness * standing, -servos.stiffness / gear, -servos.damping / gear]
+  motor.forcelimited, motor.forcerange = True, motor.ctrlrange
 
 
 def _add_floor_contacts(spec: mujoco.MjSpec, robot: Robot) -> None:
-  """A pair of the floor with every geom of the robot that has none yet."""
-  paired = {name for pair in spec.pairs for name in (pair.geomname1, pair.geomname2)}
+  """Adds a contact pair of the floor with every geom of the robot that has none yet."""
+  pairs = [{pair.geomname1, pair.geomname2} for pair in spec.pairs]
   for body in _moving_bodies(spec):
     for geom in body.geoms:
-      if geom.name not in paired:
+      if {geom.name, robot.floor} not in pairs and not _collides(geom, spec.geom(robot.floor)):
         spec.add_pair(geomname1=geom.name, geomname2=robot.floor)
 
 
+def _collides(geom: mujoco.MjsGeom, other: mujoco.MjsGeom) -> bool:
+  """Whether MuJoCo lets two geoms touch without a pair."""
+  return bool(geom.contype & other.conaffinity or other.contype & geom.conaffinity)
+
+
 def _add_sensors(spec: mujoco.MjSpec, robot: Robot) -> None:
+  """Adds sensors of root, head, feet and centre of mass, and a touch sensor on each body that has geoms."""
   kinds, body_type = mujoco.mjtSensor, mujoco.mjtObj.mjOBJ_BODY
   # XBODY is the frame of the body itself; BODY would be that of its inertia.
   frame = mujoco.mjtObj.mjOBJ_XBODY
+  present = {sensor.name: (sensor.type, sensor.objname) for sensor in spec.sensors}
 
   def add(name: str, kind: mujoco.mjtSensor, objname: str, objtype: mujoco.mjtObj = frame) -> None:
-    spec.add_sensor(name=name, type=kind, objtype=objtype, objname=objname)
+    if name not in present:
+      spec.add_sensor(name=name, type=kind, objtype=objtype, objname=objname)
+    elif present[name] != (kind, objname):
+      raise UserError(f'robot {robot.name!r}: its sensor {name!r} is not what tasks read by that name; rename it.')
+    present[name] = (kind, objname)  # a foot may also be the root or the head
 
-  add('torso_pos', kinds.mjSENS_FRAMEPOS, robot.torso)
-  add('torso_forward', kinds.mjSENS_FRAMEXAXIS, robot.torso)
-  add('torso_up', kinds.mjSENS_FRAMEZAXIS, robot.torso)
-  add('torso_linvel', kinds.mjSENS_FRAMELINVEL, robot.torso)
-  add('torso_angvel', kinds.mjSENS_FRAMEANGVEL, robot.torso)
-  add('head_pos', kinds.mjSENS_FRAMEPOS, robot.head)
-  add('com_pos', kinds.mjSENS_SUBTREECOM, robot.torso, body_type)
-  add('com_vel', kinds.mjSENS_SUBTREELINVEL, robot.torso, body_type)
+  root = robot.root
+  add(f'{root}_pos', kinds.mjSENS_FRAMEPOS, root)
+  add(f'{root}_forward', kinds.mjSENS_FRAMEXAXIS, root)
+  add(f'{root}_up', kinds.mjSENS_FRAMEZAXIS, root)
+  add(f'{root}_linvel', kinds.mjSENS_FRAMELINVEL, root)
+  add(f'{root}_angvel', kinds.mjSENS_FRAMEANGVEL, root)
+  if robot.anatomy:
+    add(f'{robot.anatomy.head}_pos', kinds.mjSENS_FRAMEPOS, robot.anatomy.head)
+  add('com_pos', kinds.mjSENS_SUBTREECOM, root, body_type)
+  add('com_vel', kinds.mjSENS_SUBTREELINVEL, root, body_type)
   for foot in robot.feet:
     add(f'{foot}_pos', kinds.mjSENS_FRAMEPOS, foot)
     add(f'{foot}_up', kinds.mjSENS_FRAMEZAXIS, foot)
     add(f'{foot}_linvel', kinds.mjSENS_FRAMELINVEL, foot)
+  reach = TOUCH_REACH * max(1.0, robot.standing_height / 1.282)
   for body in _moving_bodies(spec):
     if body.geoms:
-      site = body.add_site(name=f'{body.name}_touch', type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.6, 0, 0], group=5)
-      add(f'{body.name}_touch', kinds.mjSENS_TOUCH, site.name, mujoco.mjtObj.mjOBJ_SITE)
+      site = f'{body.name}_touch'
+      if spec.site(site) is None:
+        body.add_site(name=site, type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[reach, 0, 0], group=5)
+      add(site, kinds.mjSENS_TOUCH, site, mujoco.mjtObj.mjOBJ_SITE)
 
 
-def _add_cameras(spec: mujoco.MjSpec, robot: Robot) -> None:
-  """A camera that follows at eye level from ahead and aside, and one from straight ahead."""
-  torso = spec.body(robot.torso)
-  follow = mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM
-  torso.add_camera(name='track', pos=[1.9, -2.1, 0.15], xyaxes=[0.741, 0.671, 0, -0.1, 0.11, 0.99], mode=follow)
-  torso.add_camera(name='front', pos=[3.4, 0, 0.1], xyaxes=[0, 1, 0, -0.08, 0, 1], mode=follow)
+class _Log:
+  """How many calls are inside `quiet`, in all threads, and what MuJoCo's one setting for a process was outside."""
+
+  lock = threading.Lock()
+  inside = 0
+  outside: mujoco.MjLogConfig
 
 
-def _add_light(spec: mujoco.MjSpec) -> None:
-  spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
-  spec.visual.headlight.diffuse = [0.45, 0.45, 0.45]
-  spec.visual.quality.shadowsize = 2048
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+  """Stops MuJoCo's C code from writing warnings to the terminal and to a file in the current folder, for a while.
 
-
-def quiet() -> None:
-  """Stops MuJoCo's C code from writing warnings to the terminal and to a file in the current folder.
-
-  A diverging world is not silent for it: it shows as NaN, which the environment counts and reports.
+  Divergence is still visible: the state becomes NaN, which the environment counts and reports.
   """
-  config = mujoco.MjLogConfig.get()
-  config.logto_console = config.logto_file = False
-  config.set()
+  with _Log.lock:
+    if not _Log.inside:
+      config, _Log.outside = mujoco.MjLogConfig.get(), mujoco.MjLogConfig.get()
+      config.logto_console = config.logto_file = False
+      config.set()
+    _Log.inside += 1
+  try:
+    yield
+  finally:
+    with _Log.lock:
+      _Log.inside -= 1
+      if not _Log.inside:
+        _Log.outside.set()

@@ -1,4 +1,4 @@
-"""C MuJoCo on a thread pool: mujoco.batch steps all worlds in one call, the GIL released."""
+"""C MuJoCo on a thread pool: mujoco.batch steps all environments in one call, with the GIL released."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import mujoco
 import numpy as np
 from mujoco import batch
 
+from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.engine import NOTHING
-from mjx_humanoid.physics.model import ROOT, quiet
-from mjx_humanoid.types import Array, View
+from mjx_humanoid.physics.find_root import find_root
+from mjx_humanoid.physics.model import quiet
 
 
 def available_cores() -> int:
-  """Cores that this process may use, which in a container can be fewer than the machine has."""
+  """Number of cores that this process may use; in a container it can be less than the machine's."""
   return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 @dataclass
 class NativeState:
-  """The worlds, one row each, changed in place by the engine."""
+  """The environments, one row each. The engine changes them in place."""
 
   worlds: batch.Batch
 
@@ -42,7 +43,6 @@ class NativeEngine:
     fields: Mapping[str, np.ndarray] = NOTHING,
   ) -> None:
     """See make_engine."""
-    quiet()
     self.num_threads = num_threads or available_cores()
     self._substeps = substeps
     self._worlds = batch.Batch(model, num_envs, nthread=self.num_threads)
@@ -51,6 +51,8 @@ class NativeEngine:
     self._qpos, self._qvel = self._worlds.bind('qpos'), self._worlds.bind('qvel')
     self._ctrl, self._time = self._worlds.bind('ctrl'), self._worlds.bind('time')
     self._sensordata = self._worlds.bind('sensordata')
+    root = find_root(model)
+    self._root_body, (self._kicked, self._kick_axes) = root.body, root.kicks
 
   def init(self, qpos: Array, qvel: Array) -> NativeState:
     """See Engine."""
@@ -62,19 +64,20 @@ class NativeEngine:
   ) -> tuple[NativeState, View]:
     """See Engine."""
     self.apply(ctrl, force, kick)
-    self._worlds.step(nstep=self._substeps)
+    with quiet():
+      self._worlds.step(nstep=self._substeps)
     return state, self._view()
 
   def apply(self, ctrl: Array, force: Array | None = None, kick: Array | None = None) -> None:
-    """Writes what is to act on the worlds during the next control step; see Engine.step."""
+    """Writes controls and disturbances of the next control step; see Engine.step."""
     self._ctrl[:] = ctrl
     if force is not None:
-      self._worlds.bind('xfrc_applied')[:, ROOT, :3] = force
+      self._worlds.bind('xfrc_applied')[:, self._root_body, :3] = force
     if kick is not None:
-      self._qvel[:, :3] += kick
+      self._qvel[:, self._kicked] += kick @ self._kick_axes.T
 
   def write(self, state: NativeState, mask: Array, qpos: Array, qvel: Array) -> NativeState:
-    """See Engine. A reset clears the warm start too, so nothing of the old episode remains."""
+    """See Engine. A reset clears the solver's warm start too, so that nothing of the old episode remains."""
     rows = np.flatnonzero(mask)
     if len(rows):
       self._worlds.reset(rows, stage=mujoco.mjtStage.mjSTAGE_NONE)
@@ -93,5 +96,5 @@ class NativeEngine:
 
   def _view(self) -> View:
     fields = (self._time.reshape(-1), self._qpos, self._qvel, self._ctrl, self._sensordata)
-    with np.errstate(over='ignore'):  # a diverging world becomes infinite, and is caught as such
+    with np.errstate(over='ignore'):  # a diverging environment becomes infinite and is detected later
       return View(*(field.astype(np.float32) for field in fields))  # copies: the next step changes the fields

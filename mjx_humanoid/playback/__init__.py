@@ -1,1 +1,1 @@
-"""Trained policies in plain C MuJoCo: NumPy and mujoco only, no JAX."""
+"""Playback of trained policies in C MuJoCo: only NumPy and mujoco, no JAX."""

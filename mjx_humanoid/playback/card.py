@@ -1,62 +1,165 @@
-"""Judging: many episodes of a policy in plain C MuJoCo, and the report card that sums them up."""
+"""What a report card is: how its episodes differ from those of training, and the conditions that they must meet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from mjx_humanoid.playback.cards import CARDS
-from mjx_humanoid.playback.figures import measure
-from mjx_humanoid.playback.policy import Policy
-from mjx_humanoid.playback.rollout import Controller, Scene, Trajectories, change_task, rollout
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.types import View
+from mjx_humanoid.physics.body import Body
+from mjx_humanoid.playback.figures import Figures
+from mjx_humanoid.playback.rollout import Trajectories
+from mjx_humanoid.tasks.context import Context
+from mjx_humanoid.tasks.context.context import MOVING
+from mjx_humanoid.tasks.trials import attempt
 
-PASS_RATE = 0.95  # of the episodes
-Player = Callable[..., Trajectories]  # like playback.rollout.rollout
-
-
-def judge(
-  scene: Scene, controller: Controller, episodes: int, seed: int, player: Player = rollout, **changes: Any
-) -> tuple[dict[str, Any], Trajectories]:
-  """Plays and judges `episodes` perturbed starts.
-
-  Args:
-    player: what plays them; by default C MuJoCo.
-    changes: settings of the task in which this card shall differ, such as push_force.
-
-  Returns:
-    The card, as JSON's own types, and the trajectories it was read from.
-  """
-  card = CARDS[scene.task.card]
-  scene = change_task(scene, {**card.task, **changes})
-  rng = np.random.default_rng(seed)
-  qpos, qvel = scene.starts(rng, episodes, scene.task.start_strength)
-  steps = round(card.seconds / scene.body.control_step)
-  paths = player(scene, controller, qpos, qvel, steps, rng=rng)
-  figures = measure(paths, scene.body)
-  if paths.terminated.shape[1] < steps:  # all fell: the rest was not played
-    figures['survived'][:] = 0
-  passed = card.judge(figures, paths, scene.body)
-  summary = {
-    'card': scene.task.card,
-    'criteria': card.description,
-    'passed': bool(passed.mean() >= PASS_RATE),
-    'episodes': episodes,
-    'success_rate': float(passed.mean()),
-    'survival_rate': float(figures.pop('survived').mean()),
-    **{name: float(values.mean()) for name, values in figures.items()},
-    'worst': {name: [float(values.min()), float(values.max())] for name, values in figures.items()},
-    'seed': seed,
-  }
-  return summary, paths
+Judge = Callable[[Figures, Trajectories, Body], np.ndarray]  # which episodes pass, bool [N]
+EPISODE = ('start', 'start_strength', 'termination')  # settings of a task: how its episodes start and end
+FAILED = 'failed'  # what is said of episodes that a judge without named conditions does not pass
 
 
-def pushed(force: float) -> dict[str, Any]:
-  """Settings of a task in which somebody pushes with this force [N] for 0.2 s, every 4 s."""
-  return {'pushes': 'force', 'push_force': (force, force), 'push_duration': 0.2, 'push_interval': 4.0}
+@dataclass(frozen=True)
+class Conditions:
+  """A judge made of conditions, each under what is said of episodes that do not meet it: {'fell': survived}."""
+
+  by_failure: Mapping[str, Judge]
+
+  def __call__(self, figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
+    """Which episodes meet all conditions, bool [N]."""
+    return np.logical_and.reduce([holds(figures, paths, body) for holds in self.by_failure.values()])
 
 
-def judge_policy(policy: Policy, scene: Scene, episodes: int, seed: int) -> dict[str, Any]:
-  """The card of a policy's deterministic actions."""
-  return judge(scene, policy, episodes, seed)[0]
+@dataclass(frozen=True)
+class Card:
+  """One kind of report card."""
+
+  description: str
+  seconds: float
+  judge: Judge  # which episodes pass; Conditions also say why others do not
+  task: Mapping[str, Any] = field(default_factory=dict)  # settings of the task that the card fixes, by dotted name
+  goal: Callable[[Trajectories, Body], np.ndarray] | None = (
+    None  # steps at which the goal is reached, bool [N, T]; None: the skill has no end
+  )
+  figures: tuple[str, ...] = ()  # that mean something for this card, beside what its judge adds; (): all
+  # Where the policy's task has no fixed command to move, which the card judges by; None: `task` says all.
+  command: tuple[float, float, float] | None = None
+  criteria: Callable[[Sequence[float]], str] | None = None  # the description for a command
+
+  def settings(self, config: TaskConfig) -> dict[str, Any]:
+    """The settings that the card fixes in the task of a policy, by dotted name."""
+    if self.command is None:
+      return dict(self.task)
+    return {**self.task, 'command.kind': 'fixed', 'command.value': self.command_of(config)}
+
+  def command_of(self, config: TaskConfig) -> tuple[float, float, float]:
+    """The command that a policy is judged by; only for cards that have one."""
+    asked = config.command
+    own = asked.kind == 'fixed' and max(map(abs, asked.value[:2])) > MOVING
+    return asked.value if own or self.command is None else self.command
+
+  def episode(self, config: TaskConfig) -> dict[str, Any]:
+    """How episodes of the card start and end in the task of a policy, as settings by name."""
+    return {name: self.task.get(name, getattr(config, name)) for name in EPISODE}
+
+  def words(self, config: TaskConfig) -> str:
+    """What passing asks for, with the command of a task."""
+    return self.criteria(self.command_of(config)) if self.criteria else self.description
+
+
+class Episode(NamedTuple):
+  """One episode, as a user's own function of one argument judges it; T control steps, up to where it ended."""
+
+  view: View  # [T, ...] after each control step
+  context: Context  # [T, ...] that each view is judged by
+  body: Body
+  survived: bool  # it lasted to the end
+  figures: dict[str, float]
+
+
+def reasons(judge: Judge, figures: Figures, paths: Trajectories, body: Body) -> dict[str, np.ndarray]:
+  """Which episodes do not pass, bool [N], by the first condition that each of them does not meet."""
+  named = judge.by_failure if isinstance(judge, Conditions) else {FAILED: judge}
+  left, found = np.ones(len(paths.terminated), bool), {}
+  for name, holds in named.items():
+    held = holds(figures, paths, body)
+    found[name] = left & ~held
+    left = left & held
+  return found
+
+
+def checked(what: str, judge: Callable[..., Any]) -> Judge:
+  """A judge of the user's own, whose mistakes become a UserError that names `what`."""
+  if isinstance(judge, Conditions):
+    return Conditions(
+      {name: checked(f'{what}, condition {name!r},', holds) for name, holds in judge.by_failure.items()}
+    )
+  of_episode = _arguments(judge) == 1
+
+  def call(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
+    if of_episode:
+      return _one_by_one(what, judge, figures, paths, body)
+    passed = np.asarray(attempt(what, judge, judge, figures, paths, body))
+    if passed.dtype != bool or passed.shape != (len(paths.terminated),):
+      raise UserError(f'{what} returns {passed.dtype} {passed.shape}; it must be bool [N], one for each episode.')
+    return passed
+
+  return call
+
+
+def _arguments(function: Callable[..., Any]) -> int:
+  """How many arguments a function must be given."""
+  try:
+    parameters = inspect.signature(function).parameters.values()
+  except (TypeError, ValueError):  # of a built-in
+    return 0
+  return sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+
+
+def _one_by_one(
+  what: str, function: Callable[..., Any], figures: Figures, paths: Trajectories, body: Body
+) -> np.ndarray:
+  """Which episodes pass by a function of one Episode; the figures that it returns are added."""
+  known = dict(figures)
+  results = [
+    _verdict(what, attempt(what, function, function, _episode(known, paths, body, i)))
+    for i in range(len(paths.terminated))
+  ]
+  for name in {name for _, own in results for name in own}:
+    figures[name] = np.array([own.get(name, np.nan) for _, own in results])
+  return np.array([passed for passed, _ in results])
+
+
+def _episode(figures: Figures, paths: Trajectories, body: Body, i: int) -> Episode:
+  ends = paths.terminated[i]
+  steps = int(np.argmax(ends)) + 1 if ends.any() else len(ends)
+
+  def of_one(part: Any) -> Any:
+    if isinstance(part, dict):
+      return {name: of_one(x) for name, x in part.items()}
+    return part[i, :steps]
+
+  view, context = View(*map(of_one, paths.views)), Context(*map(of_one, paths.contexts))
+  own = {name: float(values[i]) for name, values in figures.items()}
+  return Episode(view, context, body, bool(figures['survived'][i] == 1), own)
+
+
+def _verdict(what: str, result: Any) -> tuple[bool, dict[str, float]]:
+  """(passed, figures) from what a function returned. Raises UserError where it is neither that nor a bool."""
+  passed, own = result if isinstance(result, tuple) and len(result) == 2 else (result, {})
+  good = isinstance(passed, bool | np.bool_) and isinstance(own, Mapping)
+  try:
+    numbers = {str(name): float(value) for name, value in own.items()} if good else {}
+  except (TypeError, ValueError):
+    good = False
+  if not good:
+    raise UserError(
+      f'{what} returns {str(result)[:60]!r}; of one episode it must be a bool, or (bool, figures) with a number for'
+      ' each name.'
+    )
+  return bool(passed), numbers

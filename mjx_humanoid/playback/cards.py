@@ -1,123 +1,150 @@
-"""Report cards by name: how their episodes start and go on, and what passing means."""
+"""Report cards by name: settings of their episodes, and the criterion for passing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import dataclasses
+import math
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+from mjx_humanoid.core import saved_code
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.registry import Registry, first_line
+from mjx_humanoid.core.user_objects import is_own
+from mjx_humanoid.playback.card import Card, Conditions, checked
+from mjx_humanoid.playback.conditions import (
+  RUNNING,
+  SLOWER,
+  WALKING,
+  at_speed,
+  below,
+  fast,
+  flies,
+  follows,
+  gets_up,
+  kneeling,
+  kneels,
+  level,
+  on_course,
+  stays,
+  still,
+  survived,
+  upright,
+  walking_gait,
+)
 
-from mjx_humanoid.physics.body import Body
-from mjx_humanoid.playback.figures import Figures, after, mean, tilt, touching
-from mjx_humanoid.playback.rollout import Trajectories
-from mjx_humanoid.registry import Registry
+__all__ = ['CARDS', 'NONE', 'Card', 'Conditions', 'episode_of_card', 'find_card']
+
+NONE = 'none'  # no report card
+CARDS: Registry[Card] = Registry('report card', lambda thing: isinstance(thing, Card) or callable(thing))
+OWN_SECONDS = 20.0  # length of episodes for a user's own card function
+STANDING = {
+  'start': 'standing',
+  'start_strength': 1.0,
+  'termination': 'fallen',
+  'push.kind': 'none',
+  'randomization': {},
+}
+STAYING = {  # also for policies that could walk away
+  **STANDING,
+  'command.kind': 'fixed',
+  'command.value': (0.0, 0.0, 0.0),
+}
 
 
-@dataclass(frozen=True)
-class Card:
-  """One kind of report card."""
+def find_card(name: str) -> Card:
+  """The report card of a name. A user's own is a Card, or a function that judges episodes of 20 s.
 
-  description: str
-  seconds: float
-  judge: Callable[[Figures, Trajectories, Body], np.ndarray]  # which episodes pass, bool [N]
-  task: Mapping[str, Any] = field(default_factory=dict)  # settings of the task that the card has its own values for
-  goal: Callable[[Trajectories, Body], np.ndarray] | None = None  # where it is reached, bool [N, T]; None: no end
+  Such a function takes one Episode and returns whether it passes, or (passes, figures); or it is like Card.judge.
+
+  Raises:
+    UserError: there is no such card. Its `judge` raises UserError if it fails or does not return bool [N].
+  """
+  thing: Any = CARDS[name]
+  if not is_own(name):
+    return thing
+  card = thing if isinstance(thing, Card) else Card(first_line(thing) or name, OWN_SECONDS, thing)
+  return dataclasses.replace(card, judge=checked(f'report card {name!r}', card.judge))
 
 
-CARDS: Registry[Card] = Registry('report card')
-STANDING = {'start': 'standing', 'start_strength': 1.0, 'termination': 'fallen', 'pushes': 'none', 'randomization': {}}
-STAYING = {**STANDING, 'commands': 'fixed', 'command': (0.0, 0.0, 0.0)}  # also for those who could walk away
+def episode_of_card(config: TaskConfig) -> dict[str, Any]:
+  """Settings of a task, by name, with which episodes start and end as on its report card.
+
+  Where the card is code of the trainer's own that this user has not allowed, they are those of the task itself.
+  """
+  if is_own(config.card) and saved_code.unavailable('report card', config.card):
+    return {}
+  return find_card(config.card).episode(config)
 
 
 def _card(name: str, card: Card) -> None:
   CARDS.add(name, card, card.description)
 
 
-def stands(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
-  """On its feet to the end, mean height within 5 cm of standing, drift below 0.5 m."""
-  level = np.abs(figures['mean_height'] - body.robot.standing_height) < 0.05
-  return (figures['survived'] == 1) & level & (figures['drift'] < 0.5)
+def speed_in_words(command: Sequence[float]) -> str:
+  """The speed of a command: '1.2 m/s', or '(0.5, -0.2) m/s' where it is not straight ahead."""
+  forward, aside = command[:2]
+  return f'({forward:g}, {aside:g}) m/s' if aside else f'{forward:g} m/s'
 
 
-def walks(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
-  """1.2 +- 0.2 m/s, heading within 15 degrees, less than 1.5 m aside, duty factors 0.5 to 0.75."""
-  steady = (np.abs(figures['forward_speed'] - 1.2) <= 0.2) & (figures['heading_error'] < 15)
-  duty = (figures['least_duty'] >= 0.5) & (figures['most_duty'] <= 0.75)
-  return (figures['survived'] == 1) & steady & (figures['sideways'] < 1.5) & duty
+def walk_criteria(speed: str) -> str:
+  """What the card `walk` asks for at some speed."""
+  return (
+    f'20 s, from 2 s on at {speed} +- 0.2 with duty factors of 0.5 to 0.75; heading, as means over 1 s, within 15'
+    ' degrees, less than 1.5 m aside'
+  )
 
 
-def runs(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
-  """At least 3 m/s after the first two seconds, with a flight phase in every stride."""
-  fast = figures['forward_speed'] >= 3.0
-  return (figures['survived'] == 1) & fast & (figures['strides_with_flight'] == 1)
+def run_criteria(speed: str) -> str:
+  """What the card `run` asks for at some speed."""
+  return f'10 s at {speed} or more, after 2 s, with a flight phase in every stride'
 
 
-def kneeling(paths: Trajectories, body: Body) -> np.ndarray:
-  """Both shins on the floor, nothing above them, tilt below 25 degrees; bool [N, T]."""
-  may_touch = {*body.robot.shins, *body.robot.feet}
-  others = [name for name in body.touch_names if name not in may_touch]
-  down = np.logical_and.reduce([touching(paths, body, name) for name in body.robot.shins])
-  astray = np.logical_or.reduce([touching(paths, body, name) for name in others])
-  return np.asarray(down & ~astray & (tilt(paths, body) < 25))
-
-
-def upright(paths: Trajectories, body: Body) -> np.ndarray:
-  """The torso within 10 cm of standing height; bool [N, T]."""
-  return np.asarray(np.abs(body.sensor(paths.views, 'torso_pos')[..., 2] - body.robot.standing_height) < 0.1)
-
-
-def still(paths: Trajectories, body: Body) -> np.ndarray:
-  """Upright, and at rest: the root mean square of all velocities, in m/s and rad/s, below 0.3; bool [N, T]."""
-  return upright(paths, body) & (np.square(paths.views.qvel).mean(axis=-1) < 0.3**2)
-
-
-def kneels(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
-  """Kneeling at every step from 3 s on."""
-  figures['kneeling'] = share_after(kneeling(paths, body), 3.0, body)
-  return (figures['survived'] == 1) & (figures['kneeling'] == 1)
-
-
-def gets_up(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
-  """At standing height at every step from 5 s on."""
-  level = upright(paths, body)
-  figures['standing'] = share_after(level, 5.0, body)
-  # The moment after which it never was lower again.
-  last = level.shape[1] - np.argmax(~level[:, ::-1], axis=1)
-  figures['seconds_to_stand'] = np.where((~level).any(axis=1), last, 0) * body.control_step
-  return (figures['survived'] == 1) & (figures['standing'] == 1)
-
-
-def share_after(held: np.ndarray, seconds: float, body: Body) -> np.ndarray:
-  """Share [N] of the steps after some seconds in which something held, bool [N, T]."""
-  return mean(held, after(np.ones_like(held), seconds, body))
-
-
-def follows(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
-  """Mean error at most 0.15 m/s and 0.2 rad/s."""
-  close = (figures['velocity_error'] <= 0.15) & (figures['turning_error'] <= 0.2)
-  return (figures['survived'] == 1) & close
-
+# What each card shows of all figures
+LASTING = ('survival_seconds',)
+POSTURE = (*LASTING, 'mean_height', 'height_error', 'tilt', 'drift', 'joint_speed', 'mean_torque', 'mean_power')
+EFFORT = ('mean_torque', 'mean_power', 'cost_of_transport')
+GOING = (*LASTING, 'forward_speed', 'heading_error', 'sideways')
+DUTY = ('least_duty', 'most_duty')
+STANDS = Conditions({'fell': survived, 'at another height': level, 'drifted': stays})
+WALKS = Conditions(
+  {
+    'fell': survived,
+    'at another speed': at_speed,
+    'turned away': below('heading_error', 15),
+    'went aside': on_course,
+    'no walking gait': walking_gait,
+  }
+)
+RUNS = Conditions({'fell': survived, 'too slow': fast, 'strides without flight': flies})
+KNEELS = Conditions({'fell': survived, 'not kneeling': kneels})
+GETS_UP = Conditions({'diverged': survived, 'not standing': gets_up})
+FOLLOWS = Conditions(
+  {'fell': survived, 'off the speed': follows('velocity_error', 0.15), 'off the turning': follows('turning_error', 0.2)}
+)
 
 _card(
   'stand',
-  Card('20 s on its feet, mean height within 5 cm of standing, drift below 0.5 m', 20.0, stands, STAYING, still),
+  Card(
+    '20 s on its feet, mean height within 5 cm of standing, drift below 0.5 m', 20.0, STANDS, STAYING, still, POSTURE
+  ),
 )
 _card(
   'stand_robust',
   Card(
     'stand, pushed by 150 N for 0.2 s every 4 s, mass, friction and motors varied',
     20.0,
-    stands,
+    STANDS,
     {
       **STAYING,
-      'pushes': 'force',
-      'push_force': (150.0, 150.0),
-      'push_duration': 0.2,
-      'push_interval': 4.0,
+      'push.kind': 'force',
+      'push.force': (150.0, 150.0),
+      'push.duration': 0.2,
+      'push.interval': 4.0,
       'randomization': {'mass': 0.1, 'friction': 0.3, 'motor_strength': 0.1},
     },
     upright,
+    POSTURE,
   ),
 )
 _card(
@@ -125,30 +152,45 @@ _card(
   Card(
     'on both knees within 3 s, upright, nothing else but feet on the floor, held to 20 s',
     20.0,
-    kneels,
+    KNEELS,
     {**STAYING, 'termination': 'collapsed'},
     kneeling,
+    (*LASTING, 'mean_height', 'tilt', 'drift', 'joint_speed', 'mean_torque', 'mean_power'),
   ),
 )
 _card(
   'walk',
   Card(
-    '20 s, from 2 s on at 1.2 m/s +- 0.2 with duty factors of 0.5 to 0.75; heading, as means over 1 s, within 15'
-    ' degrees, less than 1.5 m aside',
+    walk_criteria('the commanded speed'),
     20.0,
-    walks,
-    {**STANDING, 'commands': 'fixed', 'command': (1.2, 0.0, 0.0)},
+    WALKS,
+    STANDING,
+    figures=(*GOING, *DUTY, 'tilt', *EFFORT),
+    command=WALKING,
+    criteria=lambda command: walk_criteria(speed_in_words(command)),
   ),
 )
-_card('run', Card('10 s at 3 m/s or more, after 2 s, with a flight phase in every stride', 12.0, runs, STANDING))
+_card(
+  'run',
+  Card(
+    run_criteria('0.5 m/s less than commanded'),
+    12.0,
+    RUNS,
+    STANDING,
+    figures=(*GOING, *DUTY, 'strides_with_flight', *EFFORT),
+    command=RUNNING,
+    criteria=lambda command: run_criteria(f'{math.hypot(*command[:2]) - SLOWER:g} m/s'),
+  ),
+)
 _card(
   'getup',
   Card(
     'from any lying pose to standing height within 5 s, kept to 12 s',
     12.0,
-    gets_up,
+    GETS_UP,
     {**STAYING, 'start': 'fallen', 'termination': 'never'},
     upright,
+    ('mean_height', 'joint_speed', 'mean_torque', 'mean_power'),
   ),
 )
 _card(
@@ -156,14 +198,16 @@ _card(
   Card(
     'new commands every 5 s; mean error, of means over 1 s, at most 0.15 m/s and 0.2 rad/s over 20 s',
     20.0,
-    follows,
+    FOLLOWS,
     {
       **STANDING,
-      'commands': 'sampled',
-      'command_low': (-0.5, -0.4, -1.0),
-      'command_high': (1.5, 0.4, 1.0),
-      'command_interval': 5.0,
-      'command_rest': 0.15,
+      'command.kind': 'sampled',
+      'command.low': (-0.5, -0.4, -1.0),
+      'command.high': (1.5, 0.4, 1.0),
+      'command.interval': 5.0,
+      'command.rest': 0.15,
     },
+    figures=(*LASTING, 'speed', 'velocity_error', 'turning_error', 'tilt', *EFFORT),
   ),
 )
+_card(NONE, Card('no report card: training judges nothing', 0.0, Conditions({})))

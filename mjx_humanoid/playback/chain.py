@@ -1,4 +1,4 @@
-"""Policies one after the other: each starts where the one before it ended."""
+"""Chains of policies: each policy starts in the state where the previous one ended."""
 
 from __future__ import annotations
 
@@ -6,33 +6,37 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import mujoco
 import numpy as np
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.settings import replaced
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.playback.cards import CARDS
+from mjx_humanoid.physics.model import same_model
+from mjx_humanoid.playback.cards import episode_of_card, find_card
 from mjx_humanoid.playback.find import RANDOM
 from mjx_humanoid.playback.policy import Policy
-from mjx_humanoid.playback.rollout import Controller, Scene, Trajectories, change_task, check_fit, make_scene, rollout
-from mjx_humanoid.robots import robots
+from mjx_humanoid.playback.rollout import Controller, Trajectories, check_fit, rollout, start_states, task_and_model
+from mjx_humanoid.tasks.task import Task, find_robot, make_task
 
-HELD = 1.0  # s for which the goal must be reached, for a policy to be done
+HELD = 1.0  # s; a policy is done after its goal has been held for this time
 
 
 class Stage(NamedTuple):
-  """What one policy of a chain does."""
+  """One policy of a chain, with its task."""
 
   name: str
-  scene: Scene
+  task: Task
+  model: mujoco.MjModel
   controller: Controller
 
 
 class Played(NamedTuple):
-  """What one policy of a chain did."""
+  """The recorded part of one policy of a chain."""
 
   stage: Stage
-  paths: Trajectories  # [N = 1, T, ...] up to where the next one took over
-  done: bool  # its goal was reached, rather than its time over
+  paths: Trajectories  # [N = 1, T, ...] until the next policy takes over
+  done: bool  # True: its goal was reached; False: its time was over
 
 
 def make_stages(
@@ -43,56 +47,57 @@ def make_stages(
   noise: np.random.Generator | None = None,
   compare: bool = False,
 ) -> list[Stage]:
-  """The scenes of policies, in tasks with other settings where `changes` has some.
+  """The stages of policies: their tasks with `changes` by dotted name, from start states of their report cards.
 
   Args:
     policies: at least one; None stands for random actions, in the task of the first policy.
-    rng: where given, actions are sampled with it.
-    noise: of random actions.
-    compare: all begin at the starts that the first policy was trained from, not each at its own.
+    rng: if given, actions are sampled with it.
+    noise: generator of random actions.
+    compare: all begin at start states of the first policy's report card rather than of their own.
 
   Raises:
-    UserError: a policy that does not fit its robot, or is of a robot of another shape than the first one's.
+    UserError: a policy does not fit its robot, or its robot has another model than the first policy's.
   """
   first = next(policy for policy in policies if policy)
   if compare:
-    changes = {**changes, 'start': first.task.start, 'start_strength': first.task.start_strength}
+    changes = {**episode_of_card(first.task), **changes}
   stages = [_stage(policy, first, changes, rng) if policy else None for policy in policies]
   template = next(stage for stage in stages if stage)
   return [stage or random_stage(template, noise or np.random.default_rng(0)) for stage in stages]
 
 
 def _stage(policy: Policy, first: Policy, changes: Mapping[str, Any], rng: np.random.Generator | None) -> Stage:
-  robot, other = robots()[policy.task.robot], robots()[first.task.robot]
-  if (robot.package, robot.file) != (other.package, other.file):  # its motors may be others
+  robot, other = find_robot(policy.task.robot), find_robot(first.task.robot)
+  if not same_model(robot, other):  # the motors may differ
     raise UserError(
       f'{policy.name} is a policy of {policy.task.robot} and cannot go on where {first.name},'
       f' of {first.task.robot}, ends.'
     )
-  scene = change_task(make_scene(policy.task), changes)
-  check_fit(policy, scene)
-  return Stage(policy.name, scene, functools.partial(policy, rng=rng))
+  task, model = task_and_model(policy.task)
+  check_fit(policy, task, model)
+  task = make_task(replaced(policy.task, {**episode_of_card(policy.task), **changes}, 'config.task'), task.body)
+  return Stage(policy.name, task, model, functools.partial(policy, rng=rng))
 
 
 def random_stage(stage: Stage, rng: np.random.Generator) -> Stage:
-  """The same scene under uniformly random actions."""
-  return Stage(RANDOM, stage.scene, lambda obs: rng.uniform(-1, 1, (len(obs), stage.scene.body.nu)))
+  """The same task under uniformly random actions."""
+  return Stage(RANDOM, stage.task, stage.model, lambda obs: rng.uniform(-1, 1, (len(obs), stage.task.body.nu)))
 
 
 def play_chain(stages: Sequence[Stage], rng: np.random.Generator, seconds: float) -> list[Played]:
-  """Plays one episode: each stage until its goal is reached and held, or its time is over; the last one throughout.
+  """Plays one episode: each stage until its goal has been held or its time is over; the last ignores its goal.
 
   Args:
-    rng: of the first start state, commands and pushes.
-    seconds: the most that each stage takes.
+    rng: generator of the first start state, commands and pushes.
+    seconds: time limit of each stage.
   """
-  first = stages[0].scene
-  qpos, qvel = first.starts(rng, 1, first.task.start_strength)
+  first = stages[0]
+  qpos, qvel = start_states(first.task, first.model, rng, 1)
   played = []
   for stage in stages:
-    steps = max(1, round(seconds / stage.scene.body.control_step))
-    paths = rollout(stage.scene, stage.controller, qpos, qvel, steps, rng=rng, stop_at_end=False)
-    end = None if stage is stages[-1] else done_after(stage.scene, paths)
+    steps = max(1, round(seconds / stage.task.body.control_step))
+    paths = rollout(stage.task, stage.model, stage.controller, qpos, qvel, steps, rng=rng, stop_at_end=False)
+    end = None if stage is stages[-1] else done_after(stage.task, paths)
     if end is not None:
       paths = cut(paths, end)
     played.append(Played(stage, paths, end is not None))
@@ -100,12 +105,12 @@ def play_chain(stages: Sequence[Stage], rng: np.random.Generator, seconds: float
   return played
 
 
-def done_after(scene: Scene, paths: Trajectories) -> int | None:
-  """After how many steps the goal of the scene's card had been held for HELD seconds; None if never, or without end."""
-  goal = CARDS[scene.task.card].goal
+def done_after(task: Task, paths: Trajectories) -> int | None:
+  """Number of steps until the goal of the task's card had been held for HELD seconds; None if never."""
+  goal = find_card(task.config.card).goal
   if goal is None:
     return None
-  reached, wanted = goal(paths, scene.body)[0], steps_of(HELD, scene.body)
+  reached, wanted = goal(paths, task.body)[0], steps_of(HELD, task.body)
   held = 0
   for step, now in enumerate(reached, 1):
     held = held + 1 if now else 0
@@ -121,6 +126,13 @@ def steps_of(seconds: float, body: Body) -> int:
 
 def cut(paths: Trajectories, steps: int) -> Trajectories:
   """The first `steps` steps."""
-  views = type(paths.views)(*(x[:, :steps] for x in paths.views))
-  contexts = type(paths.contexts)(*(x[:, :steps] for x in paths.contexts))
-  return paths._replace(views=views, contexts=contexts, terminated=paths.terminated[:, :steps])
+
+  def first(part: Any) -> Any:
+    if isinstance(part, dict):
+      return {name: first(x) for name, x in part.items()}
+    if part is None:
+      return None
+    return part[:, :steps] if isinstance(part, np.ndarray) else type(part)(*map(first, part))
+
+  changed = {name: first(getattr(paths, name)) for name in ('views', 'contexts', 'terminated', 'pushes')}
+  return paths._replace(**changed)

@@ -1,4 +1,4 @@
-"""Figures of recorded episodes: what report cards judge by. Each is [N], one number an episode.
+"""Figures of recorded episodes, for report cards. Each is [N], one number per episode.
 
 Units: s, m, degrees, N m, W, m/s, rad/s. Means are over the steps until the episode ended.
 """
@@ -9,22 +9,21 @@ import itertools
 
 import numpy as np
 
-from mjx_humanoid.physics.body import Body
+from mjx_humanoid.physics.body import GRAVITY, Body
+from mjx_humanoid.physics.rotations import along
 from mjx_humanoid.playback.rollout import Trajectories
-from mjx_humanoid.tasks.guide import heading_of, resolve_along
 
 Figures = dict[str, np.ndarray]
 
-GRAVITY = 9.81  # m/s^2
-STRIDE = 1.0  # s, that velocities and headings are averaged over: within a stride both sway
-GOING = 0.1  # m/s, below which a robot stays where it is
-SETTLING = 2.0  # s, after which a gait counts as steady
+STRIDE = 1.0  # s, window of means of velocities and headings, which oscillate within a stride
+GOING = 0.1  # m/s; a slower robot counts as standing still
+SETTLING = 2.0  # s; after it a gait counts as steady
 
 
 def measure(paths: Trajectories, body: Body) -> Figures:
   """The figures of each episode, [N] each."""
   alive = ~np.logical_or.accumulate(paths.terminated, axis=1)
-  with np.errstate(over='ignore', invalid='ignore'):  # of worlds that have diverged, and so ended
+  with np.errstate(over='ignore', invalid='ignore'):  # episodes that have diverged, and so ended
     return {
       **_survival(paths, body, alive),
       **_posture(paths, body, alive),
@@ -42,8 +41,8 @@ def _survival(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
 
 
 def _posture(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
-  height = body.sensor(paths.views, 'torso_pos')[..., 2]
-  rates = np.sqrt(np.square(paths.views.qvel[..., 6:]).mean(axis=-1))
+  height = body.root_sensor(paths.views, 'pos')[..., 2]
+  rates = np.sqrt(np.square(body.joint_velocities(paths.views)).mean(axis=-1))
   return {
     'mean_height': mean(height, alive),
     'height_error': mean(np.abs(height - body.robot.standing_height), alive),
@@ -54,22 +53,24 @@ def _posture(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
 
 def _motion(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
   views, contexts = paths.views, paths.contexts
-  path = views.qpos[..., :2] - paths.start.qpos[:, None, :2]
+  start = body.position(paths.start)[:, None, :2]
+  path = body.position(views)[..., :2] - start
   velocity = body.sensor(views, 'com_vel')[..., :2]
-  along = resolve_along(velocity, contexts.heading)
-  aside = resolve_along(path, heading_of(paths.start.qpos)[:, None])[..., 1]
+  forward = along(velocity, contexts.heading)
+  aside = along(path, body.heading(paths.start)[:, None])[..., 1]
   steps = round(STRIDE / body.control_step)
   # Directions are averaged as vectors: the mean of 179 and -179 degrees is 180, not 0.
-  off = smoothed(resolve_along(contexts.heading, heading_of(views.qpos)), steps)
-  astray = np.degrees(np.arctan2(off[..., 1], off[..., 0]))
-  error = smoothed(along - contexts.asked[..., :2], steps)
-  turning = smoothed(body.sensor(views, 'torso_angvel')[..., 2] - contexts.asked[..., 2], steps)
+  off = smoothed(along(contexts.heading, body.heading(views)), steps)
+  heading_error = np.degrees(np.arctan2(off[..., 1], off[..., 0]))
+  error = smoothed(forward - contexts.requested[..., :2], steps)
+  turning = smoothed(body.root_sensor(views, 'angvel')[..., 2] - contexts.requested[..., 2], steps)
   return {
     'drift': most(np.linalg.norm(path, axis=-1), alive),
     'sideways': most(np.abs(aside), alive),
-    'heading_error': most(np.abs(astray), alive),
+    'heading_error': most(np.abs(heading_error), alive),
     'speed': mean(np.linalg.norm(velocity, axis=-1), alive),
-    'forward_speed': mean(along[..., 0], after(alive, SETTLING, body)),
+    'forward_speed': mean(forward[..., 0], after(alive, SETTLING, body)),
+    'leftward_speed': mean(forward[..., 1], after(alive, SETTLING, body)),
     'velocity_error': mean(np.linalg.norm(error, axis=-1), alive),
     'turning_error': mean(np.abs(turning), alive),
   }
@@ -94,32 +95,32 @@ def _economy(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
   return {
     'mean_torque': mean(torque.mean(axis=-1), alive),
     'mean_power': power,
-    # Mechanical, of the motors, per weight and distance; 0 for a robot that stays where it is.
+    # Mechanical cost of transport: work of the motors per weight and distance; 0 for a robot that stands still.
     'cost_of_transport': np.where(speed > GOING, power / (body.total_mass * GRAVITY * np.maximum(speed, GOING)), 0.0),
   }
 
 
 def mean(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
-  """Means [N] of values [N, T] over the steps counted [N, T]; 0 where there are none."""
+  """Means [N] of values [N, T] over the steps in `counted` [N, T]; 0 if there are none."""
   total = np.where(counted, np.nan_to_num(np.asarray(values, float)), 0.0).sum(axis=1)
   return np.asarray(total / np.maximum(counted.sum(axis=1), 1))
 
 
 def most(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
-  """The largest [N] of values [N, T], none of them negative, over the steps counted."""
+  """The largest [N] of the values [N, T] >= 0 over the steps in `counted`."""
   return np.asarray(np.where(counted, np.nan_to_num(values), 0.0).max(axis=1))
 
 
 def after(alive: np.ndarray, seconds: float, body: Body) -> np.ndarray:
-  """The steps [N, T] of those counted that come after some seconds."""
+  """The steps of `alive` [N, T] after `seconds`."""
   return alive & (np.arange(alive.shape[1]) >= round(seconds / body.control_step))
 
 
 def smoothed(values: np.ndarray, steps: int) -> np.ndarray:
   """Means over the last `steps` steps of values [N, T] or [N, T, n], which were 0 before the start.
 
-  So each moment of an error counts once, like any other: with shorter means at the start the first ones would count
-  four times and more, for an error that nobody can avoid who has to get moving.
+  So the errors of all steps have the same weight. With shorter windows at the start, the first errors, which no robot
+  can avoid while it starts to move, would count four times or more.
   """
   total = np.cumsum(np.nan_to_num(values), axis=1, dtype=float)
   before = np.zeros_like(total)
@@ -133,12 +134,12 @@ def touching(paths: Trajectories, body: Body, name: str) -> np.ndarray:
 
 
 def tilt(paths: Trajectories, body: Body) -> np.ndarray:
-  """Angle [N, T] between the torso and the vertical."""
-  return np.degrees(np.arccos(np.clip(body.sensor(paths.views, 'torso_up')[..., 2], -1, 1)))
+  """Angle [N, T] in degrees between the axis of the root and the vertical."""
+  return np.degrees(np.arccos(np.clip(body.root_sensor(paths.views, 'up')[..., 2], -1, 1)))
 
 
 def strides_with_flight(feet: np.ndarray) -> float:
-  """Share of the strides in which no foot touched for a while, from contacts [T, feet] of one episode.
+  """Share of the strides with a flight phase, from foot contacts [T, feet] of one episode.
 
   A stride lasts from one touchdown of the first foot to the next.
   """

@@ -1,6 +1,6 @@
-"""A policy as an ONNX graph, normaliser and mirror included, and the trial that shows that it acts the same.
+"""A policy as an ONNX graph, with normaliser and mirror, and a comparison of its actions with the policy's.
 
-The packages onnx and onnxruntime are asked for only when they are used: playing needs neither.
+The packages onnx and onnxruntime are imported only here: playback needs neither.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from typing import Any
 import numpy as np
 
 from mjx_humanoid import __version__
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.playback.policy import CLIP, Policy
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.network import ACTIVATIONS, CLIP
+from mjx_humanoid.playback.policy import Policy
 
-# Old enough for every onnxruntime in use: all the operators below exist in it, and new ones add nothing here.
+# Old enough for every onnxruntime in use; it has all operators used below.
 OPSET = 13
 IR_VERSION = 7  # the file format that came with that opset
 INPUT, OUTPUT = 'observation', 'action'
-TRIED = 256  # observations that a graph is compared with its policy on
+TRIED = 256  # observations in the comparison of a graph with its policy
 
 
 class Graph:
-  """Nodes and constants as they are added. All methods return the name of what they made."""
+  """Nodes and constants of a graph. All methods return the name of the new value."""
 
   def __init__(self, helper: Any, from_array: Any) -> None:
     """Takes onnx.helper and onnx.numpy_helper.from_array."""
@@ -42,7 +43,7 @@ class Graph:
     return name
 
   def node(self, operator: str, *inputs: str, name: str, **attributes: Any) -> str:
-    """What an operator makes of its inputs."""
+    """The output of an operator for these inputs."""
     self.nodes.append(self._helper.make_node(operator, inputs, [name], name=f'{name}/{operator}', **attributes))
     return name
 
@@ -65,7 +66,7 @@ def to_onnx(policy: Policy, metadata: Mapping[str, Any]) -> bytes:
   _build(graph, policy)
   ends = [
     helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ['batch', size])
-    for name, size in ((INPUT, policy.observation_size), (OUTPUT, len(policy.log_std)))
+    for name, size in ((INPUT, policy.observation_size), (OUTPUT, policy.action_size))
   ]
   model = helper.make_model(
     helper.make_graph(graph.nodes, policy.name or 'policy', ends[:1], ends[1:], graph.constants),
@@ -80,7 +81,7 @@ def to_onnx(policy: Policy, metadata: Mapping[str, Any]) -> bytes:
 
 
 def _build(graph: Graph, policy: Policy) -> None:
-  """The same steps as Policy.__call__, in its order."""
+  """The steps of core.network.mean_action in the same order, and the clip of Policy.__call__."""
   mean, std = graph.constant('normalizer.mean', policy.mean), graph.constant('normalizer.std', policy.std)
   low, high = graph.constant('normalizer.low', -CLIP), graph.constant('normalizer.high', CLIP)
   layers = [
@@ -102,7 +103,7 @@ def _build(graph: Graph, policy: Policy) -> None:
 
 
 def _network(graph: Graph, x: str, layers: list[tuple[str, str]], activation: str, name: str) -> str:
-  """All layers, the activation between them."""
+  """All layers with the activation between them."""
   for i, (kernel, bias) in enumerate(layers):
     x = graph.node('Gemm', x, kernel, bias, name=f'{name}.layer_{i}')
     if i < len(layers) - 1:
@@ -111,10 +112,10 @@ def _network(graph: Graph, x: str, layers: list[tuple[str, str]], activation: st
 
 
 def _activate(graph: Graph, x: str, activation: str) -> str:
-  name = f'{x}.{activation}'
-  if activation == 'swish':  # an operator of its own only since opset 24
-    return graph.node('Mul', x, graph.node('Sigmoid', x, name=f'{x}.sigmoid'), name=name)
-  return graph.node({'elu': 'Elu', 'relu': 'Relu', 'tanh': 'Tanh'}[activation], x, name=name)
+  first, *product = ACTIVATIONS[activation].onnx
+  if not product:
+    return graph.node(first, x, name=f'{x}.{activation}')
+  return graph.node(product[0], x, graph.node(first, x, name=f'{x}.{first.lower()}'), name=f'{x}.{activation}')
 
 
 def _mirrored(graph: Graph, x: str, sources: np.ndarray, signs: np.ndarray, name: str) -> str:
@@ -124,9 +125,9 @@ def _mirrored(graph: Graph, x: str, sources: np.ndarray, signs: np.ndarray, name
 
 
 def largest_difference(content: bytes, policy: Policy) -> float | None:
-  """Between the actions of the graph and of its policy, in any element; None where onnxruntime is not installed.
+  """Largest difference between the actions of a graph and of its policy; None if onnxruntime is not installed.
 
-  The observations are like those of training; a tenth of their elements lies so far out that most of it is clipped.
+  The observations are normally distributed like those of training; a tenth of the elements is mostly beyond the clip.
   """
   try:
     import onnxruntime

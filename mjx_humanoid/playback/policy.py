@@ -1,59 +1,56 @@
-"""The portable policy: a safetensors file with weights, normaliser and all that playback needs to know."""
+"""The portable policy: a safetensors file with weights, normaliser and everything else for playback."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from mjx_humanoid.config import TaskConfig, restore
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core import saved_code
+from mjx_humanoid.core.config.migration import migrate_task
+from mjx_humanoid.core.config.settings import restore, to_dict
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import write_files
+from mjx_humanoid.core.network import ACTIVATIONS, Actor, Mirror, mean_action
+from mjx_humanoid.core.user_code import split
 
-FORMAT = 1  # raised when a file of this version can no longer be read by older code
-CLIP = 10.0  # standard deviations of the normalised observation, as in rl/normalize.py
-
-ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-  'elu': lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-  'relu': lambda x: np.maximum(x, 0),
-  'swish': lambda x: x / (1 + np.exp(-np.clip(x, -80, None))),
-  'tanh': np.tanh,
-}
-
-
-class Mirror(NamedTuple):
-  """Left and right exchanged: mirrored = signs * x[..., sources]."""
-
-  obs_sources: np.ndarray  # [O] int
-  obs_signs: np.ndarray  # [O]
-  action_sources: np.ndarray  # [A] int
-  action_signs: np.ndarray  # [A]
+FORMAT = 2  # increased when older code can no longer read a file of this version
+READABLE = ('1', '2')  # format 1 had no sections inside its task, and a digest of the weights alone
+OWN_CODE = 'own_code'  # key in the info: SHA-256 of the user's own files, by the names in the task
+NEEDED = {'robot': 'is of the robot', 'observation': 'observes', 'context part': 'needs the part of the context'}
 
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-  """Maps observations to controls in [-1, 1]. All arrays float32."""
+  """Maps observations to controls in [-1, 1]. Arrays are float32, see core.network.Actor."""
 
-  kernels: tuple[np.ndarray, ...]  # each [in, out]; the last gives the mean action
-  biases: tuple[np.ndarray, ...]  # each [out]
+  kernels: tuple[np.ndarray, ...]  # [in, out] of each layer; the last layer gives the mean action
+  biases: tuple[np.ndarray, ...]  # [out] of each layer
   log_std: np.ndarray  # [A]
   mean: np.ndarray  # [O]
   std: np.ndarray  # [O]
   activation: str
   task: TaskConfig
   info: dict[str, Any]  # how it was made: name, seed, timesteps, versions, date
-  mirror: Mirror | None = None  # of a symmetric network: it averages over x and its mirror image
+  mirror: Mirror | None = None  # of a symmetric policy, which averages over x and its mirror image
+
+  def __repr__(self) -> str:
+    """Its name, its sizes and its task, without the weights."""
+    sizes = f'{self.observation_size} observations, {self.action_size} actions'
+    return f'Policy({self.name!r}, {sizes}, reward {self.task.reward!r})'
 
   @property
   def name(self) -> str:
-    """Of the run that made it."""
+    """Name of the run that made the policy."""
     return str(self.info.get('name', 'policy'))
 
   @property
@@ -61,32 +58,35 @@ class Policy:
     """Elements of an observation."""
     return len(self.mean)
 
+  @property
+  def action_size(self) -> int:
+    """Elements of an action."""
+    return len(self.log_std)
+
+  @property
+  def actor(self) -> Actor:
+    """The actor alone."""
+    return Actor(self.kernels, self.biases, self.log_std, self.mean, self.std, self.mirror)
+
   def __call__(self, obs: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-    """Controls [..., A] for observations [..., O]: the mean action, or a sample where `rng` is given.
+    """Controls [..., A] for observations [..., O]: the mean action, or a sample if `rng` is given.
 
     Raises:
       UserError: the observation has another size than the policy was trained on.
     """
     if np.shape(obs)[-1:] != self.mean.shape:
       raise UserError(f'{self.name} takes observations of {len(self.mean)} elements, not {np.shape(obs)}.')
-    x = np.clip((np.asarray(obs, np.float32) - self.mean) / self.std, -CLIP, CLIP)
-    action = self._mean(x)
-    if self.mirror is not None:
-      image = self._mean(x[..., self.mirror.obs_sources] * self.mirror.obs_signs)
-      action = (action + image[..., self.mirror.action_sources] * self.mirror.action_signs) / 2
+    action = np.asarray(mean_action(self.actor, np.asarray(obs, np.float32), self.activation))
     if rng is not None:
       action = action + np.exp(self.log_std) * rng.standard_normal(action.shape, np.float32)
     return np.clip(action, -1.0, 1.0)
 
-  def _mean(self, x: np.ndarray) -> np.ndarray:
-    activation = ACTIVATIONS[self.activation]
-    for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
-      x = activation(x @ kernel + bias)
-    return np.asarray(x @ self.kernels[-1] + self.biases[-1])
-
 
 def save_policy(policy: Policy, path: Path) -> None:
-  """Writes the policy, whole or not at all. Raises UserError where the disk is full or read-only."""
+  """Writes the policy, whole or not at all. Raises UserError where the disk is full or read-only.
+
+  Of code of the user's own it says the names that the user typed, and which content it was trained with.
+  """
   arrays = {'log_std': policy.log_std, 'normalizer.mean': policy.mean, 'normalizer.std': policy.std}
   for i, (kernel, bias) in enumerate(zip(policy.kernels, policy.biases, strict=True)):
     arrays |= {f'layer_{i}.kernel': kernel, f'layer_{i}.bias': bias}
@@ -95,21 +95,24 @@ def save_policy(policy: Policy, path: Path) -> None:
   metadata = {
     'format': str(FORMAT),
     'activation': policy.activation,
-    'task': json.dumps(vars(policy.task)),
-    'info': json.dumps(policy.info),
-    'sha256': digest(arrays),
+    'task': json.dumps(to_dict(saved_code.renamed(policy.task, saved_code.portable))),
+    'info': json.dumps({**policy.info, **_own_code(policy)}),
   }
+  metadata['sha256'] = digest(arrays, metadata)
   content = save({k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items()}, metadata)
-  partial = path.with_name(path.name + '.partial')
-  try:
-    partial.write_bytes(content)
-    partial.replace(path)
-  except OSError as error:
-    raise UserError(f'the policy cannot be written to {path}: {error.strerror or error}.') from error
+  write_files({path: content}, 'the policy')
 
 
-def load_policy(path: Path) -> Policy:
-  """Reads a policy file. Nothing in it is run.
+def _own_code(policy: Policy) -> dict[str, Any]:
+  digests = {**policy.info.get(OWN_CODE, {}), **saved_code.digests(policy.task)}
+  return {OWN_CODE: digests} if digests else {}
+
+
+def load_policy(path: Path, *, allow_code: bool = False) -> Policy:
+  """Reads a policy file. Nothing in it is run. Names of the user's own code mean the copies in the policy's run folder.
+
+  Args:
+    allow_code: allow that code to run in this process when it is needed.
 
   Raises:
     UserError: the file is missing, damaged, of another format, or not a policy.
@@ -120,17 +123,44 @@ def load_policy(path: Path) -> Policy:
       arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
   except (OSError, SafetensorError) as error:
     raise UserError(f'{path} is not a readable policy file: {error}') from None
-  if metadata.get('format') != str(FORMAT):
+  if metadata.get('format') not in READABLE:
     raise UserError(
-      f'{path} is a policy of format {metadata.get("format", "unknown")!r}; this version reads format {FORMAT}.'
-      ' Export it again with the version that made it, or update mjx_humanoid.'
+      f'{path} is a policy of format {metadata.get("format", "unknown")!r}; this version reads formats'
+      f' {" and ".join(READABLE)}. Export it again with the version that made it, or update mjx_humanoid.'
     )
   try:
+    _check_digest(arrays, metadata)
     policy = _assemble(arrays, metadata)
-  except (KeyError, ValueError, AttributeError) as error:
+  except (KeyError, ValueError, AttributeError, TypeError) as error:
     raise UserError(f'{path} is damaged: {error}') from None
   _check_shapes(policy, path)
-  return policy
+  return dataclasses.replace(policy, task=saved_code.localized(policy.task, path.parent, allow_code=allow_code))
+
+
+def check_code(policy: Policy) -> None:
+  """Raises UserError if a user's own robot, observation or context part is missing or changed."""
+  trained_with = policy.info.get(OWN_CODE, {})
+  for kind, reference in saved_code.references(policy.task):
+    file, typed = split(reference)[0].expanduser(), saved_code.portable(reference)
+    if kind not in NEEDED or not saved_code.is_file(reference):
+      continue
+    does = f'policy {policy.name} {NEEDED[kind]} {typed}'
+    if not file.is_file():
+      raise UserError(f'{does}, which is missing: play it from its run folder, or put the file at {file.absolute()}.')
+    if trained_with.get(typed, digest := saved_code.bundle_of(reference).digest) != digest:
+      raise UserError(
+        f'{does}, and {file.absolute()}, or what it imports, is not as it was when the policy was trained: play it from'
+        ' its run folder, or put the file back.'
+      )
+
+
+def _check_digest(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+  """Raises ValueError or KeyError if the file has changed since it was written."""
+  if metadata['format'] == '1':
+    if metadata.get('sha256', digest(arrays)) != digest(arrays):
+      raise ValueError('its weights were altered')
+  elif metadata['sha256'] != digest(arrays, metadata):
+    raise ValueError('its weights or its description were altered')
 
 
 def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy:
@@ -138,11 +168,10 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
   if 'mirror.obs_sources' in arrays:
     parts = {name: arrays[f'mirror.{name}'] for name in Mirror._fields}
     mirror = Mirror(**{k: v.astype(int) if k.endswith('sources') else v for k, v in parts.items()})
-  if metadata.get('sha256', digest(arrays)) != digest(arrays):
-    raise ValueError('its weights were altered')
   layers = range(sum(name.endswith('.kernel') for name in arrays))
   if metadata['activation'] not in ACTIVATIONS:
     raise ValueError(f'unknown activation {metadata["activation"]!r}')
+  task = json.loads(metadata['task'])
   return Policy(
     kernels=tuple(arrays[f'layer_{i}.kernel'] for i in layers),
     biases=tuple(arrays[f'layer_{i}.bias'] for i in layers),
@@ -151,15 +180,19 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
     std=arrays['normalizer.std'],
     mirror=mirror,
     activation=metadata['activation'],
-    task=restore(TaskConfig, json.loads(metadata['task']), 'task'),
+    task=restore(TaskConfig, migrate_task(task) if metadata['format'] == '1' else task, 'task'),
     info=dict(json.loads(metadata['info']).items()),
   )
 
 
-def digest(arrays: dict[str, np.ndarray]) -> str:
-  """SHA-256 of all arrays by name: a flipped bit leaves a file that safetensors reads without complaint."""
-  parts = (name.encode() + np.ascontiguousarray(arrays[name], np.float32).tobytes() for name in sorted(arrays))
-  return hashlib.sha256(b''.join(parts)).hexdigest()
+def digest(arrays: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> str:
+  """SHA-256 of all arrays by name, then of all metadata by name except the digest itself.
+
+  It detects a flipped bit, which safetensors does not.
+  """
+  parts = [name.encode() + np.ascontiguousarray(arrays[name], np.float32).tobytes() for name in sorted(arrays)]
+  described = sorted((name, text) for name, text in (metadata or {}).items() if name != 'sha256')
+  return hashlib.sha256(b''.join(parts) + (json.dumps(described).encode() if described else b'')).hexdigest()
 
 
 def _check_shapes(policy: Policy, path: Path) -> None:

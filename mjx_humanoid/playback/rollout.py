@@ -1,64 +1,47 @@
-"""Rolling a policy out in plain C MuJoCo, by mujoco.rollout: another code path than the trainer's.
+"""Rollouts of a policy in C MuJoCo with mujoco.rollout, independent of the trainer's physics code.
 
-Every control step starts from the physics state alone (time, qpos, qvel), with no warm start: what follows
-from a recorded state and its controls is then the same wherever it is computed.
+Every control step starts from the physics state (time, qpos, qvel) without a warm start of the solver. So a recorded
+state and its controls determine the next state.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 import mujoco
 import numpy as np
 from mujoco import rollout as mujoco_rollout
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.types import Inputs, View
 from mjx_humanoid.physics import randomize
-from mjx_humanoid.physics.body import Body, describe
-from mjx_humanoid.physics.engine import MAX_VELOCITY, settle, view_states
-from mjx_humanoid.physics.model import ROOT, build_model, quiet
+from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.model import build_model, quiet
 from mjx_humanoid.physics.native import available_cores
+from mjx_humanoid.physics.states import settle, view_states
 from mjx_humanoid.playback.policy import Policy
-from mjx_humanoid.playback.wiring import Wiring
-from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks import guide, pushes
-from mjx_humanoid.tasks.episodes import TERMINATIONS, make_start
-from mjx_humanoid.tasks.guide import Guide, make_guide
-from mjx_humanoid.tasks.observations import observe_all
-from mjx_humanoid.tasks.pushes import Pusher, make_pusher
-from mjx_humanoid.types import Context, Inputs, ObserveFn, TerminateFn, View
+from mjx_humanoid.tasks import step as control
+from mjx_humanoid.tasks.context import Context
+from mjx_humanoid.tasks.step import Noise
+from mjx_humanoid.tasks.task import Task, find_robot, make_task
 
 STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
 CONTROL = int(mujoco.mjtState.mjSTATE_CTRL | mujoco.mjtState.mjSTATE_XFRC_APPLIED)  # in this order
 T = TypeVar('T', bound=tuple[Any, ...])
 Controller = Callable[[np.ndarray], np.ndarray]  # observations [N, O] -> controls [N, A]
+Physics = Callable[[Inputs], View]  # inputs of N environments -> their view a control step later
 
 
-@dataclass(frozen=True, eq=False)
-class Scene:
-  """A robot's model with a converged solver, and what a policy of a task sees in it."""
+class Frame(NamedTuple):
+  """N episodes after one control step."""
 
-  task: TaskConfig
-  model: mujoco.MjModel
-  body: Body
-  observe: ObserveFn
-  terminate: TerminateFn
-  guide: Guide
-  pusher: Pusher
-
-  def models(self, rng: np.random.Generator, n: int) -> list[mujoco.MjModel]:
-    """A model for each of n episodes."""
-    fields = randomize.randomized_fields(self.model, self.task.randomization, rng, n)
-    return randomize.varied_models(self.model, fields, n)
-
-  def starts(self, rng: np.random.Generator, n: int, strength: float) -> tuple[np.ndarray, np.ndarray]:
-    """Start states qpos [n, nq], qvel [n, nv] of the task."""
-    return make_start(self.task.start)(self.body, rng, np.full(n, strength), functools.partial(settle, self.model))
+  view: View  # [N, ...]
+  context: Context  # [N, ...] for reward and termination in this view
+  terminated: np.ndarray  # [N] bool: the task's termination holds, or physics diverged
+  push: np.ndarray  # [N, 3] N on the root during the step
 
 
 class Trajectories(NamedTuple):
@@ -66,57 +49,52 @@ class Trajectories(NamedTuple):
 
   views: View  # [N, T, ...]
   start: View  # [N, ...] before the first step
-  terminated: np.ndarray  # [N, T] bool: the task's own end held in this state
-  contexts: Context  # [N, T, ...] that each state is judged by
+  terminated: np.ndarray  # [N, T] bool
+  contexts: Context  # [N, T, ...] for reward and termination in each state
+  pushes: np.ndarray | None = None  # [N, T, 3] N on the root during each step
 
 
-def make_scene(task: TaskConfig) -> Scene:
-  """The scene of a task. Raises UserError for a name that does not exist."""
-  quiet()
-  robot = robots()[task.robot]
+def task_and_model(config: TaskConfig) -> tuple[Task, mujoco.MjModel]:
+  """A task, and its robot's model with a converged solver. Raises UserError for an unknown name."""
+  robot = find_robot(config.robot)
   model = build_model(robot, converged=True)
-  body = describe(robot, model, task.frame_skip)
-  scene = Scene(
-    task=task,
-    model=model,
-    body=body,
-    observe=observe_all(task.observations),
-    terminate=TERMINATIONS[task.termination],
-    guide=make_guide(task, body.control_step, robot),
-    pusher=make_pusher(task, body.control_step, body.total_mass),
-  )
-  randomize.check(task.randomization)
-  return scene
+  return make_task(config, describe(robot, model, config.frame_skip)), model
 
 
-def change_task(scene: Scene, changes: Mapping[str, Any]) -> Scene:
-  """The same robot and observations in a task with other settings. Raises UserError like make_scene."""
-  task = dataclasses.replace(scene.task, **changes)
-  step, mass = scene.body.control_step, scene.body.total_mass
-  return dataclasses.replace(
-    scene,
-    task=task,
-    terminate=TERMINATIONS[task.termination],
-    guide=make_guide(task, step, scene.body.robot),
-    pusher=make_pusher(task, step, mass),
-  )
+def start_states(
+  task: Task, model: mujoco.MjModel, rng: np.random.Generator, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """Start states of the task: qpos [count, nq], qvel [count, nv]."""
+  return task.starts(rng, count, functools.partial(settle, model))
 
 
-def check_fit(policy: Policy, scene: Scene) -> None:
-  """Raises UserError where a policy's sizes are not those of the robot and observations it names."""
-  view = view_states(scene.model, scene.model.qpos0[None], np.zeros((1, scene.model.nv)))
-  context = scene.guide.start(view.qpos, scene.body.nu, np.zeros((1, guide.DRAWS)))
-  size = scene.observe(view, scene.body, context).shape[-1]
+def check_fit(policy: Policy, task: Task, model: mujoco.MjModel) -> None:
+  """Raises UserError if a policy's sizes do not match its robot and observations."""
+  size = observation_of_start(task, model).shape[-1]
   actions = len(policy.log_std)
-  if (policy.observation_size, actions) != (size, scene.body.nu):
+  if (policy.observation_size, actions) != (size, task.body.nu):
+    names = ', '.join(task.config.observations)
     raise UserError(
-      f'{policy.name} has {policy.observation_size} observations and {actions} actions, but {scene.task.robot} with'
-      f' {", ".join(scene.task.observations)} has {size} and {scene.body.nu}: it is a policy of another robot or task.'
+      f'{policy.name} has {policy.observation_size} observations and {actions} actions, but {task.config.robot} with'
+      f' {names} has {size} and {task.body.nu}: it is a policy of another robot or task.'
     )
 
 
+def observation_of_start(task: Task, model: mujoco.MjModel) -> np.ndarray:
+  """The observation [1, O] of the standing pose."""
+  view, context = standing(task, model)
+  return np.asarray(task.observe(view, task.body, context))
+
+
+def standing(task: Task, model: mujoco.MjModel) -> tuple[View, Context]:
+  """The standing pose [1, ...] at the start of an episode."""
+  view = view_states(model, task.body.default_qpos[None].astype(float), np.zeros((1, model.nv)))
+  return view, task.context.start(view, np.zeros((1, task.context.draws)))
+
+
 def rollout(
-  scene: Scene,
+  task: Task,
+  model: mujoco.MjModel,
   controller: Controller,
   qpos: np.ndarray,
   qvel: np.ndarray,
@@ -130,79 +108,109 @@ def rollout(
   Args:
     controller: controls from observations; called once a control step for all episodes.
     qpos, qvel: [N, nq], [N, nv] start states.
-    rng: of commands, pushes and varied models; by default seeded with 0.
-    stop_at_end: end early where all episodes have terminated.
+    rng: generator of commands, pushes and randomised models; by default with seed 0.
+    stop_at_end: end early when all episodes have terminated.
   """
   rng = rng or np.random.default_rng(0)
-  models = scene.models(rng, len(qpos))
-  threads = [mujoco.MjData(scene.model) for _ in range(available_cores())]
-  state = np.stack([_physics_state(model, q, v) for model, q, v in zip(models, qpos, qvel, strict=True)])
+  fields = randomize.randomized_fields(model, task.config.randomization, rng, len(qpos))
+  models = randomize.varied_models(model, fields, len(qpos))
+  threads = [mujoco.MjData(model) for _ in range(available_cores())]
+  state = np.stack([_physics_state(each, q, v) for each, q, v in zip(models, qpos, qvel, strict=True)])
   with mujoco_rollout.Rollout(nthread=len(threads)) as pool:
 
-    def step(inputs: Inputs) -> View:
+    def physics(inputs: Inputs) -> View:
       nonlocal state
-      state, held = _act(scene, state, inputs)
-      states, sensors = pool.rollout(models, threads, state, held, control_spec=CONTROL)
+      state, held = _acted_on(task, model, state, inputs)
+      with quiet():
+        states, sensors = pool.rollout(models, threads, state, held, control_spec=CONTROL)
       state = states[:, -1]
-      return _unpack(scene.model, state, inputs.ctrl, sensors[:, -1])
+      return _unpack(model, state, inputs.ctrl, sensors[:, -1])
 
-    return record(scene, controller, qpos, qvel, step, steps, rng=rng, stop_at_end=stop_at_end)
+    start = view_states(model, qpos, qvel)
+    return collect(start, record(task, controller, start, physics, rng), steps, stop_at_end=stop_at_end)
 
 
-@np.errstate(over='ignore', invalid='ignore')  # of worlds that diverge, and so end
 def record(
-  scene: Scene,
-  controller: Controller,
-  qpos: np.ndarray,
-  qvel: np.ndarray,
-  step: Callable[[Inputs], View],
-  steps: int,
-  *,
-  rng: np.random.Generator,
-  stop_at_end: bool,
-) -> Trajectories:
-  """Plays episodes on any physics: `step` takes what acts on all worlds and returns what is seen of them then."""
-  count = len(qpos)
-  start = view = view_states(scene.model, qpos, qvel)
-  context = scene.guide.start(view.qpos, scene.body.nu, rng.random((count, guide.DRAWS)))
-  wiring = Wiring(scene.task.randomization, count, scene.body.nu, rng)
-  push = np.zeros((count, 3), np.float32)
-  views, ends, contexts = [], [], []
-  for _ in range(steps):
-    ctrl = wiring.send(np.asarray(controller(scene.observe(wiring.sense(view), scene.body, context))))
-    push = scene.pusher.draw(context.step, push, rng.random((count, pushes.DRAWS)))
-    view = step(scene.pusher.inputs(ctrl, context.step, push))
-    judged = context._replace(step=context.step + 1)
-    context = scene.guide.advance(context, view, rng.random((count, guide.DRAWS)))
-    sound = np.isfinite(view.qpos).all(axis=1) & (np.abs(view.qvel).max(axis=1) <= MAX_VELOCITY)
-    views.append(view)
-    contexts.append(judged)
-    ends.append(scene.terminate(view, scene.body, judged) | ~sound)
-    if stop_at_end and np.any(ends, axis=0).all():
+  task: Task, controller: Controller, start: View, physics: Physics, rng: np.random.Generator
+) -> Iterator[Frame]:
+  """Plays endless episodes on any physics: yields one frame after each control step.
+
+  Args:
+    start: [N, ...] the start states.
+    physics: one control step of all environments, from inputs to views.
+    rng: generator of commands, pushes, delays and noise.
+  """
+  count, delays = len(start.qpos), task.action_delay
+  uniform = rng.random((count, task.context.draws))
+  delay = rng.integers(delays + 1, size=count) if delays else np.zeros(count, int)
+  episode = control.push(task, control.begin(task, start, uniform, delay), rng.random((count, control.PUSH_DRAWS)))
+  view = start
+  while True:
+    with np.errstate(over='ignore', invalid='ignore'):  # environments that diverge, and so end
+      obs = control.observe(task, view, episode.context, _noise(task, count, rng))
+      episode, inputs = control.act(task, episode, np.asarray(controller(obs)))
+    view, push = physics(inputs), np.asarray(episode.push)
+    judged = control.judged_by(episode)
+    with np.errstate(over='ignore', invalid='ignore'):
+      ended = task.terminate(view, task.body, judged) | control.diverged(view)
+      episode = control.advance(task, episode, view, rng.random((count, task.context.draws)))
+      episode = control.push(task, episode, rng.random((count, control.PUSH_DRAWS)))
+    yield Frame(view, judged, ended, push)
+
+
+def collect(start: View, frames: Iterable[Frame], steps: int, *, stop_at_end: bool) -> Trajectories:
+  """The next `steps` frames as one record.
+
+  Args:
+    start: [N, ...] the state before the first of them.
+    stop_at_end: end early when all episodes have terminated.
+  """
+  taken: list[Frame] = []
+  ended = np.zeros(len(start.qpos), bool)
+  for _, frame in zip(range(steps), frames, strict=False):
+    taken.append(frame)
+    ended |= frame.terminated
+    if stop_at_end and ended.all():
       break
-  return Trajectories(_stack(views), start, np.stack(ends, axis=1), _stack(contexts))
+  views, contexts, terminated, pushes = zip(*taken, strict=True)
+  ends, forces = np.stack(terminated, axis=1), np.stack(pushes, axis=1)
+  return Trajectories(_stack(views), start, ends, _stack(contexts), forces)
 
 
-def _stack(rows: list[T]) -> T:
+def _noise(task: Task, count: int, rng: np.random.Generator) -> Noise | None:
+  if not task.sensor_noise:
+    return None
+  return Noise(rng.standard_normal((count, len(task.body.joint_names))), rng.standard_normal((count, task.body.nv)))
+
+
+def _stack(rows: Iterable[T]) -> T:
   """Named tuples of [N, ...] as one of [N, T, ...]."""
-  return type(rows[0])(*(np.stack(field, axis=1) for field in zip(*rows, strict=True)))
+  rows = list(rows)
+
+  def stacked(parts: list[Any]) -> Any:
+    if isinstance(parts[0], dict):
+      return {name: stacked([part[name] for part in parts]) for name in parts[0]}
+    return np.stack(parts, axis=1)
+
+  return type(rows[0])(*(stacked(list(field)) for field in zip(*rows, strict=True)))
 
 
-def _act(scene: Scene, state: np.ndarray, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
-  """The states after a kick, and what is held during the control step [N, substeps, controls]."""
-  forces = np.zeros((len(state), scene.model.nbody, 6))
+def _acted_on(task: Task, model: mujoco.MjModel, state: np.ndarray, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+  """The states after a kick, and the controls and forces of the control step [N, substeps, controls]."""
+  root = task.body.root
+  forces = np.zeros((len(state), model.nbody, 6))
   if inputs.force is not None:
-    forces[:, ROOT, :3] = inputs.force
+    forces[:, root.body, :3] = inputs.force
   if inputs.kick is not None:
+    elements, axes = root.kicks
     state = state.copy()
-    first = 1 + scene.model.nq
-    state[:, first : first + 3] += inputs.kick
+    state[:, 1 + model.nq + np.array(elements, int)] += inputs.kick @ axes.T
   row = np.concatenate([inputs.ctrl, forces.reshape(len(state), -1)], axis=1)
-  return state, np.repeat(row[:, None], scene.body.substeps, axis=1)
+  return state, np.repeat(row[:, None], task.body.substeps, axis=1)
 
 
 def _physics_state(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
-  """time, qpos, qvel in one row, as mujoco.rollout takes it."""
+  """time, qpos and qvel in one row, for mujoco.rollout."""
   data = mujoco.MjData(model)
   data.qpos[:], data.qvel[:] = qpos, qvel
   row = np.empty(mujoco.mj_stateSize(model, STATE))
@@ -211,7 +219,7 @@ def _physics_state(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) ->
 
 
 def _unpack(model: mujoco.MjModel, state: np.ndarray, ctrl: np.ndarray, sensordata: np.ndarray) -> View:
-  """The view of N worlds from their physics states, in float32; a diverging world becomes infinite."""
+  """The view of N environments from their physics states, in float32; a diverging one becomes infinite."""
   with np.errstate(over='ignore'):
     x = state.astype(np.float32)
     qpos, qvel = x[:, 1 : 1 + model.nq], x[:, 1 + model.nq : 1 + model.nq + model.nv]

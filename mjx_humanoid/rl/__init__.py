@@ -1,1 +1,1 @@
-"""Reinforcement learning on any batched environment. Knows no physics."""
+"""Reinforcement learning on any batched environment. Imports no physics."""

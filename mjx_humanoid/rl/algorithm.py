@@ -1,115 +1,171 @@
-"""What every algorithm offers the training loop, and the finding of one by name."""
+"""The interface of learning algorithms, and the choice of one by name or file."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-import numpy as np
-
-from mjx_humanoid.config import Config
-from mjx_humanoid.errors import UserError, unknown
-from mjx_humanoid.registry import first_line
-from mjx_humanoid.types import Array, Demonstrations, Key, Transition
+from mjx_humanoid.core import user_objects
+from mjx_humanoid.core.config.schema import Config
+from mjx_humanoid.core.config.settings import restore
+from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.network import Actor, Mirror
+from mjx_humanoid.core.registry import first_line
+from mjx_humanoid.core.types import Array, Demonstrations, Key, Transition
 
 L = TypeVar('L')
 Metrics = dict[str, Array]
 
 
-class Mirror(NamedTuple):
-  """Left and right exchanged: mirrored = signs * x[..., sources]."""
-
-  obs_sources: Array  # [O] int
-  obs_signs: Array  # [O]
-  action_sources: Array  # [A] int
-  action_signs: Array  # [A]
-
-  def obs(self, obs: Array) -> Array:
-    """Observations [..., O] in the mirror."""
-    return obs[..., self.obs_sources] * self.obs_signs
-
-  def action(self, action: Array) -> Array:
-    """Actions [..., A] in the mirror."""
-    return action[..., self.action_sources] * self.action_signs
-
-
-def nothing_shown() -> Demonstrations:
-  """Of an environment that shows nobody how. Raises UserError."""
-  raise UserError('config.ppo.imitation_coef: nothing is shown here that could be imitated; set it to 0.')
+def no_demonstrations() -> Demonstrations:
+  """Default for environments without demonstrations. Raises UserError."""
+  raise UserError('this environment has no demonstrations to imitate.')
 
 
 class Spec(NamedTuple):
-  """What an algorithm needs to know of an environment."""
+  """What an algorithm needs to know about an environment."""
 
   observation_size: int
   action_size: int
-  mirror: Callable[[], Mirror]  # made only where an algorithm asks for it
-  demonstrations: Callable[[], Demonstrations] = nothing_shown  # the same
-
-
-class Actor(NamedTuple):
-  """The part of a learner that acts: what a policy file is made from."""
-
-  kernels: list[Array]  # each [in, out], in order; the last one gives the mean action
-  biases: list[Array]  # each [out]
-  log_std: Array  # [A]
-  mean: Array  # [O] of the normaliser
-  std: Array  # [O] of the normaliser
-  mirror: Mirror | None  # of a symmetric network
-
-
-def seeing_more(actor: Actor, size: int) -> Actor:
-  """The actor with `size` inputs: the new ones, behind its own, have zero weights, mean 0 and standard deviation 1."""
-  first, more = np.asarray(actor.kernels[0]), max(0, size - len(actor.mean))
-  kernels = [np.concatenate([first, np.zeros((more, first.shape[1]), first.dtype)]), *actor.kernels[1:]]
-  mean, std = np.append(actor.mean, np.zeros(more)), np.append(actor.std, np.ones(more))
-  return actor._replace(kernels=kernels, mean=mean.astype(np.float32), std=std.astype(np.float32))
+  mirror: Callable[[], Mirror | None]  # called only by an algorithm that needs it; None: the robot has no symmetry
+  demonstrations: Callable[[], Demonstrations] = no_demonstrations  # the same
 
 
 class Algorithm(Protocol[L]):
-  """A learner L is one pytree, checkpointed whole."""
+  """Learns from transitions. A learner L is one pytree: the whole state of the algorithm.
 
-  unroll_length: int  # control steps of each world between updates
+  A class that is derived from this one inherits `kept` and `restored`.
+  """
+
+  @property
+  def unroll_length(self) -> int:
+    """Control steps of each environment between updates."""
+    ...
 
   def init(self, key: Key) -> L:
-    """A fresh learner."""
+    """A new learner. Consumes the key, as all methods here do."""
     ...
 
   def act(self, learner: L, obs: Array, key: Key) -> tuple[Array, dict[str, Array]]:
-    """Exploring actions [B, A] for obs [B, O], and what `update` needs to know of them."""
+    """Actions [B, A] with exploration noise for observations [B, O], and extras [B, ...] that `update` needs."""
     ...
 
   def update(self, learner: L, batch: Transition, key: Key) -> tuple[L, Metrics]:
-    """Learns from [T, B] transitions."""
+    """Learns from transitions [T, B]. Pure. Returns the next learner and scalars to log."""
     ...
 
   def actor(self, learner: L) -> Actor:
-    """What playback needs."""
+    """The actor, for playback and policy files."""
     ...
 
   def adopt(self, learner: L, actor: Actor) -> L:
-    """The learner, acting like `actor` from now on; exploration stays as the config says.
+    """The learner with the parameters of `actor`; exploration noise stays as the config says.
 
     Raises:
       UserError: the actor's layers are not those of the config.
     """
     ...
 
+  def kept(self, learner: L) -> Any:
+    """The part of a learner that a checkpoint stores, as a pytree: everything, unless a large part can be left out."""
+    return learner
+
+  def restored(self, fresh: L, kept: Any) -> L:
+    """A learner from a new one and what `kept` returned."""
+    return kept
+
+
+MEMBERS = ('unroll_length', 'init', 'act', 'update', 'actor', 'adopt', 'kept', 'restored')
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+  """An algorithm that a config names, with its settings, before the environment exists."""
+
+  config: Config
+  maker: Callable[[Config, Spec, Any], Algorithm[Any]]
+  settings: Any
+
+  def make(self, spec: Spec) -> Algorithm[Any]:
+    """The algorithm for an environment. Raises UserError if it lacks a member of Algorithm."""
+    try:
+      algorithm = self.maker(self.config, spec, self.settings)
+    except Exception as error:
+      if isinstance(error, UserError) or not user_objects.is_own(self.config.algorithm):
+        raise
+      what, where = f'{type(error).__name__}: {error}', user_objects.place(error)
+      raise UserError(f'algorithm {self.config.algorithm!r} cannot be made: {what}{where}') from error
+    if lacking := [name for name in MEMBERS if not hasattr(algorithm, name)]:
+      raise UserError(
+        f'algorithm {self.config.algorithm!r} lacks {", ".join(lacking)}; derive it from'
+        ' mjx_humanoid.rl.algorithm.Algorithm.'
+      )
+    return algorithm
+
 
 def algorithms() -> dict[str, str]:
-  """One line for each algorithm: the modules beside this one that have a `make`."""
+  """One line for each algorithm: the modules in this folder that have a `make`."""
   folder = __name__.rpartition('.')[0]
   package = importlib.import_module(folder)
   modules = [importlib.import_module(f'{folder}.{m.name}') for m in pkgutil.iter_modules(package.__path__)]
   return {m.__name__.rpartition('.')[2]: first_line(m) for m in modules if hasattr(m, 'make')}
 
 
+def choose_algorithm(config: Config) -> Chosen:
+  """Finds the algorithm that a config names and checks its settings, before anything is built.
+
+  The module of an algorithm has `make(config, spec, settings)` and optionally `check(config, settings)`, which raises
+  UserError for settings that do not fit the config. The settings of an algorithm of this package are the section of
+  its name. Those of a user's own (config.algorithm='path/to/file.py', or 'path/to/file.py:make') are config.custom:
+  as an instance of the dataclass `Settings` in that file, whose fields are made with core.config.settings.setting, or
+  as a dict where there is no such class.
+
+  Raises:
+    UserError: there is no such algorithm, or a setting of it is unknown, out of range or does not fit.
+  """
+  if user_objects.is_own(config.algorithm):
+    maker, module, settings = _from_file(config)
+  else:
+    maker, module, settings = _from_package(config)
+  if 'check' in module:
+    module['check'](config, settings)
+  return Chosen(config, maker, settings)
+
+
 def make_algorithm(config: Config, spec: Spec) -> Algorithm[Any]:
-  """The algorithm that the config names, for an environment. Raises UserError where there is no such one."""
+  """The algorithm that a config names, for an environment. Raises UserError, see choose_algorithm."""
+  return choose_algorithm(config).make(spec)
+
+
+def _from_package(config: Config) -> tuple[Callable[..., Any], dict[str, Any], Any]:
+  """The maker of an algorithm of this package, its module's names, and its settings."""
   if config.algorithm not in (names := algorithms()):
-    raise unknown('algorithm', config.algorithm, names)
-  module = importlib.import_module(f'{__name__.rpartition(".")[0]}.{config.algorithm}')
-  algorithm: Algorithm[Any] = module.make(config, spec)
-  return algorithm
+    raise unknown('algorithm', config.algorithm, [*names, 'path/to/file.py'])
+  if config.custom:
+    raise UserError(
+      f'config.custom holds the settings of an algorithm of your own; those of {config.algorithm!r} are'
+      f' config.{config.algorithm}.'
+    )
+  module = vars(importlib.import_module(f'{__name__.rpartition(".")[0]}.{config.algorithm}'))
+  return module['make'], module, getattr(config, config.algorithm)
+
+
+def _from_file(config: Config) -> tuple[Callable[..., Any], dict[str, Any], Any]:
+  """The same for a user's own algorithm."""
+  reference = f'{config.algorithm}:make' if config.algorithm.endswith('.py') else config.algorithm
+  maker = user_objects.find(reference, 'algorithm')
+  module = getattr(inspect.unwrap(maker), '__globals__', {})
+  section = module.get('Settings')
+  if section is None:
+    return maker, module, dict(config.custom)
+  for field in dataclasses.fields(section):
+    if 'help' not in field.metadata:
+      raise UserError(
+        f'algorithm {config.algorithm!r}: Settings.{field.name} must be made by'
+        ' mjx_humanoid.core.config.settings.setting.'
+      )
+  return maker, module, restore(section, config.custom, 'config.custom')

@@ -1,4 +1,4 @@
-"""Experience: the same pure steps, driven by a scan where physics is traceable and from the host where not."""
+"""Collects experience with the same pure steps: in a scan for traceable physics, from the host otherwise."""
 
 from __future__ import annotations
 
@@ -8,40 +8,120 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.rl.algorithm import Algorithm
-from mjx_humanoid.types import Array, Key, Transition
+from mjx_humanoid.core.types import Array, Key, Transition
+from mjx_humanoid.rl.algorithm import Algorithm, Metrics
 
-Metrics = dict[str, Array]
-Choice = tuple[Array, Any, Metrics]  # an action [B, A], what acts on the physics by it, and extras
+Choice = tuple[Array, Any, Metrics]  # an action [B, A], the inputs of the physics under it, and extras
 
 
 class Collected(NamedTuple):
-  """What collecting carries on from one batch to the next."""
+  """State that is carried from one batch to the next."""
 
-  physics: Any
-  env: Any
+  physics: Any  # the engine's state
+  env: Any  # the environment's state
   key: Key
 
 
-class BatchedEnv(Protocol):
-  """What collecting needs of an environment; see envs/env.py."""
+class Engine(Protocol):
+  """The physics of B environments, as training uses it; see physics/engine.py. States are pytrees."""
 
   @property
-  def engine(self) -> Any:
+  def name(self) -> str:
+    """Name for messages and policy files."""
+    ...
+
+  def init(self, qpos: Any, qvel: Any) -> Any:
+    """The initial state, from the return values of `begin`."""
+    ...
+
+  def step(self, state: Any, *inputs: Any) -> tuple[Any, Any]:
+    """One control step with the inputs from `act`: the next state, and the view for `advance`."""
+    ...
+
+  def write(self, state: Any, mask: Array, qpos: Any, qvel: Any) -> Any:
+    """The state with the environments of mask [B] reset to rows of qpos and qvel."""
+    ...
+
+  def pack(self, state: Any) -> dict[str, Array]:
+    """Everything that the next step depends on, as arrays for a checkpoint."""
+    ...
+
+  def unpack(self, arrays: dict[str, Array]) -> Any:
+    """The state that `pack` was given, exactly."""
+    ...
+
+
+class Outcome(Protocol):
+  """The outcome of a control step of B environments."""
+
+  @property
+  def reward(self) -> Array: ...  # [B]
+  @property
+  def terminated(self) -> Array: ...  # [B] bool, see Transition
+  @property
+  def truncated(self) -> Array: ...  # [B] bool
+  @property
+  def next_obs(self) -> Array: ...  # [B, O] at the end of the step, before any reset
+  @property
+  def reset(self) -> Array: ...  # [B] bool
+  @property
+  def qpos(self) -> Any: ...  # of new episodes, for Engine.write
+  @property
+  def qvel(self) -> Any: ...
+  @property
+  def metrics(self) -> Metrics: ...  # sums over the batch: steps, episodes, ...; see run/trainer.py
+
+
+class BatchedEnv(Protocol):
+  """B environments to train on, as collecting and the trainer use them; see envs/env.py.
+
+  States and banks (of start states) are pytrees; a state has the attribute `obs` [B, O], from which actions are chosen.
+  """
+
+  @property
+  def engine(self) -> Engine:
     """Steps the physics."""
     ...
 
-  def act(self, state: Any, ctrl: Array) -> tuple[Any, Any]:
-    """The state after deciding on ctrl [B, A], and what acts on physics then: engine.step's arguments."""
+  @property
+  def num_envs(self) -> int:
+    """B."""
     ...
 
-  def advance(self, state: Any, bank: Any, view: Any, key: Key) -> tuple[Any, Any]:
-    """Reward, ends, resets and next observation after a physics step."""
+  @property
+  def traceable(self) -> bool:
+    """Whether the physics can run inside jit and scan; else it is stepped from the host."""
+    ...
+
+  @property
+  def observation_size(self) -> int:
+    """Elements of an observation, O."""
+    ...
+
+  @property
+  def action_size(self) -> int:
+    """Elements of an action, A."""
+    ...
+
+  def make_bank(self, rng: np.random.Generator, size: int) -> Any:
+    """`size` start states, made on the host."""
+    ...
+
+  def begin(self, key: Key, bank: Any) -> tuple[Any, Any, Any]:
+    """All environments reset, at random ages: the state, and qpos and qvel for Engine.init. Pure."""
+    ...
+
+  def act(self, state: Any, ctrl: Array) -> tuple[Any, Any]:
+    """The state after deciding on ctrl [B, A] in [-1, 1], and the inputs of Engine.step, a tuple. Pure."""
+    ...
+
+  def advance(self, state: Any, bank: Any, view: Any, key: Key) -> tuple[Any, Outcome]:
+    """Reward, termination, resets and next observation after a physics step. Pure."""
     ...
 
 
 def choose_action(algorithm: Algorithm[Any], learner: Any, obs: Array, key: Key) -> tuple[Array, Array, Metrics]:
-  """Returns the action as sampled [B, A], the control it means [B, A] in [-1, 1], and extras."""
+  """The sampled action [B, A], the action clipped to [-1, 1], and extras."""
   action, extras = algorithm.act(learner, obs, key)
   return action, jnp.clip(action, -1.0, 1.0), extras
 
@@ -49,7 +129,7 @@ def choose_action(algorithm: Algorithm[Any], learner: Any, obs: Array, key: Key)
 def collect_traced(
   env: BatchedEnv, algorithm: Algorithm[Any], learner: Any, carry: Collected, bank: Any
 ) -> tuple[Collected, Transition, Metrics]:
-  """unroll_length steps of every world, as one scan. Pure; call it inside jit.
+  """unroll_length steps of every environment, as one scan. Pure; call it inside jit.
 
   Returns:
     The carry, the transitions [T, B, ...], and metrics summed over them.
@@ -70,10 +150,10 @@ def collect_traced(
 
 
 class HostCollector:
-  """Collecting for engines that are stepped from the host: one jitted call a control step.
+  """Collects from engines that are stepped from the host, with one jitted call per control step.
 
-  That call does everything between two physics steps: reward, ends, resets, observation and the
-  next action. Only actions, reset rows and views cross between JAX and the engine.
+  That call does everything between two physics steps: reward, termination, resets, observation and the next action.
+  Only actions, reset rows and views are exchanged between JAX and the engine.
   """
 
   def __init__(self, env: BatchedEnv, algorithm: Algorithm[Any]) -> None:
@@ -82,13 +162,13 @@ class HostCollector:
     self._between = jax.jit(self._advance_and_act)
 
   def __call__(self, learner: Any, carry: Collected, bank: Any) -> tuple[Collected, list[Any], list[Metrics]]:
-    """unroll_length steps of every world.
+    """unroll_length steps of every environment.
 
     Returns:
       The carry, and transitions and metrics as one entry a step, for `stack` inside the update.
     """
     engine, state, physics = self._env.engine, carry.env, carry.physics
-    # The state after the last step is carried on as it was before it acted: the next batch acts first thing.
+    # The carried state is the one before the last action: the next batch begins by choosing an action.
     key, acted, choice = self._first(learner, state, carry.key)
     transitions, metrics = [], []
     for _ in range(self._algorithm.unroll_length):
@@ -117,6 +197,6 @@ class HostCollector:
 
 
 def stack(transitions: list[Transition], metrics: list[Metrics]) -> tuple[Transition, Metrics]:
-  """Joins what a HostCollector returned: transitions [T, B, ...] and summed metrics. Call it inside jit."""
+  """Joins the lists from a HostCollector: transitions [T, B, ...] and summed metrics. Call it inside jit."""
   batch: Transition = jax.tree.map(lambda *x: jnp.stack(x), *transitions)
   return batch, jax.tree.map(lambda *x: sum(x), *metrics)

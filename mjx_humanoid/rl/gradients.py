@@ -1,4 +1,4 @@
-"""From gradients to parameters, where the actor may have to wait for a critic that is still to learn."""
+"""Applies gradients to parameters. The actor may be frozen while the critic learns alone."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mjx_humanoid.types import Array
+from mjx_humanoid.core.types import Array
+from mjx_humanoid.rl.networks import in_critic
 
 
 def clipped(grads: Any, limit: float, actor_trains: Array) -> Any:
-  """Gradients scaled down to a global norm; where `actor_trains` is False, actor's and critic's each by themselves.
+  """Gradients scaled down to a global norm; separately for actor and critic if `actor_trains` is False.
 
-  A critic that begins to learn has gradients a dozen times the actor's. Scaled down with them, the actor's would teach
-  Adam to take steps that are far too large as soon as the actor may move: one that knew its skill fell at once.
+  The gradients of an untrained critic are a dozen times the actor's. A common scale would shrink the actor's gradients
+  and so Adam's second moment. The first steps of the actor would then be far too large: a trained policy fell at once.
   """
   parts: tuple[dict[str, Any], ...] = ({}, {})
   for name, part in grads.items():
-    parts[name.startswith('value')][name] = part
+    parts[in_critic(name)][name] = part
   shared = optax.tree.norm(grads)
   scaled: dict[str, Any] = {}
   for part in parts:
@@ -29,19 +30,18 @@ def clipped(grads: Any, limit: float, actor_trains: Array) -> Any:
 
 
 def descend(params: Any, updates: Any, rate: Array, actor_trains: Array) -> Any:
-  """The parameters one step down the updates; where `actor_trains` is False, only the critic's are changed."""
-  rates = {name: rate if name.startswith('value') else rate * actor_trains for name in params}
+  """The parameters after a step along the updates; if `actor_trains` is False, only the critic's change."""
+  rates = {name: rate if in_critic(name) else rate * actor_trains for name in params}
   return {name: jax.tree.map(lambda p, u, r=rates[name]: p - r * u, params[name], updates[name]) for name in params}
 
 
 def halted(state: optax.OptState, actor_trains: Array) -> optax.OptState:
-  """The state of chain(identity, Adam) without the actor's first moment where `actor_trains` is False.
+  """The state of chain(identity, Adam), with the actor's first moment set to zero if `actor_trains` is False.
 
-  Its second moment is kept. While the actor is frozen, every minibatch asks for the same change; with all of that as
-  momentum it would set out by steps several times as large as usual, and be carried on by them against what it is
-  told then.
+  The second moment is kept. While the actor is frozen, its gradient is nearly the same in every minibatch. This would
+  build up momentum, so that its first steps would be several times too large and would go on against later gradients.
   """
   identity, adam = state
-  moving = {name: 1.0 if name.startswith('value') else actor_trains for name in adam.mu}
+  moving = {name: 1.0 if in_critic(name) else actor_trains for name in adam.mu}
   mu = {name: jax.tree.map(lambda m, s=moving[name]: m * s, part) for name, part in adam.mu.items()}
   return identity, adam._replace(mu=mu)

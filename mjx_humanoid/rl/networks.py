@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from mjx_humanoid.config import NetworkConfig
-from mjx_humanoid.types import Array, Key
-
-FUNCTIONS: dict[str, Callable[[Array], Array]] = {
-  'elu': nn.elu,
-  'relu': nn.relu,
-  'swish': nn.swish,
-  'tanh': jnp.tanh,
-}
+from mjx_humanoid.core.config.network import NetworkConfig
+from mjx_humanoid.core.network import ACTIVATIONS, Mirror, symmetrized
+from mjx_humanoid.core.types import Array, Key
 
 
 class Trunk(nn.Module):
@@ -31,7 +27,7 @@ class Trunk(nn.Module):
     """Applies the layers in order."""
     for i, width in enumerate(self.widths):
       layer = nn.Dense(width, kernel_init=nn.initializers.orthogonal(math.sqrt(2)), name=f'hidden_{i}')
-      x = FUNCTIONS[self.activation](layer(x))
+      x = ACTIVATIONS[self.activation].function(layer(x))
     return x
 
 
@@ -46,7 +42,7 @@ class ActorCritic(nn.Module):
     config = self.config
     self.policy = Trunk(config.policy_layers, config.activation)
     self.value = None if config.shared else Trunk(config.value_layers, config.activation)
-    # A small head starts all actions near zero (Andrychowicz et al., 2021, section 3.2).
+    # With a small head all initial actions are near zero (Andrychowicz et al., 2021, section 3.2).
     self.mean_head = nn.Dense(self.action_size, kernel_init=nn.initializers.orthogonal(0.01))
     self.value_head = nn.Dense(1, kernel_init=nn.initializers.orthogonal(1.0))
     start = math.log(config.initial_std)
@@ -66,6 +62,56 @@ class ActorCritic(nn.Module):
     """obs [..., O] -> value [...]; without the actor's head."""
     hidden = self.policy(obs) if self.value is None else self.value(obs)
     return self.value_head(hidden)[..., 0]
+
+
+# The parameters of ActorCritic that only affect the value; all others, also of a shared trunk, are the actor's.
+CRITIC = ('value', 'value_head')
+
+
+def in_critic(name: str) -> bool:
+  """Whether a top-level parameter of ActorCritic is the critic's rather than the actor's."""
+  return name in CRITIC
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+  """Actor and critic as pure functions of their parameters; exactly left-right symmetric with a mirror."""
+
+  config: NetworkConfig
+  observation_size: int
+  action_size: int
+  mirror: Mirror | None = None
+
+  def init(self, key: Key) -> Any:
+    """New random parameters."""
+    return self._module.init(key, jnp.zeros(self.observation_size))['params']
+
+  def policy(self, params: Any, obs: Array) -> tuple[Array, Array]:
+    """Mean [..., A] and log standard deviation [A] of the actions, from normalised obs [..., O]."""
+    mean = symmetrized(lambda x: self._apply(params, x, 'act')[0], obs, self.mirror)
+    return mean, self.log_std(params)
+
+  def log_std(self, params: Any) -> Array:
+    """Log standard deviation [A] of the actions, with a mirror the same on both sides."""
+    log_std: Array = params['log_std']
+    return log_std if self.mirror is None else (log_std + log_std[self.mirror.action_sources]) / 2
+
+  def value(self, params: Any, obs: Array) -> Array:
+    """Value [...] from normalised obs [..., O]; with a mirror the same for an observation and its mirror image."""
+    value: Array = self._apply(params, obs, 'evaluate')
+    return value if self.mirror is None else (value + self._apply(params, self.mirror.obs(obs), 'evaluate')) / 2
+
+  def layers(self, params: Any) -> list[dict[str, Array]]:
+    """The actor's layers in order, each a dict of kernel [in, out] and bias [out]."""
+    hidden = [params['policy'][f'hidden_{i}'] for i in range(len(self.config.policy_layers))]
+    return [*hidden, params['mean_head']]
+
+  @property
+  def _module(self) -> ActorCritic:
+    return ActorCritic(self.config, self.action_size)
+
+  def _apply(self, params: Any, obs: Array, method: str) -> Any:
+    return self._module.apply({'params': params}, obs, method=method)
 
 
 def sample(key: Key, mean: Array, log_std: Array) -> Array:

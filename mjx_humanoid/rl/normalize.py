@@ -1,41 +1,41 @@
-"""Running mean and standard deviation of observations: Brax's running_statistics, with our clipping."""
+"""Running mean and standard deviation of observations: Brax's running_statistics with the clipping of core.network."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 
-from mjx_humanoid._environment import quiet_imports
-from mjx_humanoid.types import Array
+from mjx_humanoid.core import network
+from mjx_humanoid.core.process import quiet_imports
+from mjx_humanoid.core.types import Array
 
 with quiet_imports():
   from brax.training.acme import running_statistics
   from brax.training.acme.running_statistics import RunningStatisticsState as Normalizer
 
-CLIP = 10.0  # standard deviations; a world about to diverge shall not shake the networks
-# Observations that statistics from elsewhere count as, far more than a training makes: an actor's weights are made for
-# that scale. One that was given the scale of a new task lost its skill before it had learned anything.
+# Number of observations that given statistics count as, far more than a training collects: a trained actor depends on
+# the scale of its observations. When the statistics adapted to a new task, the policy lost its skill.
 KNOWN = 2**30
-MIN_STD = 1e-2  # an element that never moves must not be blown up when it first does
+MIN_STD = 1e-2  # bounds the scale of elements that have been constant so far
 
-__all__ = ['CLIP', 'MIN_STD', 'Normalizer', 'init', 'known', 'normalize', 'update']
+__all__ = ['MIN_STD', 'Normalizer', 'init', 'known', 'normalize', 'update']
 
 
 def init(size: int) -> Normalizer:
-  """The statistics of no observations yet: mean 0, standard deviation 1."""
+  """Initial statistics, before any observation: mean 0, standard deviation 1."""
   return running_statistics.init_state(jnp.zeros(size))
 
 
 def known(mean: Array, std: Array) -> Normalizer:
-  """Statistics [O] that were made elsewhere, as if of KNOWN observations."""
-  # Two observations that many times over, one standard deviation above the mean and one below.
+  """Given statistics [O], as if of KNOWN observations."""
+  # Half of KNOWN observations one standard deviation above the mean, half one below.
   return update(init(len(mean)), jnp.stack([mean + std, mean - std]), weights=jnp.full(2, KNOWN / 2))
 
 
 def update(normalizer: Normalizer, obs: Array, weights: Array | None = None) -> Normalizer:
-  """Adds observations [..., O], each as often as its weight [...] says; once where there are none."""
+  """Adds observations [..., O] with weights [...]; without weights, each counts once."""
   return running_statistics.update(normalizer, obs, weights=weights, std_min_value=MIN_STD)
 
 
 def normalize(normalizer: Normalizer, obs: Array) -> Array:
   """obs [..., O] in standard deviations from the mean, clipped."""
-  return jnp.clip((obs - normalizer.mean) / normalizer.std, -CLIP, CLIP)
+  return network.normalize(obs, normalizer.mean, normalizer.std)

@@ -1,1 +1,1 @@
-"""Running a training: the loop, its checkpoints, its logs."""
+"""Training runs: the training loop, checkpoints, logs, report cards."""

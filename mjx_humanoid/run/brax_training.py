@@ -1,4 +1,4 @@
-"""Training on environments of Brax, or of MuJoCo Playground, by the same algorithms and the same iterations."""
+"""Training on environments of Brax or MuJoCo Playground, with the algorithms and the trainer of this package."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from mjx_humanoid.config import Config, NetworkConfig, resolve, to_dict
-from mjx_humanoid.envs.env import Env
+from mjx_humanoid.core.config.network import NetworkConfig
+from mjx_humanoid.core.config.schema import Config, resolve, to_dict
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.network import Actor, Mirror, mean_action
+from mjx_humanoid.core.precision import single_precision
+from mjx_humanoid.core.types import Array, Key
 from mjx_humanoid.envs.from_brax import FromBrax, seen
-from mjx_humanoid.errors import UserError
 from mjx_humanoid.rl import networks
-from mjx_humanoid.rl.algorithm import Actor, Algorithm, Mirror, Spec, make_algorithm
-from mjx_humanoid.rl.normalize import CLIP
+from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
 from mjx_humanoid.run.setup import Setup
 from mjx_humanoid.run.trainer import Trainer
-from mjx_humanoid.types import Array, Key
 
 EPISODE_STEPS = 1000  # the time limit of nearly all of Brax's own environments
 
@@ -30,7 +31,7 @@ OnUpdate = Callable[[int, dict[str, float]], None]  # called with the environmen
 
 @dataclass(frozen=True, eq=False)
 class BraxPolicy:
-  """Acts as Brax's acting loop wants it: policy(obs, key) gives the action and extras. Pure."""
+  """A policy for Brax's acting loop: policy(obs, key) returns the action and extras. Pure."""
 
   actor: Actor
   activation: str
@@ -38,25 +39,23 @@ class BraxPolicy:
 
   def __call__(self, obs: Any, key: Key | None = None) -> tuple[Array, dict[str, Array]]:
     """Actions [..., A] in [-1, 1] for observations [..., O]: the mean, or by `key` a sample where not deterministic."""
-    actor = self.actor
-    x = jnp.clip((seen(obs) - actor.mean) / actor.std, -CLIP, CLIP)
-    for kernel, bias in zip(actor.kernels[:-1], actor.biases[:-1], strict=True):
-      x = networks.FUNCTIONS[self.activation](x @ kernel + bias)
-    action = x @ actor.kernels[-1] + actor.biases[-1]
+    with jax.default_matmul_precision('highest'):  # as in training; GPUs would round more
+      action = mean_action(self.actor, seen(obs), self.activation)
     if not self.deterministic:
-      action = networks.sample(key, action, actor.log_std)
+      action = networks.sample(key, action, self.actor.log_std)
     return jnp.clip(action, -1.0, 1.0), {}
 
 
 class Trained(NamedTuple):
-  """What comes of a training."""
+  """The result of a training."""
 
   policy: BraxPolicy
   learner: Any
   algorithm: Algorithm[Any]
-  metrics: list[dict[str, float]]  # of every update
+  metrics: list[dict[str, float]]  # one entry for every update
 
 
+@single_precision()
 def train_on_brax(
   env: Any,
   config: Config | ConfigDict | None = None,
@@ -64,25 +63,29 @@ def train_on_brax(
   total_timesteps: int | None = None,
   episode_length: int = EPISODE_STEPS,
   on_update: OnUpdate | None = None,
+  device: jax.Device | None = None,
 ) -> Trained:
-  """Trains on an environment of Brax, unwrapped.
+  """Trains on an unwrapped Brax environment.
 
   Args:
-    env: of one world, as brax.envs.get_environment or mujoco_playground.registry.load make it.
-    config: seed, num_envs, total_timesteps, restart_interval, algorithm, and the sections network and ppo
-      count; by default the defaults, without symmetry.
+    env: a single environment, as brax.envs.get_environment or mujoco_playground.registry.load make it.
+    config: only seed, num_envs, total_timesteps, restart_interval, algorithm and its settings, and the section network
+      are used; by default the defaults without symmetry.
     total_timesteps: environment steps, instead of the config's.
     episode_length: time limit in control steps, as in Brax.
+    on_update: called after every update.
+    device: the JAX device of the training; by default the first.
 
   Raises:
-    UserError: a setting that does not fit, or an environment that cannot be learned from.
+    UserError: a setting that does not fit, or an environment that is not supported.
   """
   settled = settings(config, total_timesteps)
   if episode_length < 1:
     raise UserError(f'episode_length={episode_length} is out of range: it must be at least 1.')
-  worlds = FromBrax(env, settled.num_envs, episode_length)
-  algorithm = make_algorithm(settled, Spec(worlds.observation_size, worlds.action_size, no_mirror))
-  trainer = Trainer(Setup(settled, cast(Env, worlds), algorithm, 'the environment brings its own'))
+  chosen = choose_algorithm(settled)
+  batched = FromBrax(env, settled.num_envs, episode_length)
+  algorithm = chosen.make(Spec(batched.observation_size, batched.action_size, no_mirror))
+  trainer = Trainer(Setup(settled, batched, algorithm, 'the environment has its own', device=device))
   state, history = trainer.start(), []
   for iteration in range(math.ceil(settled.total_timesteps / trainer.steps_per_iteration)):
     state, metrics = trainer.step(state)
@@ -94,7 +97,7 @@ def train_on_brax(
 
 
 def settings(config: Config | ConfigDict | None, total_timesteps: int | None) -> Config:
-  """The config in force, checked. Raises UserError."""
+  """The checked config. Raises UserError."""
   if config is None:
     config = Config(network=NetworkConfig(symmetric=False))
   resolved = resolve(to_dict(config) if isinstance(config, Config) else config)
@@ -104,7 +107,7 @@ def settings(config: Config | ConfigDict | None, total_timesteps: int | None) ->
 
 
 def no_mirror() -> Mirror:
-  """For networks that ask how the environment looks in a mirror. Raises UserError: nobody knows."""
+  """For symmetric networks. Raises UserError: the mirror image of such an environment is unknown."""
   raise UserError(
     'environments of Brax have no mirror image that this package knows: set config.network.symmetric to False.'
   )

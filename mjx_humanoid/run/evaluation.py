@@ -1,17 +1,21 @@
-"""Judging a policy as a person asks for it: how many episodes, by which card and physics, with which push."""
+"""Evaluation of a policy for users: with a chosen number of episodes, report card, engine and push."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
-from mjx_humanoid.config import MOST_EPISODES
-from mjx_humanoid.errors import UserError, unknown
-from mjx_humanoid.playback.card import judge, pushed
+from mjx_humanoid.core import saved_code
+from mjx_humanoid.core.config.schema import MOST_EPISODES
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.playback.judge import judge, pushed
 from mjx_humanoid.playback.policy import Policy
-from mjx_humanoid.playback.rollout import Scene, Trajectories, check_fit, make_scene, rollout
+from mjx_humanoid.playback.rollout import Trajectories, check_fit, rollout, task_and_model
+from mjx_humanoid.tasks.task import Task
 
 ENGINES = ('native', 'mjx')
+REWARDS = ('reward', 'reward term')  # kinds of user code that only the returns need
 LIMITS = {  # least, most, and the same in words
   'episodes': (1, MOST_EPISODES, f'1 to {MOST_EPISODES}'),
   'seed': (0, float('inf'), '0 or more'),
@@ -20,7 +24,7 @@ LIMITS = {  # least, most, and the same in words
 
 
 def check(engine: str, **numbers: float | None) -> None:
-  """Raises UserError for an engine that judges nothing, or a number out of its LIMITS."""
+  """Raises UserError for an engine that cannot evaluate, or a number out of its LIMITS."""
   for name, value in numbers.items():
     low, high, words = LIMITS[name]
     if value is not None and not low <= value <= high:
@@ -38,38 +42,42 @@ def evaluate_policy(
   push: float | None = None,
   engine: str = 'native',
 ) -> dict[str, Any]:
-  """The report card of a policy's deterministic actions, as JSON's own types.
+  """The report card of a policy's deterministic actions, as JSON types.
 
   Args:
-    seed: of the start states, commands and pushes.
-    card: another one than the policy's own task names.
-    push: force in N of a push of 0.2 s every 4 s, in place of the pushes that the card asks for.
-    engine: the physics that judges, 'native' (C MuJoCo with a converged solver) or 'mjx' (with the training solver).
+    seed: seed of the start states, commands and pushes.
+    card: another report card than that of the policy's task; a user's own card is allowed to run.
+    push: force in N of a push of 0.2 s every 4 s, instead of the pushes of the card.
+    engine: physics of the evaluation, 'native' (C MuJoCo with a converged solver) or 'mjx' (with the training solver).
 
   Raises:
     UserError: a number out of range, an unknown card or engine, a policy that does not fit its robot.
   """
   check(engine, episodes=episodes, seed=seed, push=push)
-  scene = make_scene(dataclasses.replace(policy.task, card=card or policy.task.card))
-  check_fit(policy, scene)
+  if card:
+    saved_code.allow(TaskConfig(card=card))
+  task, model = task_and_model(dataclasses.replace(policy.task, card=card or policy.task.card))
+  check_fit(policy, task, model)
   player = rollout
   if engine == 'mjx':
     from mjx_humanoid.run.mjx_rollout import mjx_rollout as player
-  summary, paths = judge(scene, policy, episodes, seed, player, **({} if push is None else pushed(push)))
+  summary, paths = judge(task, model, policy, episodes, seed, player, **({} if push is None else pushed(push)))
   extra = {}
-  if push is not None:  # what is told must be what was asked of it
+  if push is not None:  # the card must report the pushes that were applied
     extra, summary['criteria'] = {'push': push}, f'{summary["criteria"]}; here with pushes of {push:g} N'
-  return {'policy': policy.name, 'engine': engine, **extra, **summary, **returns(scene, paths), 'info': policy.info}
+  return {'policy': policy.name, 'engine': engine, **extra, **summary, **returns(task, paths), 'info': policy.info}
 
 
-def returns(scene: Scene, paths: Trajectories) -> dict[str, Any]:
-  """The mean return of an episode, in all and by term, undiscounted.
+def returns(task: Task, paths: Trajectories) -> dict[str, Any]:
+  """The mean undiscounted return of an episode, in total and by term.
 
-  A reward that is a file of the user's is left out: what a policy file names is never run.
+  If the reward is user code that is missing or that this user has not allowed, the returns are left out, and
+  'return_note' says why.
   """
-  if '.py:' in scene.task.reward:
-    return {'return': None, 'return_by_term': {}}
+  rewards = [(kind, name) for kind, name in saved_code.references(task.config) if kind in REWARDS]
+  if why := next(filter(None, (saved_code.unavailable(*reward) for reward in rewards)), None):
+    return {'return': None, 'return_by_term': {}, 'return_note': why}
   from mjx_humanoid.tasks.scoring import score
 
-  totals, terms = score(scene.task, scene.body, paths.views, paths.contexts, paths.terminated)
+  totals, terms = score(task, paths.views, paths.contexts, paths.terminated)
   return {'return': float(totals.mean()), 'return_by_term': {name: float(v.mean()) for name, v in terms.items()}}

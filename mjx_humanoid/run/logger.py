@@ -1,49 +1,126 @@
-"""Metrics on disk: one JSON object a line, and TensorBoard."""
+"""Metrics on disk: JSON lines and TensorBoard."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tensorboardX import SummaryWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.record_writer import masked_crc32c
+
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import Appender, read_bytes, to_json, write_text
 
 METRICS_FILE = 'metrics.jsonl'
+WHAT = 'the metrics'
 
 
 class MetricsLogger:
-  """Appends to <run>/metrics.jsonl and to a TensorBoard event file beside it."""
+  """Appends to <run>/metrics.jsonl and to a TensorBoard event file beside it.
 
-  def __init__(self, folder: Path, after: int = 0) -> None:
-    """Args: after: of a resumed run, the step it goes on from; later lines are dropped."""
+  A full disk does not stop the training: metrics are left out until there is space again, with one message.
+  """
+
+  def __init__(self, folder: Path, after: int = 0, say: Callable[[str], None] | None = None) -> None:
+    """Opens both files.
+
+    Args:
+      after: environment step from which a resumed run continues; later and damaged lines are dropped.
+      say: prints a line for the user; by default on stderr.
+
+    Raises:
+      UserError: the files cannot be read or written.
+    """
+    self._say = say or (lambda line: print(line, file=sys.stderr))
+    self._failing = False
     path = folder / METRICS_FILE
-    text = path.read_text() if path.is_file() else ''
-    kept = ''.join(line + '\n' for line in text.splitlines() if _step(line) <= after)
-    if kept != text:
-      partial = path.with_suffix('.partial')  # a full disk leaves the lines that were there
-      partial.write_text(kept)
-      partial.replace(path)
-    self._file = path.open('a')
-    self._board = SummaryWriter(str(folder), purge_step=after + 1 if after else None)
+    if path.exists():
+      _drop_lines(path, after)
+    self._lines = Appender(path, WHAT)
+    self._events = Appender(folder / f'events.out.tfevents.{int(time.time())}.{_host()}.{os.getpid()}', WHAT)
+    self._append(self._events, _record(Event(file_version='brain.Event:2')))
+    if after:  # makes TensorBoard hide earlier events from this step on
+      start = SessionLog(status=SessionLog.START)
+      self._append(self._events, _record(Event(step=after + 1, session_log=start)))
 
-  def write(self, timesteps: int, metrics: dict[str, float]) -> None:
-    """One line, at an environment step."""
-    self._file.write(json.dumps({'timesteps': timesteps, **metrics}) + '\n')
-    self._file.flush()
-    for name, value in metrics.items():
-      self._board.add_scalar(name if '/' in name else f'train/{name}', value, timesteps)
+  def write(self, timesteps: int, metrics: Mapping[str, float]) -> None:
+    """One line, and one event, at an environment step. Numbers that are not finite are null in the line."""
+    line = to_json({'timesteps': timesteps, **metrics}) + '\n'
+    tags = {name if '/' in name else f'train/{name}': value for name, value in metrics.items()}
+    summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in tags.items()])
+    written = self._append(self._lines, line.encode())
+    written &= self._append(self._events, _record(Event(step=timesteps, summary=summary)))
+    self._failing = not written
 
   def __enter__(self) -> MetricsLogger:
     return self
 
   def __exit__(self, *error: object) -> None:
-    self._file.close()
-    self._board.close()
+    self.close()
+
+  def close(self) -> None:
+    """Closes both files."""
+    self._lines.close()
+    self._events.close()
+
+  def _append(self, file: Appender, record: bytes) -> bool:
+    try:
+      file.append(record)
+    except UserError as error:
+      if not self._failing:
+        self._say(f'{error} Training goes on; metrics are left out until there is space again.')
+      self._failing = True
+      return False
+    return True
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+  """The metrics of a run, one entry per line; null becomes NaN. Damaged lines are left out.
+
+  Raises:
+    UserError: there is no such file, or it cannot be read.
+  """
+  lines = _read_lines(folder / METRICS_FILE)
+  entries = [json.loads(line) for line in lines if _step(line) < math.inf]
+  return [{name: math.nan if value is None else value for name, value in entry.items()} for entry in entries]
+
+
+def _read_lines(path: Path) -> list[str]:
+  return read_bytes(path, 'file of metrics').decode(errors='replace').splitlines()
+
+
+def _drop_lines(path: Path, after: int) -> None:
+  """Keeps the whole lines up to an environment step, and drops all others."""
+  kept = ''.join(line + '\n' for line in _read_lines(path) if _step(line) <= after)
+  if kept.encode() != path.read_bytes():
+    write_text(path, kept, WHAT)
 
 
 def _step(line: str) -> float:
-  """Environment step of a line; infinite where a kill cut the line short."""
+  """Environment step of a line; infinite for a damaged line."""
   try:
     return float(json.loads(line)['timesteps'])
-  except ValueError:
+  except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
     return math.inf
+
+
+def _record(event: Event) -> bytes:
+  """The bytes of an event in the file: length, checksum of the length, event, checksum of the event."""
+  event.wall_time = time.time()
+  content = event.SerializeToString()
+  length = struct.pack('<Q', len(content))
+  checks = [struct.pack('<I', masked_crc32c(part)) for part in (length, content)]
+  return length + checks[0] + content + checks[1]
+
+
+def _host() -> str:
+  """The name of this machine, for file names."""
+  return ''.join(letter if letter.isalnum() or letter in '-.' else '_' for letter in socket.gethostname())

@@ -1,20 +1,26 @@
-"""Rolling a policy out in MJX: the same episodes as playback/rollout.py, on the other physics engine."""
+"""Rollouts of a policy in MJX: the same episodes as in playback/rollout.py, on the other physics engine."""
 
 from __future__ import annotations
 
 import jax
+import mujoco
 import numpy as np
 
-from mjx_humanoid._environment import COMPILER_OPTIONS
+from mjx_humanoid.core.precision import backend, single_precision
+from mjx_humanoid.core.process import COMPILER_OPTIONS
+from mjx_humanoid.core.types import Inputs, View
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import randomized_fields
-from mjx_humanoid.playback.rollout import Controller, Scene, Trajectories, record
-from mjx_humanoid.types import Inputs, View
+from mjx_humanoid.physics.states import view_states
+from mjx_humanoid.playback.rollout import Controller, Trajectories, collect, record
+from mjx_humanoid.tasks.task import Task
 
 
+@single_precision()
 def mjx_rollout(
-  scene: Scene,
+  task: Task,
+  model: mujoco.MjModel,
   controller: Controller,
   qpos: np.ndarray,
   qvel: np.ndarray,
@@ -25,20 +31,20 @@ def mjx_rollout(
 ) -> Trajectories:
   """Plays `steps` control steps from each start; see playback.rollout.rollout.
 
-  The solver is the one that training uses: MJX pays for every iteration, in every world.
+  It uses the training solver, because solver iterations are expensive in MJX.
   """
   rng = rng or np.random.default_rng(0)
-  model = build_model(scene.body.robot)
-  fields = randomized_fields(model, scene.task.randomization, rng, len(qpos))
-  engine = MjxEngine(model, scene.body.substeps, impl='jax', num_envs=len(qpos), fields=fields)
-  options = COMPILER_OPTIONS if jax.default_backend() == 'cpu' else None
+  training = build_model(task.body.robot)
+  fields = randomized_fields(training, task.config.randomization, rng, len(qpos))
+  engine = MjxEngine(training, task.body.substeps, impl='jax', num_envs=len(qpos), fields=fields)
+  options = COMPILER_OPTIONS if backend() == 'cpu' else None
   advance = jax.jit(engine.step, compiler_options=options)
   state = engine.init(qpos.astype(np.float32), qvel.astype(np.float32))
 
-  def step(inputs: Inputs) -> View:
+  def physics(inputs: Inputs) -> View:
     nonlocal state
-    with jax.default_matmul_precision('highest'):  # as in training: GPUs round products more by default
-      state, view = advance(state, *(None if x is None else np.asarray(x, np.float32) for x in inputs))
+    state, view = advance(state, *(None if x is None else np.asarray(x, np.float32) for x in inputs))
     return View(*map(np.asarray, view))
 
-  return record(scene, controller, qpos, qvel, step, steps, rng=rng, stop_at_end=stop_at_end)
+  start = view_states(model, qpos, qvel)
+  return collect(start, record(task, controller, start, physics, rng), steps, stop_at_end=stop_at_end)

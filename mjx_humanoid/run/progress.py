@@ -1,8 +1,10 @@
-"""What a person sees while training: a live panel on a terminal, plain lines elsewhere."""
+"""Output during training: a live panel on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -11,12 +13,17 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-PLAIN_INTERVAL = 5.0  # s between lines where there is no terminal
+from mjx_humanoid.run.listeners import Listener
+
+if TYPE_CHECKING:
+  from mjx_humanoid.run.loop import Loop
+
+PLAIN_INTERVAL = 5.0  # s between lines without a terminal
 FIGURES = ('episode_length', 'episode_return', 'loss', 'policy_loss', 'value_loss', 'entropy', 'kl', 'action_std')
 
 
 def duration(seconds: float) -> str:
-  """As 75 s or 12 min 03 s or 2 h 05 min."""
+  """A duration in words: 75 s, 12 min 03 s or 2 h 05 min."""
   whole = round(seconds)
   if whole < 120:
     return f'{whole} s'
@@ -25,61 +32,71 @@ def duration(seconds: float) -> str:
   return f'{whole // 3600} h {whole % 3600 // 60:02d} min'
 
 
-class Progress:
-  """Shows a training. Use as a context manager; `say` prints a line that stays."""
+class Clock:
+  """Measures environment steps per second, from the second update on without compilation."""
 
-  def __init__(self, total: int, done: int = 0) -> None:
+  def __init__(self, done: int) -> None:
+    """Args: done: environment steps that a resumed run starts from."""
+    self._since, self._before = time.monotonic(), done
+    self._compiled = False
+
+  def tick(self, done: int) -> float:
+    """Steps per second since the first update, after an update that led to `done` steps; at first, of that update."""
+    now = time.monotonic()
+    speed = (done - self._before) / max(now - self._since, 1e-9)
+    if not self._compiled:
+      self._compiled, self._since, self._before = True, now, done
+    return speed
+
+
+class Progress(Listener):
+  """Shows a training: a live panel on a terminal, plain lines elsewhere."""
+
+  def __init__(self) -> None:
     self._console = Console()
-    self._total, self._done = total, done
-    self._first: int | None = None  # steps at the first update: speed counts from there, without compiling
-    self._started = self._printed = time.monotonic()
-    self._activity, self._since = '', 0.0
-    self._metrics: dict[str, float] = {}
+    self._total = self._done = self._updates = 0
+    self._since = self._printed = time.monotonic()
+    self._activity = ''
+    self._metrics: Mapping[str, float] = {}
     self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._render, transient=True)
 
-  def __enter__(self) -> Progress:
+  def on_start(self, loop: Loop) -> None:
+    self._total, self._done, self._printed = loop.total, loop.step, time.monotonic()
     if self._console.is_terminal:
       self._live.start()
-    return self
 
-  def __exit__(self, *error: object) -> None:
+  def close(self) -> None:
     if self._console.is_terminal:
       self._live.stop()
 
-  def say(self, message: str) -> None:
-    """A line that stays."""
-    self._console.print(message, highlight=False, soft_wrap=True, markup=False)
+  def on_message(self, line: str) -> None:
+    self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
-  def doing(self, activity: str) -> None:
-    """What is going on while no steps are counted, such as compiling; '' when it is over."""
+  def on_activity(self, activity: str) -> None:
     self._activity, self._since = activity, time.monotonic()
     if activity and not self._console.is_terminal:
-      self.say(f'{activity} ...')
+      self.on_message(f'{activity} ...')
 
-  def update(self, done: int, metrics: dict[str, float]) -> None:
-    """The state after an update."""
-    if self._first is None:
-      self._started, self._first = time.monotonic(), done
-    self._done, self._metrics, self._activity = done, metrics, ''
+  def on_update(self, step: int, metrics: Mapping[str, float]) -> None:
+    self._done, self._metrics, self._activity = step, metrics, ''
+    self._updates += 1
     now = time.monotonic()
     if not self._console.is_terminal and now - self._printed >= PLAIN_INTERVAL:
       self._printed = now
-      self.say(self._line())
+      self.on_message(self._line())
 
-  @property
-  def steps_per_second(self) -> float:
-    """Environment steps a second since the first update."""
-    counted = 0 if self._first is None else self._done - self._first
-    return counted / max(time.monotonic() - self._started, 1e-9)
+  def _speed(self) -> float:
+    return self._metrics.get('steps_per_second', 0.0)
 
   def _left(self) -> str:
-    speed = self.steps_per_second
-    return duration((self._total - self._done) / speed) + ' left' if speed > 1 else ''
+    """The remaining time; '' after the first update, which was mostly compilation."""
+    known = self._updates > 1 and self._speed() > 1
+    return duration((self._total - self._done) / self._speed()) + ' left' if known else ''
 
   def _line(self) -> str:
     length, total = self._metrics.get('episode_length', 0), self._metrics.get('episode_return', 0)
     return (
-      f'{self._done:>12,} of {self._total:,} steps  {self.steps_per_second:,.0f} steps/s  {self._left()}'
+      f'{self._done:>12,} of {self._total:,} steps  {self._speed():,.0f} steps/s  {self._left()}'
       f'  episodes of {length:.0f} steps, return {total:.1f}'
     )
 
@@ -93,7 +110,7 @@ class Progress:
 
   def _table(self) -> RenderableType:
     bar = ProgressBar(total=self._total, completed=self._done, width=40)
-    head = Text(f' {self._done:,} of {self._total:,} steps   {self.steps_per_second:,.0f} steps/s   {self._left()}')
+    head = Text(f' {self._done:,} of {self._total:,} steps   {self._speed():,.0f} steps/s   {self._left()}')
     top = Table.grid()
     top.add_row(bar, head)
     table = Table.grid(padding=(0, 3))
@@ -101,6 +118,6 @@ class Progress:
     terms = [(name.removeprefix('term/'), v) for name, v in self._metrics.items() if name.startswith('term/')]
     for i in range(max(len(shown), len(terms))):
       left = (shown[i][0], f'{shown[i][1]:.3f}') if i < len(shown) else ('', '')
-      right = (f'reward: {terms[i][0]}', f'{terms[i][1]:+.3f}') if i < len(terms) else ('', '')
+      right = (Text(f'reward: {terms[i][0]}'), f'{terms[i][1]:+.3f}') if i < len(terms) else ('', '')
       table.add_row(*left, *right)
     return Group(top, table)

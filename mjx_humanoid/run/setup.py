@@ -1,106 +1,167 @@
-"""From a resolved config to the environment and the algorithm it names."""
+"""Builds the environment and the algorithm of a config."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 
-from mjx_humanoid.config import Config
+from mjx_humanoid.core.config.schema import Config
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.precision import single_precision
+from mjx_humanoid.core.saved_code import portable
+from mjx_humanoid.core.types import Demonstrations, View
+from mjx_humanoid.core.user_objects import is_own
+from mjx_humanoid.envs.demonstrations import demonstrate
 from mjx_humanoid.envs.env import Env
-from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.engine import choose, make_engine
+from mjx_humanoid.physics.choice import choose, make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
-from mjx_humanoid.playback.cards import CARDS
-from mjx_humanoid.rl.algorithm import Algorithm, Mirror, Spec, make_algorithm
-from mjx_humanoid.robots import robots
+from mjx_humanoid.playback.cards import NONE, find_card
+from mjx_humanoid.playback.judge import check_card
+from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
+from mjx_humanoid.rl.collect import BatchedEnv
+from mjx_humanoid.tasks.asymmetry import one_sided
+from mjx_humanoid.tasks.checks import check_curriculum, check_task
 from mjx_humanoid.tasks.curricula import CURRICULA
-from mjx_humanoid.tasks.demonstrations import demonstrate
-from mjx_humanoid.tasks.episodes import SEARCHED
-from mjx_humanoid.tasks.mirror import action_map, observation_map
-from mjx_humanoid.tasks.task import Task, check_reward, make_task
-from mjx_humanoid.types import Demonstrations
+from mjx_humanoid.tasks.starts import SEARCHED, SETTLED
+from mjx_humanoid.tasks.task import Task, find_robot, make_task
 
-SHOWN = 1_000_033  # tells the generator of demonstrations from that of start states
-CHECKED_STARTS = 64  # start states that a reward is tried on before training
+DEMONSTRATIONS = 1_000_033  # separates the generator of demonstrations from that of start states
+CHECKED_STARTS = 64  # start states for the check of a reward before training
+BANK_ITERATIONS = 32  # iterations after which the bank of start states is replaced
+SETTLED_ITERATIONS = 64  # the same for simulated start states, which take a second to make
 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-  """What a training is made of."""
+  """The parts of a training."""
 
   config: Config
-  env: Env
+  env: BatchedEnv
   algorithm: Algorithm[Any]
-  engine_reason: str
+  engine_reason: str  # why this engine was chosen, in words
+  task: Task | None = None  # None for environments that do not come from a task of this package
+  bank_iterations: int = BANK_ITERATIONS
+  device: jax.Device | None = None  # device of all computations; None: the default device of JAX
 
 
-def prepare(config: Config) -> Setup:
-  """Builds everything a config names, and checks it.
+@single_precision()
+def prepare(config: Config, device: jax.Device | None = None) -> Setup:
+  """Builds and checks everything that a config names.
 
   Raises:
-    UserError: a name that does not exist, an engine this machine lacks, a reward that does not work.
+    UserError: an unknown name, an engine that this machine lacks, a reward that fails.
   """
-  robot = robots()[config.task.robot]
-  _ = CARDS[config.task.card]  # refused now rather than at the end of the training
   engine_name, reason = choose(config.engine)
+  config = dataclasses.replace(config, num_envs=settle_num_envs(config, engine_name))
+  chosen = choose_algorithm(config)
+  _ = find_card(config.task.card)  # an error is raised now rather than at the end of training
+  robot = find_robot(config.task.robot)
   model = build_model(robot)
   body = describe(robot, model, config.task.frame_skip)
   task = make_task(config.task, body)
   refuse_idle(config, task)
+  with on_device(device):
+    env = make_env(config, task, model, engine_name)
+    check_own(task, env, config)  # before anything else calls user code
+    spec = Spec(env.observation_size, env.action_size, task.mirror, lambda: demonstrations_of(config, task))
+    algorithm = chosen.make(spec)
+  bank_iterations = SETTLED_ITERATIONS if config.task.start in SETTLED else BANK_ITERATIONS
+  return Setup(config, env, algorithm, reason, task, bank_iterations, device)
+
+
+def settle_num_envs(config: Config, engine_name: str) -> int:
+  """Adjusts the number of environments to the engine."""
+  return config.num_envs
+
+
+def on_device(device: jax.Device | None) -> AbstractContextManager[Any]:
+  """A context for computations on a device; None: no change."""
+  return jax.default_device(device) if device else contextlib.nullcontext()
+
+
+def make_env(config: Config, task: Task, model: Any, engine_name: str) -> Env:
+  """The environments of a task on an engine. Raises UserError for an unknown curriculum."""
   rng = np.random.default_rng([config.seed, FIELDS])
   fields = randomized_fields(model, config.task.randomization, rng, config.num_envs)
-  engine = make_engine(engine_name, model, config.num_envs, body.substeps, config.num_threads, fields)
-  lifetime = config.schedule_timesteps / config.num_envs
+  engine = make_engine(engine_name, model, config.num_envs, task.body.substeps, config.num_threads, fields)
   curriculum = CURRICULA[config.curriculum]
-  # Without a curriculum all starts are the hardest, for which no search is needed.
-  if config.task.start in SEARCHED and (config.curriculum != 'none' or config.ppo.imitation_coef):
-    print(f'searching for starts {config.task.start!r}; less than a minute ...', flush=True)
-  env = Env(task, engine, model, config.num_envs, curriculum, lifetime)
-  spec = Spec(env.observation_size, env.action_size, lambda: mirror_of(task), lambda: shown_by(config, task))
-  algorithm = make_algorithm(config, spec)
-  check_reward(task, env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view, config.task.reward)
-  return Setup(config, env, algorithm, reason)
+  if config.curriculum != 'none':  # without one all starts are at full strength, which needs no search
+    announce_search(config.task)
+  return Env(task, engine, model, config.num_envs, curriculum, config.schedule_timesteps / config.num_envs)
+
+
+def announce_search(task: TaskConfig) -> None:
+  """Prints a line if start states need a search."""
+  if task.start in SEARCHED:
+    print(f'searching for starts {task.start!r}; less than a minute ...', flush=True)
+
+
+def check_own(task: Task, env: Env, config: Config) -> None:
+  """Checks the reward and all of the user's own functions on start states. Raises UserError with the name."""
+  views = env.make_bank(np.random.default_rng(config.seed), CHECKED_STARTS).view
+  check_task(task, views)
+  if config.network.symmetric and (is_own(config.task.reward) or any(map(is_own, config.task.weights))):
+    warn_of_asymmetry(task, views)
+  if is_own(config.curriculum):
+    check_curriculum(CURRICULA[config.curriculum], config.curriculum)
+  if is_own(config.task.card):
+    check_card(config.task)
+
+
+def warn_of_asymmetry(task: Task, views: View) -> None:
+  """Says that a reward treats left and right differently, which a symmetric network cannot. views: [B, ...]."""
+  if terms := one_sided(task, views):
+    print(
+      f'warning: the reward {portable(task.config.reward)!r} is not the same for the mirror image of the robot'
+      f' ({", ".join(terms)}), and a'
+      ' symmetric policy treats left and right alike: set config.network.symmetric=False.',
+      flush=True,
+    )
 
 
 def refuse_idle(config: Config, task: Task) -> None:
-  """Raises UserError for settings that would do nothing in this training, or that its policy could not see."""
-  asked, pusher = config.task, task.pusher
-  if asked.pushes == 'lift':
+  """Raises UserError for settings without effect in this training, or that its policy could not observe."""
+  section, pusher = config.task, task.pusher
+  if section.push.kind == 'lift':
     if config.curriculum == 'none':
-      raise UserError(
-        'config.task.pushes=lift fades as the curriculum rises, and there is none; set config.curriculum.'
-      )
+      raise UserError('config.task.push.kind=lift fades as the curriculum rises; set config.curriculum.')
   elif pusher.ever and pusher.interval - pusher.duration >= task.episode_steps:
     first = (pusher.interval - pusher.duration) * task.body.control_step
     raise UserError(
-      f'config.task.pushes={asked.pushes}: the first push would come after {first:g} s, when episodes of'
-      f' {asked.episode_length:g} s are over; set config.task.push_interval to less.'
+      f'config.task.push.kind={section.push.kind}: the first push would come after {first:g} s, when episodes of'
+      f' {section.episode_length:g} s are over; set config.task.push.interval to less.'
     )
-  for name in ('commands=sampled',) * (asked.commands == 'sampled') + ('hold',) * (asked.hold > 0):
-    if 'command' not in asked.observations:
+  unseen = {'command.kind=sampled': section.command.kind == 'sampled', 'station.gain': section.station.gain > 0}
+  for name in (name for name, used in unseen.items() if used):
+    if 'command' not in section.observations:
       raise UserError(
-        f"config.task.{name} gives commands that the policy would not see: add 'command' to config.task.observations."
+        f"config.task.{name} gives commands that the policy would not observe: add 'command' to"
+        ' config.task.observations.'
       )
-  if asked.gait_hurry and not (asked.hold and asked.gait_frequency):
-    raise UserError('config.task.gait_hurry needs config.task.hold and config.task.gait_frequency to be above 0.')
+  if section.gait.speedup and not (section.station.gain and section.gait.frequency):
+    raise UserError('config.task.gait.speedup needs config.task.station.gain and config.task.gait.frequency above 0.')
+  if config.task.card == NONE and (config.stop_when_passed or config.evaluation_interval):
+    raise UserError('config.task.card=none judges nothing: leave out evaluation_interval and stop_when_passed.')
   if config.stop_when_passed and not config.evaluation_interval:
-    raise UserError('config.stop_when_passed needs report cards while training: set config.evaluation_interval.')
+    raise UserError('config.stop_when_passed needs report cards during training: set config.evaluation_interval.')
 
 
-def mirror_of(task: Task) -> Mirror:
-  """How the task's observations and actions look in a mirror. Raises UserError where they have no image."""
-  return Mirror(*observation_map(task.observe, task.body), *action_map(task.body))
-
-
-def shown_by(config: Config, task: Task) -> Demonstrations:
-  """What the start of a config's task shows to a policy. Raises UserError where it shows nothing."""
+def demonstrations_of(config: Config, task: Task) -> Demonstrations:
+  """The demonstrations for the start distribution of a task. Raises UserError if it has none."""
   if config.task.start not in SEARCHED:
     raise UserError(
-      f'config.ppo.imitation_coef needs a start that shows how ({", ".join(sorted(SEARCHED))}); set it to 0 for'
-      f' {config.task.start!r}.'
+      f'config.task.start={config.task.start!r} has no demonstrations to imitate; those that have:'
+      f' {", ".join(sorted(SEARCHED))}.'
     )
-  return demonstrate(task, np.random.default_rng([config.seed, SHOWN]))
+  if config.curriculum == 'none':  # otherwise make_env has announced and done the search
+    announce_search(config.task)
+  return demonstrate(task, np.random.default_rng([config.seed, DEMONSTRATIONS]))

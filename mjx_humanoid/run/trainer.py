@@ -1,25 +1,25 @@
-"""The training state and the one operation on it: collect a batch of experience and learn from it."""
+"""The training state, and its iteration: collect a batch of experience and update the learner."""
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid._environment import COMPILER_OPTIONS
-from mjx_humanoid.envs.env import Bank
-from mjx_humanoid.rl.algorithm import Actor, Metrics
+from mjx_humanoid.core.network import Actor
+from mjx_humanoid.core.precision import single_precision
+from mjx_humanoid.core.process import COMPILER_OPTIONS
+from mjx_humanoid.core.types import Key
+from mjx_humanoid.rl.algorithm import Metrics
 from mjx_humanoid.rl.collect import Collected, HostCollector, collect_traced, stack
-from mjx_humanoid.run.setup import Setup
-from mjx_humanoid.tasks.episodes import SETTLED
-from mjx_humanoid.types import Key
+from mjx_humanoid.run.setup import Setup, on_device
 
-BANK_SIZE = 1024  # start states in the bank
-BANK_ITERATIONS = 32  # iterations that one bank serves
-SETTLED_ITERATIONS = 64  # the same, where start states come of physics and take a second to make
+BANK_SIZE = 1024  # start states in a bank
 
 
 class TrainState(NamedTuple):
@@ -32,63 +32,75 @@ class TrainState(NamedTuple):
 
 
 class Trainer:
-  """Iterates a training. `step` is one jitted program where physics is traceable."""
+  """Iterates a training. `step` is one jitted program if the physics is traceable."""
 
   def __init__(self, setup: Setup) -> None:
+    """Compiles nothing yet."""
     self.setup = setup
     self._seed = setup.config.seed
-    self.steps_per_iteration = setup.config.num_envs * setup.algorithm.unroll_length
-    # Networks are slow to unlearn what they fitted first (Nikishin et al., 2022); rates that begin anew find better
-    # policies (Loshchilov & Hutter, 2017).
+    self.steps_per_iteration = setup.env.num_envs * setup.algorithm.unroll_length
+    # Networks are slow to unlearn what they fitted first (Nikishin et al., 2022); learning rates that restart find
+    # better policies (Loshchilov & Hutter, 2017).
     self._restarts = math.ceil(setup.config.restart_interval / self.steps_per_iteration)  # iterations between them
-    self._bank: tuple[int, Bank] | None = None
-    self._bank_iterations = SETTLED_ITERATIONS if setup.config.task.start in SETTLED else BANK_ITERATIONS
-    # Precision of products: the default of newer GPUs keeps 10 bits of mantissa, too few for PPO.
-    jax.config.update('jax_default_matmul_precision', 'highest')
-    options = COMPILER_OPTIONS if jax.default_backend() == 'cpu' else None
+    self._bank: tuple[int, Any] | None = None
+    self._init, self._begin = jax.jit(setup.algorithm.init), jax.jit(setup.env.begin)
+    platform = setup.device.platform if setup.device else jax.default_backend()
+    options = COMPILER_OPTIONS if platform == 'cpu' else None
     if setup.env.traceable:
       self._iterate = jax.jit(self._traced, donate_argnums=(0, 1), compiler_options=options)
     else:
       self._collect = HostCollector(setup.env, setup.algorithm)
       self._learn = jax.jit(self._stack_and_update, donate_argnums=(0,), compiler_options=options)
 
+  @contextlib.contextmanager
+  def computing(self) -> Iterator[None]:
+    """For all that this training computes: on its device, and in single precision."""
+    with on_device(self.setup.device), single_precision():
+      yield
+
   def start(self, actor: Actor | None = None, iteration: int = 0) -> TrainState:
-    """A fresh training, from the config's seed and, where given, an actor that is there already."""
+    """A new training state from the config's seed, with the parameters of `actor` if given.
+
+    Args:
+      iteration: iteration of a restart; its random numbers differ from those of the start.
+    """
     env, algorithm = self.setup.env, self.setup.algorithm
-    key = jax.random.PRNGKey(self._seed)
-    keys = jax.random.split(jax.random.fold_in(key, iteration) if iteration else key, 4)
-    learner = jax.jit(algorithm.init)(keys[0])
-    if actor is not None:
-      learner = algorithm.adopt(learner, actor)
-    state, qpos, qvel = jax.jit(env.begin)(keys[1], self.bank(iteration))
-    physics = env.engine.init(qpos, qvel)
+    with self.computing():
+      key = jax.random.PRNGKey(self._seed)
+      keys = jax.random.split(jax.random.fold_in(key, iteration) if iteration else key, 4)
+      learner = self._init(keys[0])
+      if actor is not None:
+        learner = algorithm.adopt(learner, actor)
+      state, qpos, qvel = self._begin(keys[1], self.bank(iteration))
+      physics = env.engine.init(qpos, qvel)
     return TrainState(learner, Collected(physics, state, keys[2]), keys[3], iteration)
 
   def step(self, state: TrainState) -> tuple[TrainState, Metrics]:
-    """One iteration: unroll_length steps of every world, then one update. Consumes `state`."""
-    if self.begins_anew(state.iteration):
-      state = self.start(self.setup.algorithm.actor(state.learner), state.iteration)
-    bank = self.bank(state.iteration)
-    if self.setup.env.traceable:
-      learner, carry, key, metrics = self._iterate(state.learner, state.carry, state.key, bank)
-    else:
-      carry, transitions, sums = self._collect(state.learner, state.carry, bank)
-      learner, key, metrics = self._learn(state.learner, transitions, sums, state.key)
+    """One iteration: unroll_length steps of every environment, then one update. Consumes `state`."""
+    with self.computing():
+      if self.restarts_at(state.iteration):
+        state = self.start(self.setup.algorithm.actor(state.learner), state.iteration)
+      bank = self.bank(state.iteration)
+      if self.setup.env.traceable:
+        learner, carry, key, metrics = self._iterate(state.learner, state.carry, state.key, bank)
+      else:
+        carry, transitions, sums = self._collect(state.learner, state.carry, bank)
+        learner, key, metrics = self._learn(state.learner, transitions, sums, state.key)
     return TrainState(learner, carry, key, state.iteration + 1), metrics
 
-  def begins_anew(self, iteration: int) -> bool:
-    """Whether this iteration begins anew, from the policy so far."""
+  def restarts_at(self, iteration: int) -> bool:
+    """Whether training restarts at this iteration, from its own policy."""
     return bool(iteration and self._restarts) and iteration % self._restarts == 0
 
-  def bank(self, iteration: int) -> Bank:
-    """The start states in force at an iteration: a function of the seed, so a resumed run has the same."""
-    number = iteration // self._bank_iterations
+  def bank(self, iteration: int) -> Any:
+    """The start states of an iteration. They depend only on the seed, so a resumed run has the same."""
+    number = iteration // self.setup.bank_iterations
     if self._bank is None or self._bank[0] != number:
       bank = self.setup.env.make_bank(np.random.default_rng([self._seed, number]), BANK_SIZE)
       self._bank = (number, jax.tree.map(jnp.asarray, bank))
     return self._bank[1]
 
-  def _traced(self, learner: Any, carry: Collected, key: Key, bank: Bank) -> tuple[Any, Collected, Key, Metrics]:
+  def _traced(self, learner: Any, carry: Collected, key: Key, bank: Any) -> tuple[Any, Collected, Key, Metrics]:
     key, update_key = jax.random.split(key)
     carry, batch, sums = collect_traced(self.setup.env, self.setup.algorithm, learner, carry, bank)
     learner, metrics = self.setup.algorithm.update(learner, batch, update_key)
@@ -104,8 +116,9 @@ class Trainer:
 
 
 def means(sums: Metrics) -> Metrics:
-  """What the environment summed, as means: per finished episode, and per step for reward terms."""
+  """Means from the sums of the environment: per finished episode, and per step for reward terms."""
   episodes = jnp.maximum(sums['episodes'], 1)
   per_episode = {k: sums[k] / episodes for k in ('episode_return', 'episode_length')}
   per_step = {k: v / sums['steps'] for k, v in sums.items() if k.startswith('term/') or k == 'level'}
-  return {'episodes': sums['episodes'], 'diverged': sums['diverged'], **per_episode, **per_step}
+  counts = {k: v for k, v in sums.items() if k in ('episodes', 'diverged') or k.startswith('invalid_')}
+  return {**counts, **per_episode, **per_step}

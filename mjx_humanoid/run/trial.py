@@ -1,11 +1,11 @@
-"""A small run of MJX under scan, for the self-check: it must end."""
+"""A small run of MJX inside a scan, which doctor uses to check for deadlocks."""
 
 from __future__ import annotations
 
 import jax
 import numpy as np
 
-from mjx_humanoid._environment import COMPILER_OPTIONS
+from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
@@ -19,15 +19,15 @@ def scan_trial(num_envs: int = 128, steps: int = 4) -> np.ndarray:
   """
   robot = robots()['humanoid']
   model = build_model(robot)
-  model.opt.iterations, model.opt.ls_iterations = 4, 8  # a while loop inside the scan, as at more than one iteration
+  model.opt.iterations, model.opt.ls_iterations = 4, 8  # more than one iteration is a while loop inside the scan
   engine = MjxEngine(model, robot.frame_skip, impl='jax', num_envs=num_envs)
   qpos = np.tile(model.qpos0.astype(np.float32), (num_envs, 1))
 
   def run(qpos: jax.Array) -> jax.Array:
     state = engine.init(qpos, np.zeros((num_envs, model.nv), np.float32))
     ctrl = jax.numpy.zeros((num_envs, model.nu))
-    state, _ = jax.lax.scan(lambda s, _: (engine.step(s, ctrl)[0], None), state, None, length=steps)
-    return state.qpos
+    _, views = jax.lax.scan(lambda s, _: engine.step(s, ctrl), state, None, length=steps)
+    return views.qpos[-1]
 
   result = np.asarray(jax.jit(run, compiler_options=COMPILER_OPTIONS)(qpos))
   if not np.isfinite(result).all():

@@ -1,1 +1,1 @@
-"""Tasks: what is rewarded, seen, started from and ended, as pure functions chosen by name."""
+"""Tasks: rewards, observations, start states and terminations, as pure functions chosen by name."""

@@ -1,4 +1,4 @@
-"""Pushes: when, how hard and which way somebody shoves the robot, by name. JAX and NumPy alike."""
+"""Pushes: disturbances on the root body, by name. Functions work in JAX and NumPy."""
 
 from __future__ import annotations
 
@@ -6,47 +6,47 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.registry import Registry
-from mjx_humanoid.types import Array, Inputs
+from mjx_humanoid.core.config.task import PushConfig
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.registry import Registry
+from mjx_humanoid.core.types import Array, Inputs
 
-DRAWS = 2  # uniform random numbers that a push is made from
+DRAWS = 2  # uniform random numbers for a push
 
-# (horizontal force [..., 3] in N, seconds, mass in kg, bool [...] at its first step) -> force, kick [..., 3]
+# (horizontal force [..., 3] in N, seconds, mass in kg, bool [...]: first step of the push) -> force, kick [..., 3]
 PushFn = Callable[[Array, float, float, Array], tuple[Array | None, Array | None]]
 PUSHES: Registry[PushFn] = Registry('kind of push')
 
 
 @PUSHES.register()
 def none(force: Array, seconds: float, mass: float, first: Array) -> tuple[Array | None, Array | None]:
-  """Nobody pushes."""
+  """No pushes."""
   return None, None
 
 
 @PUSHES.register('force')
 def by_force(force: Array, seconds: float, mass: float, first: Array) -> tuple[Array | None, Array | None]:
-  """A horizontal force on the torso for push_duration, every push_interval, in a random direction."""
+  """A horizontal force on the root for push.duration, every push.interval, in a random direction."""
   return force, None
 
 
 @PUSHES.register('kick')
 def by_kick(force: Array, seconds: float, mass: float, first: Array) -> tuple[Array | None, Array | None]:
-  """The same impulse at once: a jump of the whole robot's velocity, by its nominal mass."""
+  """The same impulse as a jump of the root's velocity, for the robot's nominal mass."""
   return None, force * first[..., None] * (seconds / mass)
 
 
 @PUSHES.register('lift')
 def by_lift(force: Array, seconds: float, mass: float, first: Array) -> tuple[Array | None, Array | None]:
-  """A helping hand: a steady upward pull on the torso that fades as the curriculum rises, and is gone at its end."""
+  """A steady upward force on the root that fades as the curriculum rises to full difficulty."""
   return force, None
 
 
 @dataclass(frozen=True, eq=False)
 class Pusher:
-  """Pushes of one task. The last push_duration of every push_interval is a push; a lift lasts."""
+  """Pushes of one task, during the last push.duration of every push.interval; a lift is constant."""
 
-  config: TaskConfig
+  config: PushConfig
   control_step: float  # s
   mass: float  # kg
   apply: PushFn
@@ -59,23 +59,23 @@ class Pusher:
   @property
   def interval(self) -> int:
     """Control steps from one push to the next."""
-    return max(1, round(self.config.push_interval / self.control_step))
+    return max(1, round(self.config.interval / self.control_step))
 
   @property
   def duration(self) -> int:
     """Control steps of a push."""
-    return min(self.interval, max(1, round(self.config.push_duration / self.control_step)))
+    return min(self.interval, max(1, round(self.config.duration / self.control_step)))
 
   def draw(self, step: Array, before: Array, uniform: Array, strength: Array | float = 1.0) -> Array:
     """The force [..., 3] of the control step that begins at `step` [...].
 
     Args:
-      before: [..., 3] the force of the step before, which a push under way keeps.
+      before: [..., 3] the force of the previous step, which stays the same during a push.
       uniform: [..., DRAWS] in [0, 1).
-      strength: [...] a factor on the force.
+      strength: [...] factor on the force.
     """
     xp = uniform.__array_namespace__()
-    low, high = self.config.push_force
+    low, high = self.config.force
     if self.apply is by_lift:
       pull = (1 - strength) * high + uniform[..., 0] * 0
       return xp.stack([0 * pull, 0 * pull, pull], axis=-1).astype(xp.float32)
@@ -87,7 +87,7 @@ class Pusher:
     return xp.where(active[..., None], force, xp.zeros_like(force)).astype(xp.float32)
 
   def inputs(self, ctrl: Array, step: Array, force: Array) -> Inputs:
-    """What acts on the physics during the control step that begins at `step`."""
+    """Controls and disturbances of the control step that begins at `step`."""
     return Inputs(ctrl, *self.apply(force, self.duration * self.control_step, self.mass, self._first(step)))
 
   def _since(self, step: Array) -> Array:
@@ -98,9 +98,9 @@ class Pusher:
     return self._since(step) == 0
 
 
-def make_pusher(config: TaskConfig, control_step: float, mass: float) -> Pusher:
-  """The pusher of a task. Raises UserError for an unknown kind, or a range upside down."""
-  low, high = config.push_force
+def make_pusher(config: PushConfig, control_step: float, mass: float) -> Pusher:
+  """The pushes of a task. Raises UserError for an unknown kind, or a range whose low end is above its high end."""
+  low, high = config.force
   if low > high:
-    raise UserError(f'config.task.push_force is upside down: {low} > {high}.')
-  return Pusher(config, control_step, mass, PUSHES[config.pushes])
+    raise UserError(f'config.task.push.force is upside down: {low} > {high}.')
+  return Pusher(config, control_step, mass, PUSHES[config.kind])

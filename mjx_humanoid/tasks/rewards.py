@@ -1,29 +1,34 @@
-"""Reward terms that any skill may use, by name. Pure JAX, one world each.
+"""Reward terms of all skills, by name. JAX functions of one environment.
 
-To add one, write a function here under `@TERMS.register()`; tasks/skills.py puts weights on them.
+To add one, write a function here under `@TERMS.register()`; tasks/skills.py puts weights on them. Lengths are shares of
+standing height; the metres in the descriptions are those of a humanoid of 1.282 m.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import jax.numpy as jnp
 
+from mjx_humanoid.core.registry import Registry, first_line
+from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.registry import Registry, first_line
-from mjx_humanoid.tasks.guide import MOVING, heading_of, resolve_along, swing
-from mjx_humanoid.tasks.mirror import joint_map
-from mjx_humanoid.tasks.observations import vertical
-from mjx_humanoid.tasks.quantities import heading_velocity, lead_over_feet, nearness, rms, touching
+from mjx_humanoid.physics.rotations import along
+from mjx_humanoid.physics.symmetry import joint_map
+from mjx_humanoid.tasks.context.context import Context, moving, swing
+from mjx_humanoid.tasks.measures import NEAR, heading_velocity, lead_over_feet, nearness, rms, touching
 from mjx_humanoid.tasks.shaping import gaussian
-from mjx_humanoid.types import Array, Context, View
 
-TermFn = Callable[[View, Body, Context], Array]
+TermFn: TypeAlias = Callable[[View, Body, Context], Array]
 TERMS: Registry[TermFn] = Registry('reward term')
 
-POWER_SCALE = 1000.0  # W, to make a number near 1 of it
-FOOT_LIFT = 0.1  # m, of a foot in the middle of its swing
-FOOT_HEIGHT = 0.027  # m, of a foot's frame above the floor that its sole is on
+POWER_SCALE = 1000.0  # W
+HEIGHT = 0.15 / 1.282  # scale of errors in the height of the root
+KNEELING = 0.1 / 1.282  # the same while kneeling
+PLACE = 0.3 / 1.282  # scale of distances from the target position
+FOOT_LIFT = 0.1 / 1.282  # target height of a foot in the middle of its swing
+LIFT_ERROR = 0.05 / 1.282  # scale of errors in that height
 
 
 @TERMS.register()
@@ -34,14 +39,15 @@ def alive(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def height(view: View, body: Body, context: Context) -> Array:
-  """Torso at standing height, within about 0.15 m."""
-  return gaussian(body.sensor(view, 'torso_pos')[2] - body.robot.standing_height, 0.15)
+  """Root at standing height, within about 0.15 m."""
+  size = body.robot.standing_height
+  return gaussian(body.root_sensor(view, 'pos')[2] - size, HEIGHT * size)
 
 
 @TERMS.register()
 def rise(view: View, body: Body, context: Context) -> Array:
-  """Height of the torso as a share of standing height, up to 1."""
-  return jnp.clip(body.sensor(view, 'torso_pos')[2] / body.robot.standing_height, 0.0, 1.0)
+  """Height of the root as a share of standing height, up to 1."""
+  return jnp.clip(body.root_sensor(view, 'pos')[2] / body.robot.standing_height, 0.0, 1.0)
 
 
 @TERMS.register()
@@ -52,85 +58,86 @@ def poise(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def kneeling_height(view: View, body: Body, context: Context) -> Array:
-  """Torso as high as on upright thighs, shins on the floor: half for about 0.1 m, half for the way there."""
-  error = jnp.abs(body.sensor(view, 'torso_pos')[2] - body.robot.kneeling_height)
-  way = body.robot.standing_height - body.robot.kneeling_height
-  return 0.5 * gaussian(error, 0.1) + 0.5 * jnp.maximum(1.0 - error / way, 0.0)
+  """Root at kneeling height: half within about 0.1 m, half linear from standing height."""
+  size, kneeling = body.robot.standing_height, body.robot.body_parts('kneeling_height').kneeling_height
+  error = jnp.abs(body.root_sensor(view, 'pos')[2] - kneeling)
+  return 0.5 * gaussian(error, KNEELING * size) + 0.5 * jnp.maximum(1.0 - error / (size - kneeling), 0.0)
 
 
 @TERMS.register()
 def shins_down(view: View, body: Body, context: Context) -> Array:
   """Share of the shins that touch the floor."""
-  return jnp.stack([touching(view, body, shin) > 0 for shin in body.robot.shins]).mean()
+  return jnp.stack([touching(view, body, shin) > 0 for shin in body.robot.body_parts('shins_down').shins]).mean()
 
 
 @TERMS.register()
 def lower_legs_down(view: View, body: Body, context: Context) -> Array:
   """Share of the legs whose shin and foot both touch the floor."""
-  pairs = zip(body.robot.shins, body.robot.feet, strict=True)
+  pairs = zip(body.robot.body_parts('lower_legs_down').shins, body.robot.feet, strict=True)
   return jnp.stack([jnp.minimum(touching(view, body, s), touching(view, body, f)) > 0 for s, f in pairs]).mean()
 
 
 @TERMS.register()
 def sinking(view: View, body: Body, context: Context) -> Array:
-  """Squared speed by which the torso goes down faster than 0.5 m/s, in m^2/s^2; a cost."""
-  return jnp.square(jnp.clip(-body.sensor(view, 'torso_linvel')[2] - 0.5, 0.0, 3.0))
+  """Square of the root's downward speed in excess of 0.5 m/s, in m^2/s^2; a cost."""
+  return jnp.square(jnp.clip(-body.root_sensor(view, 'linvel')[2] - 0.5, 0.0, 3.0))
 
 
 @TERMS.register()
 def stray_contacts(view: View, body: Body, context: Context) -> Array:
   """Number of bodies on the floor that are neither feet nor shins; a cost."""
-  carrying = {*body.robot.feet, *body.robot.shins}
+  carrying = {*body.robot.feet, *body.robot.body_parts('stray_contacts').shins}
   others = [name for name in body.touch_names if name not in carrying]
   return jnp.stack([touching(view, body, name) > 0 for name in others]).sum().astype(jnp.float32)
 
 
 @TERMS.register()
 def upright(view: View, body: Body, context: Context) -> Array:
-  """Torso axis vertical, within about 25 degrees."""
-  return gaussian(body.sensor(view, 'torso_up')[:2], 0.42)
+  """Axis of the root vertical, within about 25 degrees."""
+  return gaussian(body.root_sensor(view, 'up')[:2], 0.42)
 
 
 @TERMS.register()
 def rise_on_feet(view: View, body: Body, context: Context) -> Array:
-  """The term on_feet, times nearness: sitting on the heels does not pay either."""
+  """on_feet times nearness, so that sitting on the heels is not rewarded."""
   return on_feet(view, body, context) * nearness(view, body)
 
 
 @TERMS.register()
 def turning_over(view: View, body: Body, context: Context) -> Array:
-  """Speed, in 1/s, of getting onto the face or up, from 0 flat on the back to 1; a side is 1/4, half height is 1.
+  """Rate, in 1/s, of turning over or rising: of a potential of 0 supine, 1/4 on a side, 1 prone or at half height.
 
-  The rate of a potential pays for the way, not for lying there, and so leaves alone what is best (Ng et al., 1999).
+  The rate of a potential rewards motion and not lying in any pose. It is not scaled by the discount factor, so it is
+  not the potential-based shaping of Ng et al. (1999), and may change the optimal policy.
   """
-  up = jnp.stack(vertical(view.qpos))[:, 0]
-  turned, turn = (1.0 - up[0]) / 2.0, (view.qvel[4] * up[2] - view.qvel[5] * up[1]) / 2.0
-  share = 2.0 * view.qpos[2] / body.robot.standing_height
-  risen, climb = jnp.clip(share, 0.0, 1.0), 2.0 * view.qvel[2] / body.robot.standing_height * (share < 1.0)
+  up, rate, size = body.up(view), body.angular_velocity(view), body.robot.standing_height
+  turned, turn = (1.0 - up[0]) / 2.0, (rate[1] * up[2] - rate[2] * up[1]) / 2.0
+  share = 2.0 * body.height(view) / size
+  risen, climb = jnp.clip(share, 0.0, 1.0), 2.0 * body.linear_velocity(view)[2] / size * (share < 1.0)
   return 2.0 * (risen * climb * (1.0 - jnp.square(turned)) + turned * turn * (1.0 - jnp.square(risen)))
 
 
 @TERMS.register()
 def balance(view: View, body: Body, context: Context) -> Array:
   """Extrapolated centre of mass above the middle of the feet, within about 0.25 m."""
-  return gaussian(lead_over_feet(view, body), 0.25)
+  return gaussian(lead_over_feet(view, body), NEAR * body.robot.standing_height)
 
 
 @TERMS.register()
 def balanced_rise(view: View, body: Body, context: Context) -> Array:
-  """The term rise, times nearness: neither leaping up while leaning over pays, nor lying folded."""
+  """rise times nearness, so that neither leaping up while leaning over nor lying folded is rewarded."""
   return rise(view, body, context) * nearness(view, body)
 
 
 @TERMS.register()
 def leaping(view: View, body: Body, context: Context) -> Array:
-  """Squared speed by which the torso goes up faster than 1 m/s, in m^2/s^2; a cost."""
-  return jnp.square(jnp.clip(body.sensor(view, 'torso_linvel')[2] - 1.0, 0.0, 3.0))
+  """Square of the root's upward speed in excess of 1 m/s, in m^2/s^2; a cost."""
+  return jnp.square(jnp.clip(body.root_sensor(view, 'linvel')[2] - 1.0, 0.0, 3.0))
 
 
 @TERMS.register()
 def on_feet(view: View, body: Body, context: Context) -> Array:
-  """Share of what rests on the floor that rests on the feet, times the share of standing height; 0 in the air."""
+  """Share of the contact forces that the feet carry, times the share of standing height; 0 in the air."""
   feet = sum(touching(view, body, foot) for foot in body.robot.feet)
   everything = sum(touching(view, body, name) for name in body.touch_names)
   return feet / jnp.maximum(everything, 0.05) * rise(view, body, context)
@@ -138,63 +145,63 @@ def on_feet(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def velocity(view: View, body: Body, context: Context) -> Array:
-  """Centre of mass moving as commanded, forward and sideways: half for about 0.2 m/s, half for the way there."""
+  """Centre of mass moving as commanded, forward and sideways: half within about 0.2 m/s, half linear from standing."""
   error = heading_velocity(view, body, context) - context.command[:2]
-  # The linear half reaches from standing to the command, so that the first steps on the way pay already.
+  # The linear half spans from zero velocity to the command, so that the first slow steps are already rewarded.
   distance = jnp.linalg.norm(error) / (0.3 + jnp.linalg.norm(context.command[:2]))
   return 0.5 * gaussian(error, 0.2) + 0.5 * jnp.maximum(1.0 - distance, 0.0)
 
 
 @TERMS.register()
 def turning(view: View, body: Body, context: Context) -> Array:
-  """Torso turning about the vertical as commanded, within about 0.5 rad/s."""
-  return gaussian(body.sensor(view, 'torso_angvel')[2] - context.command[2], 0.5)
+  """Root turning about the vertical as commanded, within about 0.5 rad/s."""
+  return gaussian(body.root_sensor(view, 'angvel')[2] - context.command[2], 0.5)
 
 
 @TERMS.register()
 def heading(view: View, body: Body, context: Context) -> Array:
-  """Torso facing where it should, within about 0.3 rad."""
-  return gaussian(heading_of(view.qpos) - context.heading, 0.3)
+  """Root facing the target heading, within about 0.3 rad."""
+  return gaussian(body.heading(view) - context.heading, 0.3)
 
 
 @TERMS.register()
-def place(view: View, body: Body, context: Context) -> Array:
-  """Torso within about 0.3 m of where it was last asked to go; 1 while it is asked to move."""
-  moving = jnp.abs(context.asked).max() > MOVING
-  return jnp.where(moving, 1.0, gaussian(view.qpos[:2] - context.place, 0.3))
+def position(view: View, body: Body, context: Context) -> Array:
+  """Root within about 0.3 m of the target position; 1 while a velocity is commanded."""
+  offset = body.position(view)[:2] - context.target_position
+  return jnp.where(moving(context.requested), 1.0, gaussian(offset, PLACE * body.robot.standing_height))
 
 
 @TERMS.register()
-def course(view: View, body: Body, context: Context) -> Array:
-  """Torso within about 0.3 m, to either side, of the line that it was asked to go along."""
-  return gaussian(resolve_along(context.place - view.qpos[:2], context.heading)[1], 0.3)
+def cross_track(view: View, body: Body, context: Context) -> Array:
+  """Root within about 0.3 m, to either side, of the commanded line."""
+  offset = along(context.target_position - body.position(view)[:2], context.heading)[1]
+  return gaussian(offset, PLACE * body.robot.standing_height)
 
 
 @TERMS.register()
 def gait(view: View, body: Body, context: Context) -> Array:
-  """Share of the feet that are on the floor or off it as the clock of the stride asks."""
-  feet = body.robot.feet
-  right = [(touching(view, body, foot) > 0) != (swing(context, i, len(feet)) >= 0) for i, foot in enumerate(feet)]
+  """Share of the feet that are in stance or in swing as the gait clock commands."""
+  feet = zip(body.robot.feet, body.robot.offsets, strict=True)
+  right = [(touching(view, body, foot) > 0) != (swing(context, offset) >= 0) for foot, offset in feet]
   return jnp.stack(right).mean()
 
 
 @TERMS.register()
 def air_time(view: View, body: Body, context: Context) -> Array:
-  """Share of the feet that are off the floor; 0 while it is asked to stand. Summed over steps: their air time."""
+  """Share of the feet that are off the floor; 0 while standing is commanded. Its sum over steps is air time."""
   lifted = jnp.stack([touching(view, body, foot) == 0 for foot in body.robot.feet]).mean()
-  return jnp.where(jnp.abs(context.asked).max() > MOVING, lifted, 0.0)
+  return jnp.where(moving(context.requested), lifted, 0.0)
 
 
 @TERMS.register()
 def clearance(view: View, body: Body, context: Context) -> Array:
-  """Swinging feet lifted, up to 0.1 m in the middle of their swing, within about 0.05 m."""
-  feet = body.robot.feet
-  values = []
-  for i, foot in enumerate(feet):
-    through = swing(context, i, len(feet))
-    wanted = FOOT_LIFT * jnp.sin(jnp.pi * through) ** 2
-    lift = body.sensor(view, f'{foot}_pos')[2] - FOOT_HEIGHT
-    values.append(jnp.where(through >= 0, gaussian(jnp.minimum(lift - wanted, 0.0), 0.05), 1.0))
+  """Height of feet in swing as targeted, 0.1 m in the middle of the swing, within about 0.05 m."""
+  size, values = body.robot.standing_height, []
+  for foot, offset, ground in zip(body.robot.feet, body.robot.offsets, body.foot_heights, strict=True):
+    through = swing(context, offset)
+    wanted = FOOT_LIFT * size * jnp.sin(jnp.pi * through) ** 2
+    lift = body.sensor(view, f'{foot}_pos')[2] - ground
+    values.append(jnp.where(through >= 0, gaussian(jnp.minimum(lift - wanted, 0.0), LIFT_ERROR * size), 1.0))
   return jnp.stack(values).mean()
 
 
@@ -216,32 +223,32 @@ def level_feet(view: View, body: Body, context: Context) -> Array:
 @TERMS.register()
 def arms(view: View, body: Body, context: Context) -> Array:
   """Arms and trunk relaxed: 0.37 at a root mean square of 0.5 rad."""
-  return gaussian(rms((view.qpos - body.relaxed_qpos)[7:][body.upper_joints]), 0.5)
+  return gaussian(rms((body.joint_angles(view) - body.relaxed_angles)[body.upper_joints]), 0.5)
 
 
 @TERMS.register()
 def calm_arms(view: View, body: Body, context: Context) -> Array:
   """Arms and trunk moving little: 0.37 at a root mean square of 2 rad/s."""
-  return gaussian(rms(view.qvel[6:][body.upper_joints]), 2.0)
+  return gaussian(rms(body.joint_velocities(view)[body.upper_joints]), 2.0)
 
 
 @TERMS.register()
 def posture(view: View, body: Body, context: Context) -> Array:
   """Joints near the standing pose: 0.37 at a root mean square of 0.5 rad."""
-  return gaussian(rms((view.qpos - body.default_qpos)[7:]), 0.5)
+  return gaussian(rms(body.joint_angles(view) - body.default_angles), 0.5)
 
 
 @TERMS.register()
 def symmetry(view: View, body: Body, context: Context) -> Array:
-  """Left joints bent like right ones, spine not bent aside: 0.37 at a root mean square difference of 0.5 rad."""
-  joints, image = view.qpos[7:], joint_map(body)
+  """Left joints at the angles of right ones, spine not bent sideways: 0.37 at an RMS difference of 0.5 rad."""
+  joints, image = body.joint_angles(view), joint_map(body)
   return gaussian(rms(joints - joints[image.sources] * image.signs), 0.5)
 
 
 @TERMS.register()
 def quiet(view: View, body: Body, context: Context) -> Array:
   """Joints at rest: 0.37 at a root mean square of 2 rad/s."""
-  return gaussian(rms(view.qvel[6:]), 2.0)
+  return gaussian(rms(body.joint_velocities(view)), 2.0)
 
 
 @TERMS.register()
@@ -252,13 +259,13 @@ def energy(view: View, body: Body, context: Context) -> Array:
 
 @TERMS.register()
 def effort(view: View, body: Body, context: Context) -> Array:
-  """Mean square of the motor commands; a cost."""
+  """Mean square of the controls; a cost."""
   return jnp.mean(jnp.square(view.ctrl))
 
 
 @TERMS.register()
 def action_rate(view: View, body: Body, context: Context) -> Array:
-  """Mean square change of the motor commands since the last step; a cost."""
+  """Mean square change of the controls since the last step; a cost."""
   return jnp.mean(jnp.square(view.ctrl - context.last_action))
 
 

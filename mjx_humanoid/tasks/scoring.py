@@ -1,4 +1,4 @@
-"""What a reward would have given for recorded episodes."""
+"""Computes the returns of recorded episodes under a reward."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.physics.body import Body
-from mjx_humanoid.tasks.skills import make_reward
-from mjx_humanoid.types import Context, Terms, View
+from mjx_humanoid.core.precision import backend, single_precision
+from mjx_humanoid.core.types import Terms, View
+from mjx_humanoid.tasks.context.context import Context
+from mjx_humanoid.tasks.task import Task
 
 
+@single_precision()
 def score(
-  config: TaskConfig, body: Body, views: View, contexts: Context, terminated: np.ndarray
+  task: Task, views: View, contexts: Context, terminated: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-  """Undiscounted returns of N recorded episodes of T steps, each up to and with its terminal step.
+  """Undiscounted returns of N recorded episodes of T steps, each up to its terminal step (inclusive).
 
   Args:
     views, contexts: [N, T, ...].
@@ -24,15 +25,15 @@ def score(
   Returns:
     Total [N], and each term [N].
   """
-  reward = make_reward(config.reward, config.weights)
+  backend()  # refused in a line where JAX cannot start
   count = len(terminated)
-  # The terminal step itself is rewarded; what follows it is not.
+  # The terminal step is rewarded; later steps are not.
   before = np.concatenate([np.zeros((count, 1), bool), np.logical_or.accumulate(terminated, axis=1)[:, :-1]], axis=1)
   counted = jnp.asarray(~before)
 
   def one(view: View, context: Context) -> tuple[jax.Array, Terms]:
-    total, terms = reward(view, body, context)
-    finite = jnp.isfinite(total)  # a step that diverged earns nothing, as in training
+    total, terms = task.reward(view, task.body, context)
+    finite = jnp.isfinite(total)  # a step that diverged has reward 0, as in training
     return jnp.where(finite, total, 0.0), {name: jnp.where(finite, value, 0.0) for name, value in terms.items()}
 
   total, terms = jax.jit(jax.vmap(jax.vmap(one)))(views, contexts)

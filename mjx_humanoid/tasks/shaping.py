@@ -1,17 +1,17 @@
-"""Shapes that turn an error into a reward in [0, 1]."""
+"""Functions that map an error to a reward in [0, 1]."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 
-from mjx_humanoid.types import Array
+from mjx_humanoid.core.types import Array
 
 
 def gaussian(error: Array, scale: float) -> Array:
   """exp(-(|error| / scale)^2): 1 at no error, 0.37 at `scale`.
 
   Args:
-    error: [] or [n]; a vector counts by its length.
+    error: [] or [n]; for a vector, its length.
     scale: in the unit of the error.
   """
   squared = jnp.sum(jnp.square(error)) if jnp.ndim(error) else jnp.square(error)

@@ -1,7 +1,7 @@
-"""Skills: rewards as weights on shared terms, or functions of a user's own.
+"""Skills: rewards as weighted sums of shared terms, or a user's own functions.
 
-To add a skill, add its weights to SKILLS. Positive weights of a skill sum to 1, so that a perfect step earns
-about 1; but for 'turning_over', which is a rate, 0 for who is up.
+To add a skill, add its weights to SKILLS. Positive weights of a skill sum to 1, so that the reward of a perfect step is
+about 1. The exception is 'turning_over', a rate, which is 0 for an upright robot.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from collections.abc import Mapping
 
 import jax.numpy as jnp
 
-from mjx_humanoid.errors import UserError, unknown
+from mjx_humanoid.core import user_objects
+from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.saved_code import portable
+from mjx_humanoid.core.types import Array, Terms, View
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.registry import load_function
+from mjx_humanoid.tasks.context.context import Context
+from mjx_humanoid.tasks.functions import RewardFn
 from mjx_humanoid.tasks.rewards import TERMS
-from mjx_humanoid.types import Array, Context, RewardFn, Terms, View
 
-# Each skill: what it is, and the weight of each term.
+# Description and term weights of each skill.
 SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
   'stand': (
     'Stand still and upright at full height, economically.',
@@ -37,7 +40,7 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
       'alive': 0.04,
       'velocity': 0.37,
       'heading': 0.08,
-      'course': 0.07,
+      'cross_track': 0.07,
       'gait': 0.15,
       'clearance': 0.04,
       'upright': 0.06,
@@ -88,7 +91,7 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
       'quiet': 0.04,
       'arms': 0.09,
       'stray_contacts': -0.09,
-      # With 'sinking' and 'energy' at -0.1, two seeds of three stood to the end and never went down.
+      # With 'sinking' and 'energy' at -0.1, the policies of two seeds of three kept standing and never knelt.
       'sinking': -0.02,
       'energy': -0.04,
       'action_rate': -0.02,
@@ -112,12 +115,12 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
 
 
 def weighted(weights: Mapping[str, float]) -> RewardFn:
-  """The reward that sums these terms with these weights, and reports each weighted term.
+  """The weighted sum of these terms; also returns each weighted term.
 
   Raises:
-    UserError: a term that does not exist.
+    UserError: an unknown term.
   """
-  terms = {name: (TERMS[name], weight) for name, weight in weights.items()}
+  terms = {portable(name): (TERMS[name], weight) for name, weight in weights.items()}
 
   def reward(view: View, body: Body, context: Context) -> tuple[Array, Terms]:
     values = {name: weight * term(view, body, context) for name, (term, weight) in terms.items()}
@@ -127,20 +130,20 @@ def weighted(weights: Mapping[str, float]) -> RewardFn:
 
 
 def make_reward(name: str, weights: Mapping[str, float]) -> RewardFn:
-  """The reward of a skill, with some weights changed; or a user's 'path/to/file.py:function'.
+  """The reward of a skill, with some weights changed, or the user's own 'path/to/file.py:function'.
 
   A user's function takes (view, body, context) and returns a scalar, or a scalar and a dict of terms.
 
   Raises:
     UserError: an unknown skill or term, or weights for a user's function.
   """
-  if '.py:' not in name:
+  if not user_objects.is_own(name):
     if name not in SKILLS:
-      raise unknown('reward', name, SKILLS)
+      raise unknown('reward', name, SKILLS, 'Your own: path/to/file.py:name.')
     return weighted({**SKILLS[name][1], **weights})
   if weights:
     raise UserError(f'config.task.weights belongs to rewards made of terms; {name} is a function of your own.')
-  function = load_function(name, 'reward')
+  function = user_objects.find(name, 'reward')
 
   def reward(view: View, body: Body, context: Context) -> tuple[Array, Terms]:
     result = function(view, body, context)
@@ -151,5 +154,5 @@ def make_reward(name: str, weights: Mapping[str, float]) -> RewardFn:
 
 
 def describe() -> dict[str, str]:
-  """One line for each ready reward."""
+  """One line for each built-in reward."""
   return {name: line for name, (line, _) in SKILLS.items()}

@@ -1,92 +1,104 @@
-"""A task: a robot, what it is rewarded for, what it sees, how it starts and when it ends."""
+"""A task: robot, reward, observations, start states, terminations, pushes and commands.
+
+It is built from a config and a body, and used by training, playback, Gymnasium and Brax. Only the reward imports JAX.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import functools
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.network import Mirror
+from mjx_humanoid.core.robot import Robot
+from mjx_humanoid.core.user_code import split
+from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.physics import randomize
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.tasks import guide
-from mjx_humanoid.tasks.episodes import TERMINATIONS, make_start
-from mjx_humanoid.tasks.guide import Guide, make_guide
+from mjx_humanoid.physics.datasheet import datasheet_of
+from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks.context import ContextMaker, make_context
+from mjx_humanoid.tasks.functions import ObserveFn, SettleFn, StartFn, TerminateFn
+from mjx_humanoid.tasks.mirror import mirror_of
 from mjx_humanoid.tasks.observations import observe_all
 from mjx_humanoid.tasks.pushes import Pusher, make_pusher
-from mjx_humanoid.tasks.skills import make_reward
-from mjx_humanoid.types import ObserveFn, RewardFn, StartFn, TerminateFn, View
+from mjx_humanoid.tasks.starts import make_start
+from mjx_humanoid.tasks.terminations import TERMINATIONS
+
+if TYPE_CHECKING:
+  from mjx_humanoid.tasks.functions import RewardFn
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-  """Pure functions of one world, and the numbers they need."""
+  """The functions and numbers of a task."""
 
+  config: TaskConfig
   body: Body
-  reward: RewardFn
   observe: ObserveFn
   terminate: TerminateFn
   start: StartFn
-  start_strength: float
-  guide: Guide
+  context: ContextMaker
   pusher: Pusher
-  action_delay: int  # the most control steps by which an action may arrive late
-  sensor_noise: float  # rad, standard deviation of the joint angles that the policy sees
+  action_delay: int  # largest delay of actions in control steps
+  sensor_noise: float  # rad, standard deviation of the noise on observed joint angles
   episode_steps: int  # control steps until the time limit
+
+  @functools.cached_property
+  def reward(self) -> RewardFn:
+    """The reward of one environment, in JAX. Raises UserError for an unknown reward or term."""
+    from mjx_humanoid.tasks.skills import make_reward
+
+    return make_reward(self.config.reward, self.config.weights)
+
+  def starts(
+    self, rng: np.random.Generator, count: int, settle: SettleFn, strength: float | None = None
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """Start states qpos [count, nq], qvel [count, nv].
+
+    Args:
+      settle: simulates limp robots until they rest; see physics/states.py.
+      strength: strength of the perturbations; None uses that of the config.
+    """
+    strength = self.config.start_strength if strength is None else strength
+    return self.start(self.body, rng, np.full(count, strength), settle)
+
+  def mirror(self) -> Mirror | None:
+    """Mirror maps of observations and actions; None without symmetry. Raises UserError like mirror_of."""
+    return mirror_of(self.observe, self.body, self.context)
 
 
 def make_task(config: TaskConfig, body: Body) -> Task:
-  """The task that a config names. Raises UserError for a name that does not exist, or a value out of range."""
+  """The task of a config for a body. Raises UserError for an unknown name, or a value out of range."""
   randomize.check(config.randomization)
   return Task(
+    config=config,
     body=body,
-    reward=make_reward(config.reward, config.weights),
     observe=observe_all(config.observations),
     terminate=TERMINATIONS[config.termination],
     start=make_start(config.start),
-    start_strength=config.start_strength,
-    guide=make_guide(config, body.control_step, body.robot),
-    pusher=make_pusher(config, body.control_step, body.total_mass),
+    context=make_context(config, body),
+    pusher=make_pusher(config.push, body.control_step, body.total_mass),
     action_delay=round(config.randomization.get('action_delay', 0)),
     sensor_noise=config.randomization.get('sensor_noise', 0.0),
     episode_steps=max(1, round(config.episode_length / body.control_step)),
   )
 
 
-def check_reward(task: Task, views: View, name: str) -> None:
-  """Tries the reward on start states before hours are spent on it.
+def find_robot(name: str) -> Robot:
+  """The datasheet that config.task.robot names, or that of a path/to/model.xml. Raises UserError if there is none.
 
-  Args:
-    views: a batch of worlds, [N] leading.
-    name: of the reward, for the message.
-
-  Raises:
-    UserError: it fails, its total or a term has the wrong shape, or is NaN or infinite; names the term.
+  A relative MJCF path in a user's own datasheet is relative to the file of the datasheet.
   """
-  count = len(views.qpos)
-  qpos = jnp.asarray(views.qpos)
-  context = task.guide.start(qpos, task.body.nu, jnp.full((count, guide.DRAWS), 0.5))
-  try:
-    total, terms = jax.jit(jax.vmap(lambda v, c: task.reward(v, task.body, c)))(views, context)
-  except UserError:
-    raise
-  except Exception as error:
-    detail = str(error).split('\n')[0]
-    raise UserError(f'reward {name!r} fails on a start state: {type(error).__name__}: {detail}') from error
-  if not isinstance(terms, Mapping):
-    raise UserError(f'reward {name!r} must return a scalar, or a scalar and a dict of named terms.')
-  for label, value in {'the total': total, **{f'term {k!r}': v for k, v in terms.items()}}.items():
-    _check_values(np.asarray(value), count, f'reward {name!r}: {label}')
-
-
-def _check_values(value: np.ndarray[Any, Any], count: int, what: str) -> None:
-  if value.shape != (count,):
-    raise UserError(f'{what} has shape {value.shape[1:]}; it must be a scalar, shape ().')
-  if not np.isfinite(value).all():
-    bad = value[~np.isfinite(value)][0]
-    raise UserError(f'{what} is {bad} on a start state; it must be finite.')
+  if name.endswith('.xml'):
+    return datasheet_of(Path(name))
+  robot = robots()[name]
+  if not is_own(name):
+    return robot
+  beside = split(name)[0].expanduser().resolve().parent / robot.file
+  return dataclasses.replace(robot, file=str(beside)) if beside.is_file() else robot

@@ -13,9 +13,9 @@ from brax.training import acting
 from brax.training.agents.ppo import networks
 from brax.training.agents.ppo import train as brax_ppo
 
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.envs.brax_env import FIELDS, BraxEnv, make_brax_env, register
 from mjx_humanoid.envs.env import Env
-from mjx_humanoid.errors import UserError
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.randomize import randomized_fields
 
@@ -27,9 +27,7 @@ VARIED = {'mass': 0.2, 'friction': 0.5}
 RICH = {
   'frame_skip': 1,
   'termination': 'tipped',
-  'pushes': 'force',
-  'push_interval': 1.0,
-  'push_duration': 1.0,
+  'push': {'kind': 'force', 'interval': 1.0, 'duration': 1.0},
   'randomization': {**VARIED, 'action_delay': 2},
 }
 KEYS = jax.random.split(jax.random.PRNGKey(3), WORLDS)
@@ -54,13 +52,16 @@ def first(wrapped):
 def prepared(first):
   """All worlds pushed; one about to lean too far, in the air; all else as it was reset."""
   world = first.pipeline_state
-  context = world.env.context._replace(step=jnp.ones(WORLDS, jnp.int32))  # a push has begun
+  episode = world.env.episode
+  context = episode.context._replace(step=jnp.ones(WORLDS, jnp.int32))  # a push has begun
   push = jnp.tile(jnp.array([60.0, -30.0, 0.0]), (WORLDS, 1))
   lean = np.radians(44.0) / 2
   qpos = world.qpos.at[TIPPING, 2:7].set(jnp.array([3.0, np.cos(lean), 0.0, np.sin(lean), 0.0]))
   qvel = world.qvel.at[TIPPING, :6].set(jnp.array([0.0, 0.0, 0.0, 0.0, 2.0, 0.0]))
   return first.replace(
-    pipeline_state=world._replace(qpos=qpos, qvel=qvel, env=world.env._replace(context=context, push=push))
+    pipeline_state=world._replace(
+      qpos=qpos, qvel=qvel, env=world.env._replace(episode=episode._replace(context=context, push=push))
+    )
   )
 
 
@@ -132,7 +133,7 @@ def test_an_episode_begins_at_a_row_of_the_bank_and_at_age_zero(env, first):
   bank = np.asarray(env._bank.qpos)
   for qpos in np.asarray(first.pipeline_state.qpos):
     assert (np.abs(bank - qpos).max(axis=1) == 0).any()
-  assert not first.pipeline_state.env.context.step.any()
+  assert not first.pipeline_state.env.episode.context.step.any()
   assert not first.pipeline_state.time.any()
   assert not (first.done.any() or first.reward.any())
 
@@ -142,7 +143,7 @@ def test_keys_decide_the_beginning(env):
   many = reset(jax.random.split(jax.random.PRNGKey(0), 64)).pipeline_state
   assert len(np.unique(many.qpos[:, 3])) == STARTS
   assert len(np.unique(many.variant)) == STARTS
-  assert len(np.unique(many.env.context.command, axis=0)) > 32
+  assert len(np.unique(many.env.episode.context.command, axis=0)) > 32
   assert same(reset(KEYS), reset(KEYS))
 
 
@@ -191,7 +192,7 @@ def test_a_world_that_ends_early_is_done_and_one_that_lasts_is_truncated(unrolle
 def test_an_ended_world_starts_anew_where_it_first_began(unrolled, first):
   last, data = unrolled
   np.testing.assert_array_equal(data.next_observation[LIMIT - 1, WHOLE], first.obs[WHOLE])
-  assert int(last.pipeline_state.env.context.step[WHOLE]) == STEPS - LIMIT == int(last.info['steps'][WHOLE])
+  assert int(last.pipeline_state.env.episode.context.step[WHOLE]) == STEPS - LIMIT == int(last.info['steps'][WHOLE])
   assert float(last.pipeline_state.time[WHOLE]) == pytest.approx(0.005 * (STEPS - LIMIT))
 
 
@@ -218,6 +219,8 @@ def test_mistakes_are_told():
     make_brax_env('nowhere')
   with pytest.raises(UserError, match='starts=0'):
     make_brax_env('stand', starts=0)
+  with pytest.raises(UserError, match="Did you mean 'stand'"):
+    make_brax_env('stand', reward='stnd')
 
 
 def test_a_reward_of_ones_own_is_tried(tmp_path):
@@ -227,7 +230,7 @@ def test_a_reward_of_ones_own_is_tried(tmp_path):
     make_brax_env('stand', starts=4, reward=f'{path}:bad')
 
 
-def test_ready_configs_are_found_in_the_registry_of_brax(monkeypatch):
+def test_builtin_configs_are_found_in_the_registry_of_brax(monkeypatch):
   monkeypatch.setattr(envs, '_envs', dict(envs._envs))
   names = register()
   assert {'mjx_humanoid_stand', 'mjx_humanoid_walk', 'mjx_humanoid_getup'} <= set(names)

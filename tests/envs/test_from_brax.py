@@ -8,9 +8,9 @@ from brax.envs.base import Env as BraxBase
 from brax.envs.base import State
 from brax.envs.wrappers import training
 
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.envs.env import EPISODE_METRICS
 from mjx_humanoid.envs.from_brax import FromBrax
-from mjx_humanoid.errors import UserError
 
 WORLDS, LIMIT, EDGE = 4, 10, 5.0
 KEY = jax.random.PRNGKey(0)
@@ -149,23 +149,26 @@ def test_the_time_limit_truncates_unless_the_world_terminates(move):
   np.testing.assert_array_equal(after.step, [0, 0, 9, 1])
 
 
-@pytest.mark.parametrize('field', ['reward', 'obs'])
-def test_a_number_that_is_not_finite_ends_the_world_for_nothing(move, field):
-  def spoil(view):
-    return view.replace(**{field: getattr(view, field).at[2].set(jnp.nan)})
-
-  before, _, after, out, _ = move([0.5, 0.5, 0.5, 0.5], wall=spoil)
+def test_an_observation_that_is_not_finite_ends_the_world_for_nothing(move):
+  before, _, after, out, _ = move([0.5, 0.5, 0.5, 0.5], wall=lambda view: view.replace(obs=view.obs.at[2].set(jnp.nan)))
   assert out.terminated.tolist() == [False, False, True, False]
   assert float(out.reward[2]) == 0.0
   np.testing.assert_array_equal(out.next_obs[2], before.obs[2])
   assert np.isfinite(after.obs).all()
-  assert float(out.metrics['diverged']) == 1
+  assert (float(out.metrics['diverged']), float(out.metrics['invalid_reward'])) == (1, 0)
+
+
+def test_a_reward_that_is_not_finite_is_counted_apart_and_ends_nothing(move):
+  _, _, _, out, _ = move([0.5, 0.5, 0.5, 0.5], wall=lambda view: view.replace(reward=view.reward.at[2].set(jnp.nan)))
+  assert not out.terminated.any()
+  assert float(out.reward[2]) == 0.0
+  assert (float(out.metrics['diverged']), float(out.metrics['invalid_reward'])) == (0, 1)
 
 
 def test_metrics_are_sums(move):
   _, _, _, out, _ = move([9.0, 9.0, 0.5, 0.5])
   assert set(EPISODE_METRICS) <= set(out.metrics)
-  expected = {'episodes': 2, 'episode_return': 50.0, 'episode_length': 8, 'steps': WORLDS, 'term/place': 23.0}
+  expected = {'episodes': 2, 'episode_return': 50.0, 'episode_length': 2, 'steps': WORLDS, 'term/place': 23.0}
   assert {name: float(out.metrics[name]) for name in expected} == expected
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+
 import numpy as np
 import pytest
+from made_up import at_rest
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.media import film as module
-from mjx_humanoid.media.film import Look, film, labelled, side_by_side
+from mjx_humanoid.media.film import Look, film, side_by_side
+from mjx_humanoid.media.marks import BLUE, RED, arrows, labelled
 from mjx_humanoid.playback.chain import Played, Stage
-from mjx_humanoid.playback.rollout import make_scene, rollout
+from mjx_humanoid.playback.rollout import rollout, start_states, task_and_model
 
-SMALL = Look(width=64, height=48, framerate=20)
+SMALL = Look(width=64, height=48, framerate=20, marks=False)
 
 
 def still(obs):
@@ -24,20 +29,21 @@ def straight(images, count):
 
 
 @pytest.fixture(scope='module')
-def scenes(scene):
-  """Of 25 ms and of 20 ms a control step."""
-  return {'slow': scene, 'quick': make_scene(TaskConfig(frame_skip=4))}
+def tasks(standing_task):
+  """(task, model) of 25 ms and of 20 ms a control step."""
+  return {'slow': standing_task, 'quick': task_and_model(TaskConfig(frame_skip=4))}
 
 
 @pytest.fixture
-def played(scenes):
-  """played('slow', steps) -> a limp robot; the place x of each recorded step is its number, for tests to read."""
+def played(tasks):
+  """played('slow', steps) -> a limp robot; the position x of each recorded step is its number, for tests to read."""
 
   def play(which, steps, name='someone'):
-    scene = scenes[which]
-    paths = rollout(scene, still, *scene.starts(np.random.default_rng(0), 1, 1.0), steps, stop_at_end=False)
+    task, model = tasks[which]
+    starts = start_states(task, model, np.random.default_rng(0), 1)
+    paths = rollout(task, model, still, *starts, steps, stop_at_end=False)
     paths.views.qpos[0, :, 0] = np.arange(steps)
-    return Played(Stage(name, scene, still), paths, False)
+    return Played(Stage(name, task, model, still), paths, False)
 
   return play
 
@@ -47,12 +53,16 @@ def drawn(monkeypatch):
   """Nothing is drawn: each picture is of the number of its step. What was asked for is listed."""
   asked = []
 
-  def frames(model, qpos, **options):
-    asked.append((model, options))
-    size = (options['height'], options['width'], 3)
-    yield from (np.full(size, row[0], np.uint8) for row in qpos)
+  class Camera(contextlib.nullcontext):
+    def __init__(self, model, name, width, height, *, software):
+      super().__init__(self)
+      self.size = (height, width, 3)
+      asked.append((model, (name, width, height, software)))
 
-  monkeypatch.setattr(module, 'frames', frames)
+    def frames(self, rows, arrows):
+      yield from (np.full(self.size, row[0], np.uint8) for row in rows)
+
+  monkeypatch.setattr(module, 'Camera', Camera)
   return asked
 
 
@@ -66,10 +76,10 @@ def test_each_policy_is_shown_in_real_time_whatever_its_control_step(played, dra
   assert steps_shown(pictures) == [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 0, 2, 5, 8, 10, 12, 15, 18, 20, 22]
 
 
-def test_episodes_come_one_after_the_other_in_order(played, drawn, scenes):
+def test_episodes_come_one_after_the_other_in_order(played, drawn, tasks):
   episodes = [[played('slow', 4), played('quick', 5)], [played('slow', 8)]]
   assert steps_shown(film(episodes, SMALL, straight)) == [0, 2, 0, 2, 0, 2, 4, 6]
-  assert [model for model, _ in drawn] == [scenes[name].model for name in ('slow', 'quick', 'slow')]
+  assert [model for model, _ in drawn] == [tasks[name][1] for name in ('slow', 'quick', 'slow')]
 
 
 def test_frames_that_are_cut_short_by_the_next_policy_still_show_something(played, drawn):
@@ -78,8 +88,8 @@ def test_frames_that_are_cut_short_by_the_next_policy_still_show_something(playe
 
 
 def test_the_look_is_passed_on(played, drawn):
-  film([[played('slow', 2)]], Look('front', 96, 32, 20, software=True), straight)
-  assert drawn[0][1] == {'camera': 'front', 'width': 96, 'height': 32, 'software': True}
+  film([[played('slow', 2)]], Look('front', 96, 32, 20, marks=False, software=True), straight)
+  assert drawn[0][1] == ('front', 96, 32, True)
 
 
 def test_progress_is_told_how_many_will_come(played, drawn):
@@ -160,3 +170,61 @@ def test_a_film_that_is_really_drawn(opengl, played):
 def test_an_unknown_camera_is_refused(played):
   with pytest.raises(UserError, match="Did you mean 'track'"):
     film([[played('slow', 2)]], Look('trak', 64, 48), straight)
+
+
+def test_four_films_are_a_grid_and_five_leave_a_black_place():
+  """More than three in a row would be a strip: 2 x 2, then 3 + 2."""
+  (four,) = side_by_side([grey(level) for level in (1, 2, 3, 4)])
+  assert four[::4, ::6, 0].tolist() == [[1, 2], [3, 4]]
+  (five,) = side_by_side([grey(level) for level in (1, 2, 3, 4, 5)])
+  assert five[::4, ::6, 0].tolist() == [[1, 2, 3], [4, 5, 0]]
+
+
+# Arrows and the clock
+
+
+def test_a_push_is_a_red_arrow_above_the_robot_and_a_command_a_blue_one_on_the_floor(standing_task):
+  """150 N along y: half a metre long, at 1.2 m + 0.4 x 1.282 m. 1 m/s to the left of a
+  heading along y: along -x, 60 cm long.
+  """
+  body = standing_task[0].body
+  paths = at_rest(body, 1, 3)
+  paths.views.qpos[0, :, :3] = (3.0, 4.0, 1.2)
+  assert arrows(paths, body, 1) == []
+  pushes = np.zeros((1, 3, 3))
+  pushes[0, 1] = (0, 150, 0)
+  paths.contexts.heading[0, 1], paths.contexts.command[0, 1, 1] = (0, 1), 1.0
+  push, command = arrows(paths._replace(pushes=pushes), body, 1)
+  np.testing.assert_allclose((push.tail, push.tip), [(3, 3.75, 1.7128), (3, 4.25, 1.7128)], rtol=1e-6)
+  np.testing.assert_allclose((command.tail, command.tip), [(2.8, 4, 0.03), (2.2, 4, 0.03)], rtol=1e-6)
+  assert (push.colour, command.colour) == (RED, BLUE)
+  assert arrows(paths._replace(pushes=pushes), body, 0) == []
+
+
+def test_the_clock_goes_on_from_policy_to_policy(played, drawn, monkeypatch):
+  """Frames at steps 0 and 2 of 25 ms, that is after 25 and 75 ms; then of 20 ms, after the 100 ms of the first."""
+  written = []
+  monkeypatch.setattr(module, 'labelled', lambda image, name, clock: written.append((name, clock)) or image)
+  look = dataclasses.replace(SMALL, marks=True)
+  film([[played('slow', 40, 'a'), played('quick', 5, 'b')], [played('slow', 2)]], look, straight, label=True)
+  assert written[0] == ('a', '0.0 s')
+  assert written[18:20] == [('a', '0.9 s'), ('a', '1.0 s')]
+  assert written[20:] == [('b', '1.0 s'), ('b', '1.1 s'), ('someone', '0.0 s')]
+
+
+def test_the_clock_is_in_the_upper_right_corner():
+  rows, columns = np.nonzero((labelled(picture(), clock='3.4 s') != picture()).any(axis=-1))
+  assert rows.max() < 32
+  assert columns.min() > 140
+
+
+def test_an_arrow_is_drawn(opengl, played):
+  """A blue one on the floor, where there was none."""
+  walking = played('slow', 1)
+  look = Look(width=160, height=120, marks=True)
+  (before,) = film([[walking]], look, straight)
+  walking.paths.contexts.command[0, :, 0] = 1.0
+  (after,) = film([[walking]], look, straight)
+  added = (after.astype(int) - before)[(after != before).any(axis=-1)]
+  assert len(added) > 20
+  assert added[:, 2].mean() > added[:, 0].mean() + 20

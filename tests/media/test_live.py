@@ -1,4 +1,4 @@
-"""Protects the curves in notebooks: every update is kept, drawing is rare, and the panels say what they show."""
+"""Protects the curves in notebooks: every update is kept, plots are rare, and panels have the right titles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mjx_humanoid.media.live import LivePlot
 
 @pytest.fixture
 def shown(monkeypatch):
-  """What was displayed, instead of a notebook."""
+  """Collects what a notebook would display."""
   pictures = []
   notebook = SimpleNamespace(display=pictures.append, clear_output=lambda wait: None)
   monkeypatch.setitem(sys.modules, 'IPython', SimpleNamespace(display=notebook, version_info=(9, 0)))
@@ -31,7 +31,7 @@ def test_every_update_is_kept_and_the_first_is_drawn(shown):
   assert len(shown) == 1
 
 
-def test_it_draws_again_when_it_is_time(shown):
+def test_it_plots_again_after_the_refresh_time(shown):
   plot = LivePlot(refresh=0.0)
   plot(64, {})
   plot(128, {})
@@ -42,7 +42,7 @@ def test_the_panels_show_the_values_over_steps():
   plot = LivePlot(['episode_length', 'term/height'], refresh=1e6)
   plot.steps, plot.values['episode_length'], plot.values['term/height'] = [1, 2], [3.0, 4.0], [0.1, 0.2]
   length, term = plot.figure().axes
-  assert length.get_title() == 'length of an episode [control steps]'
+  assert length.get_title() == 'mean episode length [control steps]'
   assert term.get_title() == 'term/height'
   assert term.lines[0].get_xdata().tolist() == [1, 2]
   assert term.lines[0].get_ydata().tolist() == [0.1, 0.2]

@@ -1,4 +1,4 @@
-"""Protects the picture of a trajectory: what is in it, in whose colour, and that it is drawn at all."""
+"""Protects the plot of a trajectory: its contents, its colours, and that it is drawn at all."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import mediapy
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.media import plots
-from mjx_humanoid.media.keyframes import own_scene
-from mjx_humanoid.media.trajectories import trace
 from mjx_humanoid.playback.find import load
+from mjx_humanoid.playback.keyframes import own_task
+from mjx_humanoid.playback.trajectories import trace
 
 
 @pytest.fixture(scope='module')
 def trajectory():
-  scene, _ = own_scene(load('stand'), {})
-  return trace(scene, load('stand'), 1.0, np.random.default_rng(0))
+  task, model, _ = own_task(load('stand'), {})
+  return trace(task, model, load('stand'), 1.0, np.random.default_rng(0))
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_angles_in_degrees_above_torques_below(trajectory, axes):
   assert (upper.get_title(loc='left'), lower.get_xlabel()) == ('knee', 'time [s]')
 
 
-def test_hardly_any_motion_is_not_blown_up(trajectory, axes):
+def test_noise_is_not_drawn_as_large_motion(trajectory, axes):
   still = dataclasses.replace(trajectory, qpos=np.full_like(trajectory.qpos, 1e-6))
   plots.draw_joint(*axes, still, 'knee', {'left': 0}, first=True)
   low, high = axes[0].get_ylim()
@@ -106,7 +106,7 @@ def test_power_counts_braking_as_effort_and_names_mean_and_peak(trajectory, axes
   assert axes[0].get_ylim()[0] == 0
 
 
-def test_one_spike_does_not_hide_all_else(trajectory, axes):
+def test_one_peak_does_not_hide_the_rest(trajectory, axes):
   """Power of 1 W but for one step of a thousand times that: the axis ends near 1 W."""
   qvel = np.zeros_like(trajectory.qvel)
   qvel[:, trajectory.body.actuator_dofs[0]] = 1
@@ -133,8 +133,8 @@ def test_bars_are_where_the_feet_are_on_the_floor(trajectory, axes):
   ('touching', 'expected'),
   [([0, 0], []), ([1, 1], [(0, 2)]), ([0, 1, 1, 0, 1], [(1, 3), (4, 5)]), ([1, 0, 0, 1, 0], [(0, 1), (3, 4)])],
 )
-def test_stretches_of_contact_by_hand(touching, expected):
-  assert plots.runs(np.array(touching, bool)) == expected
+def test_intervals_of_contact_by_hand(touching, expected):
+  assert plots.intervals(np.array(touching, bool)) == expected
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch):

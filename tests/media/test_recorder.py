@@ -18,18 +18,22 @@ class Process:
 
   def __init__(self, command, **options):
     self.command, self.options = command, options
-    self.returncode, self.errors = None, ''
+    self.returncode, self.signals = None, []
 
   def end(self, code=0, errors=''):
-    self.returncode, self.errors = code, errors
+    self.returncode = code
+    self.options['stderr'].write(errors.encode())
 
   def poll(self):
     return self.returncode
 
-  def communicate(self):
+  def wait(self, timeout=None):
     if self.returncode is None:
       self.end()
-    return '', self.errors
+    return self.returncode
+
+  def send_signal(self, number):
+    self.signals.append(number)
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def recorder(tmp_path):
 def test_it_plays_the_policy_of_that_moment_with_the_command_of_the_package(recorder, started, make_policy, tmp_path):
   recorder(make_policy(), 128_000)
   weights, video = (tmp_path / 'recordings' / f'000000128000.{kind}' for kind in ('safetensors', 'mp4'))
-  expected = [sys.executable, '-m', 'mjx_humanoid.play', str(weights), f'--out={video}']
+  expected = [sys.executable, '-m', 'mjx_humanoid.play', str(weights), f'--out={video}', '--force']
   assert started[0].command == [*expected, '--framerate=24', '--seconds=5.0', '--width=480', '--height=360']
   assert load_policy(weights).info == make_policy().info
 
@@ -114,7 +118,7 @@ def test_a_renderer_that_dies_without_a_word(recorder, started, make_policy):
 
 
 def test_a_disk_that_is_full_for_videos_does_not_end_the_training(recorder, started, make_policy, monkeypatch):
-  from mjx_humanoid.errors import UserError
+  from mjx_humanoid.core.errors import UserError
 
   def full(policy, path):
     raise UserError(f'the policy cannot be written to {path}: No space left on device.')
@@ -122,3 +126,23 @@ def test_a_disk_that_is_full_for_videos_does_not_end_the_training(recorder, star
   monkeypatch.setattr(module, 'save_policy', full)
   recorder(make_policy(), 1)
   assert 'No space left on device' in recorder.final(make_policy())
+
+
+def test_a_renderer_that_writes_much_does_not_block(tmp_path, make_policy, monkeypatch):
+  """More than a pipe holds."""
+  popen = module.subprocess.Popen
+  code = 'import sys; sys.stderr.write("x" * 1_000_000 + "\\nlast line"); sys.exit(1)'
+  monkeypatch.setattr(module.subprocess, 'Popen', lambda command, **o: popen([sys.executable, '-c', code], **o))
+  recorder = Recorder(tmp_path, 24, 1.0)
+  recorder(make_policy(), 1)
+  assert recorder._running.wait(timeout=60) == 1
+  assert recorder.final(make_policy()) == 'no videos: last line'
+
+
+def test_an_early_end_stops_the_renderer_and_says_what_is_lost(recorder, started, make_policy):
+  recorder(make_policy(), 1)
+  recorder(make_policy(), 2)
+  assert recorder.stop() == 'videos that were not made because training ended: 2'
+  assert started[0].signals == [module.signal.SIGINT]
+  assert recorder.stop() == ''
+  assert len(started) == 1

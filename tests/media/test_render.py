@@ -1,13 +1,14 @@
-"""Protects frames, videos and contact sheets: which step a frame shows, and that files are whole or absent."""
+"""Protects videos and contact sheets: which step a frame shows, and that files are whole or absent."""
 
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.media import render
 
 DT = 0.025  # s, a control step of the humanoid
@@ -55,6 +56,29 @@ def test_a_contact_sheet_of_few_frames_repeats_them():
   assert sheet[::4, ::6, 0].tolist() == [[7] * 5, [9] * 5]
 
 
+def test_a_gait_is_shown_over_one_stride_and_not_at_one_instant_of_ten():
+  """At 0.9 strides a second, 300 frames from first to last are 33.2 frames apart, and a stride is 33.3 frames long."""
+  whole = render.sheet_frames(300, 30)
+  assert np.abs(np.exp(2j * np.pi * whole / 30 * 0.9).mean()) > 0.97  # one phase, on the circle
+  stride = render.sheet_frames(300, 30, 0.9)
+  assert (stride[0], len(stride)) == (150, 10)
+  np.testing.assert_allclose((stride - 150) / 30 * 0.9, np.arange(10) / 10, atol=0.5 / 30)
+
+
+def test_a_film_shorter_than_two_strides_is_shown_as_a_whole():
+  assert render.sheet_frames(40, 30, 0.9).tolist() == [0, 4, 9, 13, 17, 22, 26, 30, 35, 39]
+
+
+def test_a_strip_of_three_films_is_no_wider_than_other_sheets(tmp_path):
+  """Three of 640 x 480 beside each other are two in a row, five rows, made small."""
+  import mediapy
+
+  strip = grey(*range(10), size=(480, 1920))
+  assert render.contact_sheet(strip)[::480, ::1920, 0].tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
+  render.write_sheet(tmp_path / 'sheet.png', strip)
+  assert mediapy.read_image(tmp_path / 'sheet.png').shape == (1000, 1600, 3)
+
+
 def test_the_sheet_is_written_at_half_size(tmp_path):
   import mediapy
 
@@ -85,18 +109,33 @@ def test_a_video_of_an_odd_size_is_written_or_refused_in_words(tmp_path, size):
     assert (tmp_path / 'v.mp4').stat().st_size > 0
 
 
-@pytest.mark.parametrize('failure', [OSError(28, 'No space left on device'), RuntimeError('ffmpeg says no\nand more')])
+@pytest.mark.parametrize('failure', [OSError(28, 'No space left'), RuntimeError('FILE: ffmpeg says no\nand more')])
 def test_a_video_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path, monkeypatch, failure):
   import mediapy
 
   def fail(path, images, **options):
     path.write_bytes(b'half a video')
-    raise failure
+    raise type(failure)(*(str(x).replace('FILE', str(path)) if isinstance(x, str) else x for x in failure.args))
 
   monkeypatch.setattr(mediapy, 'write_video', fail)
-  with pytest.raises(UserError, match=r'v\.mp4 cannot be written: .*(No space left|ffmpeg says no$)'):
+  with pytest.raises(
+    UserError, match=r'the video cannot be written to .*v\.mp4: (No space left\.|v\.mp4: ffmpeg says no)$'
+  ):
     render.write_video(tmp_path / 'v.mp4', grey(1), 10)
   assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('name', ['-y %d.mp4', 'a:[b]?.mp4', "it's.mp4"])
+def test_ffmpeg_reads_no_pattern_or_option_in_a_name(tmp_path, monkeypatch, name):
+  monkeypatch.chdir(tmp_path)
+  render.write_video(Path(name), grey(1, 2, size=(32, 48)), 10)
+  assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_a_sheet_that_cannot_be_written_is_told(tmp_path):
+  (tmp_path / 'sheet.png').mkdir()
+  with pytest.raises(UserError, match=r'the contact sheet cannot be written to .*sheet\.png: Is a directory'):
+    render.write_sheet(tmp_path / 'sheet.png', grey(1))
 
 
 def test_an_ffmpeg_is_there_even_where_the_system_has_none(monkeypatch):
@@ -111,60 +150,3 @@ def test_the_systems_ffmpeg_comes_first(monkeypatch):
   monkeypatch.setattr('shutil.which', lambda name: f'/somewhere/{name}')
   monkeypatch.setattr(mediapy, 'set_ffmpeg', lambda path: None)
   assert render.use_bundled_ffmpeg() == '/somewhere/ffmpeg'
-
-
-@pytest.mark.parametrize('place', ['v.mp4', 'new/folder/v.mp4'])
-def test_a_place_that_can_be_written(tmp_path, place):
-  render.writable(tmp_path / place)
-  assert not list(tmp_path.iterdir())  # asking makes nothing
-
-
-@pytest.mark.parametrize('place', ['file/v.mp4', 'file/deeper/v.mp4', 'folder.mp4'])
-def test_a_place_that_cannot_be_written_is_refused(tmp_path, place):
-  (tmp_path / 'file').write_text('')
-  (tmp_path / 'folder.mp4').mkdir()
-  with pytest.raises(UserError, match='cannot be written'):
-    render.writable(tmp_path / place)
-
-
-def test_frames_show_the_robot_where_it_is(opengl, scene):
-  """A robot that lies looks different from one that stands, far beyond what two pictures of the same differ by."""
-  standing, lying = scene.body.default_qpos.copy(), scene.body.default_qpos.copy()
-  lying[2], lying[3:7] = 0.15, [0.7071, 0, 0.7071, 0]
-  images = list(render.frames(scene.model, np.stack([standing, lying, standing]), camera='track', width=64, height=48))
-  assert [image.shape for image in images] == [(48, 64, 3)] * 3
-  assert images[0].dtype == np.uint8
-  assert np.abs(images[0].astype(int) - images[2]).mean() < 0.5
-  assert np.abs(images[0].astype(int) - images[1]).mean() > 2
-  assert images[0].std() > 5  # not one colour
-
-
-def test_frames_larger_than_the_models_own_buffer(opengl, scene):
-  image = next(render.frames(scene.model, scene.body.default_qpos[None], camera='front', width=1280, height=720))
-  assert image.shape == (720, 1280, 3)
-
-
-def test_a_state_that_is_not_finite_is_drawn_rather_than_ending_the_video(opengl, scene):
-  qpos = np.full((1, 28), np.nan)
-  assert next(render.frames(scene.model, qpos, camera='track', width=32, height=32)).shape == (32, 32, 3)
-
-
-def test_an_unknown_camera_lists_the_choices(scene):
-  with pytest.raises(UserError, match=r"unknown camera 'trak'. Did you mean 'track'\? Choices: .*side"):
-    next(render.frames(scene.model, np.zeros((1, 28)), camera='trak', width=32, height=32))
-
-
-def test_the_model_that_is_drawn_is_not_changed(opengl, scene):
-  """Its buffers must grow for a picture, but in a copy: physics and other pictures go on with it."""
-  before = (scene.model.vis.global_.offwidth, scene.model.vis.quality.offsamples)
-  size = {'width': 2000, 'height': 16}
-  next(render.frames(scene.model, scene.body.default_qpos[None], camera='track', software=True, **size))
-  assert (scene.model.vis.global_.offwidth, scene.model.vis.quality.offsamples) == before
-
-
-def test_drawing_without_smoothing_shows_the_same_scene(opengl, scene):
-  pictures = [
-    next(render.frames(scene.model, scene.body.default_qpos[None], camera='track', width=64, height=48, software=quick))
-    for quick in (False, True)
-  ]
-  assert np.abs(pictures[0].astype(int) - pictures[1]).mean() < 15

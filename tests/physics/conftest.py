@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from mjx_humanoid._environment import COMPILER_OPTIONS
+from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_model

@@ -10,17 +10,18 @@ import mujoco
 import numpy as np
 import pytest
 
-from mjx_humanoid._environment import COMPILER_OPTIONS
+from mjx_humanoid.core.process import COMPILER_OPTIONS
+from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.native import NativeEngine
 from mjx_humanoid.physics.randomize import randomized_fields, varied_models
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.episodes import TERMINATIONS
+from mjx_humanoid.tasks.context import Context
 from mjx_humanoid.tasks.observations import OBSERVATIONS
 from mjx_humanoid.tasks.rewards import TERMS
-from mjx_humanoid.types import Context, View
+from mjx_humanoid.tasks.terminations import TERMINATIONS
 
 WORLDS, SUBSTEPS, STEPS = 16, 5, 20
 AIR = np.broadcast_to(np.arange(WORLDS) < 8, (STEPS, WORLDS))
@@ -217,10 +218,11 @@ def contexts(ctrl, rows):
   count = int(rows.sum())
   last = np.concatenate([np.zeros_like(ctrl[:1]), ctrl[:-1]])
   steps = np.broadcast_to(np.arange(1, STEPS + 1, dtype=np.int32)[:, None], (STEPS, WORLDS))
-  command, heading, place = (np.tile(np.float32(x), (count, 1)) for x in ([0.5, 0, 0.2], [0.8, 0.6], [0.1, -0.2]))
+  command, heading, target = (np.tile(np.float32(x), (count, 1)) for x in ([0.5, 0, 0.2], [0.8, 0.6], [0.1, -0.2]))
   phase = (0.02 * steps[rows] % 1).astype(np.float32)
-  asked = command * (np.arange(count) % 2)[:, None].astype(np.float32)  # every other one rests, and keeps its place
-  return Context(steps[rows], last[rows], command, heading, place, phase, np.full(count, 0.6, np.float32), asked)
+  duty = np.full(count, 0.6, np.float32)
+  requested = command * (np.arange(count) % 2)[:, None].astype(np.float32)  # every other one keeps its station
+  return Context(steps[rows], last[rows], command, heading, target, phase, duty, requested)
 
 
 def rows_of(view, rows):

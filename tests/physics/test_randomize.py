@@ -6,8 +6,8 @@ import mujoco
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.physics.model import ROOT, build_model
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import (
   CHANGED,
   DERIVED,
@@ -20,6 +20,7 @@ from mjx_humanoid.physics.randomize import (
 )
 from mjx_humanoid.robots import robots
 
+ROOT = 1  # the torso, the first body after the world
 COUNT = 40
 OWN = {
   'mass': {'body_mass', 'body_inertia'},
@@ -104,6 +105,45 @@ def test_the_floor_of_a_world_has_one_friction(model):
   np.testing.assert_array_equal(change[:, :, 2:], 1)  # torsion and rolling stay
   assert 0.6 <= sliding.min() < 0.75
   assert 1.25 < sliding.max() <= 1.4
+
+
+FLOORS = """
+<mujoco>
+  <worldbody>
+    <geom name="floor" type="plane" size="1 1 1" friction="0.5 0.1 0.1"/>
+    <body name="a" pos="0 0 1"><freejoint/><geom name="a" size="0.1" friction="0.8"/></body>
+    <body name="b" pos="1 0 1"><freejoint/><geom name="b" size="0.1" contype="0" conaffinity="0"/></body>
+  </worldbody>
+  <contact>
+    <pair geom1="floor" geom2="b" friction="1 1 0.1 0.1 0.1"/>
+    <pair geom1="b" geom2="a" friction="1 1 0.1 0.1 0.1"/>
+  </contact>
+</mujoco>"""
+
+
+def test_only_contacts_with_the_floor_change_whether_they_are_pairs_or_not():
+  """Of two pairs that with the floor; of a ball that touches it without a pair, the friction of both."""
+  model = mujoco.MjModel.from_xml_string(FLOORS)
+  found = fields(model, friction=0.4)
+  assert set(found) == {'pair_friction', 'geom_friction'}
+  factor = found['pair_friction'][:, 0, 0]
+  assert factor.std() > 0.1
+  np.testing.assert_array_equal(found['pair_friction'][:, 1], np.tile(model.pair_friction[1], (COUNT, 1)))
+  sliding = found['geom_friction'][..., 0]
+  np.testing.assert_allclose(sliding / model.geom_friction[:, 0], np.stack([factor, factor, 1 + 0 * factor], axis=1))
+  np.testing.assert_array_equal(found['geom_friction'][..., 1:], np.tile(model.geom_friction[:, 1:], (COUNT, 1, 1)))
+
+
+def test_the_friction_of_a_contact_with_the_floor_is_that_of_mujoco_times_the_factor():
+  """The ball lies in the floor: MuJoCo takes the larger friction, 0.8, whatever the factor."""
+  model = mujoco.MjModel.from_xml_string(FLOORS)
+  found = fields(model, count=8, friction=0.4)
+  for varied, row in zip(varied_models(model, found, 8), found['pair_friction'], strict=True):
+    data = mujoco.MjData(varied)
+    data.qpos[2] = 0.05
+    mujoco.mj_forward(varied, data)
+    assert data.ncon == 1
+    assert data.contact.friction[0, 0] == pytest.approx(0.8 * row[0, 0])
 
 
 def test_damping_of_each_joint(model):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.engine import make_engine
+from mjx_humanoid.physics.choice import make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.episodes import standing
+from mjx_humanoid.tasks.starts import standing
 
 WORLDS, SUBSTEPS, STEPS = 8, 5, 4
 

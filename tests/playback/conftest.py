@@ -1,9 +1,26 @@
-"""What tests of exported policies share."""
+"""What tests of playback share: the default task, and small policies for it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+
+from mjx_humanoid.playback.policy import save_policy
+
+
+@pytest.fixture(scope='session')
+def task(standing_task):
+  return standing_task[0]
+
+
+@pytest.fixture(scope='session')
+def model(standing_task):
+  return standing_task[1]
+
+
+@pytest.fixture(scope='session')
+def body(task):
+  return task.body
 
 
 @pytest.fixture
@@ -23,3 +40,10 @@ def observations():
     return (policy.mean + policy.std * deviations).astype(np.float32)
 
   return draw
+
+
+@pytest.fixture
+def path(policy, tmp_path):
+  """The file of `policy`."""
+  save_policy(policy, tmp_path / 'policy.safetensors')
+  return tmp_path / 'policy.safetensors'

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
-from made_up import at_rest, ended, face, sensor
+from made_up import at_rest, changed, ended, face, sensor
 
-from mjx_humanoid.config import TaskConfig, restore
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.physics import randomize
-from mjx_humanoid.playback.cards import CARDS
+from mjx_humanoid.core.config.settings import replaced
+from mjx_humanoid.core.config.task import CommandConfig, TaskConfig
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.playback.card import reasons
+from mjx_humanoid.playback.cards import CARDS, find_card
 from mjx_humanoid.playback.figures import measure
-from mjx_humanoid.playback.rollout import change_task
 
 SECOND = 40  # control steps of the humanoid
-
-
-@pytest.fixture
-def body(scene):
-  return scene.body
+JUDGING = [name for name in CARDS if name != 'none']
 
 
 def passes(name, figures, body):
@@ -85,7 +79,7 @@ def test_each_episode_passes_by_itself(body, card):
 
 def kneel(paths, body, on):
   """Puts both shins on the floor in the steps `on`."""
-  for shin in body.robot.shins:
+  for shin in body.robot.anatomy.shins:
     sensor(paths, body, f'{shin}_touch')[..., 0] = np.where(on, 200.0, 0.0)
 
 
@@ -126,7 +120,7 @@ def test_kneeling_allows_feet_on_the_floor_and_nothing_else(body):
   for foot in body.robot.feet:
     sensor(paths, body, f'{foot}_touch')[:] = 50
   assert kneeling(paths, body).tolist() == [[True] * 4]
-  for name in set(body.touch_names) - {*body.robot.feet, *body.robot.shins}:
+  for name in set(body.touch_names) - {*body.robot.feet, *body.robot.anatomy.shins}:
     sensor(paths, body, f'{name}_touch')[0, 2] = 1
     assert kneeling(paths, body).tolist() == [[True, True, False, True]], name
     sensor(paths, body, f'{name}_touch')[:] = 0
@@ -135,7 +129,7 @@ def test_kneeling_allows_feet_on_the_floor_and_nothing_else(body):
 @pytest.mark.parametrize('shin', [0, 1])
 def test_one_knee_is_not_kneeling(body, shin):
   paths = kneeling_from(body, 0, 4)
-  sensor(paths, body, f'{body.robot.shins[shin]}_touch')[0, 1:3] = 0
+  sensor(paths, body, f'{body.robot.anatomy.shins[shin]}_touch')[0, 1:3] = 0
   assert CARDS['kneel'].goal(paths, body).tolist() == [[True, False, False, True]]
 
 
@@ -213,7 +207,7 @@ def going(body, speed, down):
   """An episode of six seconds in this direction along x, with a stride of one second."""
   paths = at_rest(body, 1, 6 * SECOND)
   sensor(paths, body, 'com_vel')[..., 0] = speed
-  paths.contexts.asked[..., 0] = speed
+  paths.contexts.requested[..., 0] = speed
   stride(paths, body, SECOND, down)
   return paths
 
@@ -228,7 +222,10 @@ def test_a_walk_made_by_hand_is_one_and_a_run_is_none(body):
 def test_a_slow_run_and_a_fast_walk_are_neither(body):
   for speed, down in ((1.2, 16), (3.2, 24)):
     paths = going(body, speed, down)
-    assert (judged('walk', paths, body)[0], judged('run', paths, body)[0]) == ([False], [False])
+    paths.contexts.requested[..., 0] = 3.5
+    ran = judged('run', paths, body)[0]
+    paths.contexts.requested[..., 0] = 1.2
+    assert (judged('walk', paths, body)[0], ran) == ([False], [False])
 
 
 def test_one_who_turns_aside_does_not_walk_straight(body):
@@ -243,46 +240,139 @@ def test_standing_made_by_hand_passes_and_kneeling_is_no_standing(body):
   assert judged('stand', paths, body)[0] == [True, False]
 
 
+# The command that a card judges by
+
+
+def commanded(body, command, speed, down=24):
+  """Six seconds of a walk at this velocity along x and to the left, under this command."""
+  paths = going(body, speed[0], down)
+  sensor(paths, body, 'com_vel')[..., 1] = speed[1]
+  paths.contexts.requested[:] = command
+  seconds = np.arange(1, 6 * SECOND + 1)[:, None] / SECOND
+  sensor(paths, body, 'torso_pos')[0, :, :2] = paths.views.qpos[0, :, :2] = seconds * np.array(speed)
+  paths.contexts.target_position[0] = seconds * np.array(command[:2])
+  return paths
+
+
+@pytest.mark.parametrize(
+  ('command', 'speed', 'expected'),
+  [
+    ((-0.8, 0, 0), (-0.8, 0), True),
+    ((-0.8, 0, 0), (-0.61, 0), True),
+    ((-0.8, 0, 0), (-0.59, 0), False),
+    ((-0.8, 0, 0), (0.8, 0), False),
+    ((-0.8, 0, 0), (1.2, 0), False),
+    ((0, 0.5, 0), (0, 0.5), True),  # 3 m to the left in six seconds, which is no drift
+    ((0, 0.5, 0), (0, -0.5), False),
+    ((0.6, 0.8, 0), (0.6, 0.8), True),  # 1 m/s
+    ((0.6, 0.8, 0), (1.0, 0), False),  # as fast, 53 degrees aside
+    ((0, 0, 0), (1.2, 0), True),  # nothing commanded: 1.2 m/s
+  ],
+)
+def test_a_walk_is_judged_at_its_own_command(body, command, speed, expected):
+  assert judged('walk', commanded(body, command, speed), body)[0] == [expected]
+
+
+@pytest.mark.parametrize(
+  ('command', 'speed', 'expected'),
+  [(3.5, 3.0, True), (3.5, 2.99, False), (2.5, 2.0, True), (2.5, 1.99, False), (-3.0, -2.6, True), (-3.0, 2.6, False)],
+)
+def test_a_run_is_judged_at_its_own_command(body, command, speed, expected):
+  """At most 0.5 m/s slower."""
+  assert judged('run', commanded(body, (command, 0, 0), (speed, 0), 16), body)[0] == [expected]
+
+
+@pytest.mark.parametrize(('card', 'speed'), [('walk', 1.2), ('run', 3.5)])
+def test_the_tasks_command_is_kept_where_it_is_one_to_move(card, speed):
+  """Else there is nothing to judge by: a policy that stands, or follows sampled commands, is told the usual speed."""
+  for task, expected in (
+    (CommandConfig(value=(-0.8, 0.0, 0.2)), (-0.8, 0.0, 0.2)),
+    (CommandConfig(value=(0.0, 0.0, 0.5)), (speed, 0, 0)),
+    (CommandConfig(kind='sampled', value=(0.4, 0.0, 0.0)), (speed, 0, 0)),
+  ):
+    command = replaced(TaskConfig(command=task), CARDS[card].settings(TaskConfig(command=task)), 'task').command
+    assert (command.kind, command.value) == ('fixed', expected)
+
+
+@pytest.mark.parametrize(
+  ('card', 'command', 'words'),
+  [
+    ('walk', (1.2, 0.0, 0.0), '20 s, from 2 s on at 1.2 m/s +- 0.2 with'),
+    ('walk', (-0.8, 0.0, 0.0), '20 s, from 2 s on at -0.8 m/s +- 0.2 with'),
+    ('walk', (0.5, -0.25, 0.0), 'at (0.5, -0.25) m/s +- 0.2'),
+    ('run', (3.5, 0.0, 0.0), '10 s at 3 m/s or more, after 2 s'),
+    ('stand', (1.0, 0.0, 0.0), '20 s on its feet'),
+  ],
+)
+def test_the_criteria_name_the_speed(card, command, words):
+  assert words in CARDS[card].words(TaskConfig(command=CommandConfig(value=command)))
+
+
+# Why an episode does not pass
+
+
+def test_the_first_condition_that_an_episode_does_not_meet_is_why(body):
+  """Standing: one passes, one fell and drifted, one drifted 0.6 m, one is 10 cm too low and drifted."""
+  paths = ended(at_rest(body, 4, 6 * SECOND), 1, 200)
+  top = body.robot.standing_height
+  sensor(paths, body, 'torso_pos')[3, :, 2] = top - 0.1
+  paths.views.qpos[1:, -60:, 0] = 0.6
+  sensor(paths, body, 'torso_pos')[1:, -60:, 0] = 0.6
+  figures = measure(paths, body)
+  found = {name: which.tolist() for name, which in reasons(CARDS['stand'].judge, figures, paths, body).items()}
+  assert found == {
+    name: [i == j for j in range(4)] for name, i in (('fell', 1), ('at another height', 3), ('drifted', 2))
+  }
+
+
+@pytest.mark.parametrize('card', JUDGING)
+def test_what_a_card_shows_is_measured(body, card):
+  shown, paths = CARDS[card], at_rest(body, 1, 8)
+  assert shown.figures
+  assert set(shown.figures) <= set(measure(paths, body))
+
+
+def test_no_card_judges_nothing():
+  assert find_card('none').judge.by_failure == {}
+
+
 # The tasks of the cards
 
 
-@pytest.mark.parametrize('card', list(CARDS))
-def test_the_task_of_a_card_is_made_of_settings_that_a_user_may_write(card, scene):
-  changed = dataclasses.replace(TaskConfig(), **CARDS[card].task)
-  assert restore(TaskConfig, vars(changed), 'task') == changed
-  other = change_task(scene, CARDS[card].task)  # names that exist, ranges that are not upside down
-  randomize.check(other.task.randomization)
-  assert other.terminate is not None
+@pytest.mark.parametrize('card', JUDGING)
+def test_the_task_of_a_card_is_made_of_settings_that_a_user_may_write(card, task):
+  """Names that exist, values in range, ranges that are not upside down."""
+  assert changed(task, CARDS[card].settings(TaskConfig())).terminate is not None
 
 
-@pytest.mark.parametrize('card', list(CARDS))
+@pytest.mark.parametrize('card', JUDGING)
 def test_a_card_leaves_nothing_to_the_task_that_would_make_it_easier(card):
-  """How an episode starts and ends, who pushes and how the worlds differ is the card's to say, not the training's."""
-  task = CARDS[card].task
-  assert {'start', 'start_strength', 'termination', 'pushes', 'randomization'} <= set(task)
-  if task['pushes'] != 'none':
-    assert {'push_force', 'push_duration', 'push_interval'} <= set(task)
-  if task.get('commands') == 'sampled':
-    assert {'command_low', 'command_high', 'command_interval', 'command_rest'} <= set(task)
+  """How episodes start and end, pushes and how the robots vary is the card's to say, not the training's."""
+  settings = CARDS[card].task
+  assert {'start', 'start_strength', 'termination', 'push.kind', 'randomization'} <= set(settings)
+  if settings['push.kind'] != 'none':
+    assert {'push.force', 'push.duration', 'push.interval'} <= set(settings)
+  if settings.get('command.kind') == 'sampled':
+    assert {'command.low', 'command.high', 'command.interval', 'command.rest'} <= set(settings)
 
 
 @pytest.mark.parametrize('card', ['stand', 'stand_robust', 'kneel', 'getup'])
 def test_where_a_robot_shall_stay_nothing_commands_it_to_go(card):
   """Else the card of a policy that follows commands would be about whatever it was trained to follow."""
-  task = dataclasses.replace(TaskConfig(commands='sampled', command=(1.2, 0.0, 0.0)), **CARDS[card].task)
-  assert (task.commands, task.command) == ('fixed', (0, 0, 0))
+  trained = TaskConfig(command=CommandConfig(kind='sampled', value=(1.2, 0.0, 0.0)))
+  command = replaced(trained, CARDS[card].settings(trained), 'task').command
+  assert (command.kind, command.value) == ('fixed', (0, 0, 0))
 
 
 def test_the_robust_card_pushes_and_varies_what_it_says():
-  task = CARDS['stand_robust'].task
-  assert (task['pushes'], task['push_force'], task['push_duration'], task['push_interval']) == (
-    'force', (150, 150), 0.2, 4,
-  )  # fmt: skip
-  assert set(task['randomization']) == {'mass', 'friction', 'motor_strength'}
-  assert all(strength > 0 for strength in task['randomization'].values())
+  settings = CARDS['stand_robust'].task
+  push = [settings[f'push.{name}'] for name in ('kind', 'force', 'duration', 'interval')]
+  assert push == ['force', (150, 150), 0.2, 4]
+  assert set(settings['randomization']) == {'mass', 'friction', 'motor_strength'}
+  assert all(strength > 0 for strength in settings['randomization'].values())
 
 
-@pytest.mark.parametrize('card', list(CARDS))
+@pytest.mark.parametrize('card', JUDGING)
 def test_the_description_says_how_long_it_lasts(card):
   """Cards that are those of standing but for a disturbance say so instead."""
   shown = CARDS[card]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
-from made_up import at_rest
+from made_up import at_rest, changed
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.task import CommandConfig, TaskConfig
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.types import View
 from mjx_humanoid.playback import chain
 from mjx_humanoid.playback.cards import Card
 from mjx_humanoid.playback.chain import HELD, Stage, cut, done_after, make_stages, play_chain, random_stage, steps_of
-from mjx_humanoid.playback.rollout import change_task, make_scene, rollout
-from mjx_humanoid.robots import robots
-from mjx_humanoid.tasks.guide import heading_of
+from mjx_humanoid.playback.rollout import rollout, start_states, task_and_model
 
 DT = 0.025  # s, a control step of the humanoid
 SECOND = 40  # steps
@@ -34,7 +31,7 @@ def goals(monkeypatch):
   """goals(name=function) -> there are only these cards, with these goals."""
 
   def put(**functions):
-    monkeypatch.setattr(chain, 'CARDS', {name: Card('', 1.0, None, {}, goal) for name, goal in functions.items()})
+    monkeypatch.setattr(chain, 'find_card', lambda name: Card('', 1.0, None, {}, functions[name]))
 
   return put
 
@@ -48,14 +45,12 @@ def never(paths, body):
   return np.zeros(paths.views.time.shape, bool)
 
 
-def test_what_is_compared_begins_where_the_first_policy_was_trained_from(make_policy):
-  lying, standing = (
-    make_policy(task=TaskConfig(start=s, start_strength=k)) for s, k in (('fallen', 0.5), ('standing', 2))
-  )
+def test_what_is_compared_begins_where_the_card_of_the_first_policy_does(make_policy):
+  lying, standing = (make_policy(task=TaskConfig(card=card, start_strength=2.0)) for card in ('getup', 'stand'))
   together = make_stages([None, lying, standing], {}, compare=True)
-  assert [(s.scene.task.start, s.scene.task.start_strength) for s in together] == [('fallen', 0.5)] * 3
+  assert [(s.task.config.start, s.task.config.start_strength) for s in together] == [('fallen', 1.0)] * 3
   apart = make_stages([lying, standing], {})
-  assert [s.scene.task.start for s in apart] == ['fallen', 'standing']
+  assert [s.task.config.start for s in apart] == ['fallen', 'standing']
 
 
 def test_random_actions_come_from_their_own_generator(make_policy):
@@ -68,11 +63,12 @@ def test_random_actions_come_from_their_own_generator(make_policy):
 
 
 @pytest.fixture
-def stage(scene):
-  """stage('name', card='stand', ...) -> a limp robot in this task."""
+def stage(task, model):
+  """stage('name', card='stand', ...) -> a limp robot in this task; push__kind= sets push.kind."""
 
   def make(name, **settings):
-    return Stage(name, change_task(scene, settings), still)
+    dotted = {key.replace('__', '.'): value for key, value in settings.items()}
+    return Stage(name, changed(task, dotted), model, still)
 
   return make
 
@@ -92,19 +88,19 @@ def stage(scene):
     ([False] * 60, None),
   ],
 )
-def test_a_policy_is_done_when_its_goal_was_held_for_a_second(scene, goals, reached, expected):
+def test_a_policy_is_done_when_its_goal_was_held_for_a_second(task, goals, reached, expected):
   goals(stand=lambda paths, body: np.array([reached]))
   assert HELD == 1.0
-  assert done_after(scene, at_rest(scene.body, 1, len(reached))) == expected
+  assert done_after(task, at_rest(task.body, 1, len(reached))) == expected
 
 
-def test_what_has_no_goal_is_never_done(scene, goals):
+def test_what_has_no_goal_is_never_done(task, goals):
   goals(stand=None)
-  assert done_after(scene, at_rest(scene.body, 1, 99)) is None
+  assert done_after(task, at_rest(task.body, 1, 99)) is None
 
 
 def test_a_second_is_counted_in_control_steps_of_the_task():
-  body = make_scene(TaskConfig(frame_skip=4)).body
+  body = task_and_model(TaskConfig(frame_skip=4))[0].body
   assert [steps_of(seconds, body) for seconds in (1.0, 0.1, 0.001, 0.0)] == [50, 5, 1, 1]
 
 
@@ -139,12 +135,13 @@ def test_the_next_starts_exactly_where_the_one_before_was_cut(stage, goals):
   goals(first=after(0.2), second=None)
   first, second = play_chain([stage('a', card='first'), stage('b', card='second')], rng(), 1.5)
   for name in ('qpos', 'qvel'):
-    last, start = getattr(first.paths.views, name)[:, -1], getattr(second.paths.start, name)
-    np.testing.assert_array_equal(start, last)
+    before, start = getattr(first.paths.views, name)[:, -1], getattr(second.paths.start, name)
+    np.testing.assert_array_equal(start, before)
   assert np.abs(second.paths.start.qvel).max() > 0.1  # it was falling by then
   np.testing.assert_allclose(second.paths.views.time[0, 0], DT, rtol=1e-4)
   np.testing.assert_array_equal(second.paths.contexts.step[0, :3], [1, 2, 3])
-  heading = heading_of(first.paths.views.qpos[:, -1])
+  last = View(*(field[:, -1] for field in first.paths.views))
+  heading = first.stage.task.body.heading(last)
   np.testing.assert_allclose(second.paths.contexts.heading[:, 0], heading, atol=1e-6)
 
 
@@ -158,17 +155,19 @@ def test_being_cut_changes_nothing_of_what_was_played(stage, goals):
   np.testing.assert_array_equal(first.contexts.step, alone.contexts.step[:, :steps])
 
 
-def test_cut_cuts_everything(scene):
-  paths = cut(rollout(scene, still, *scene.starts(rng(), 2, 1.0), 5), 3)
-  assert {x.shape[:2] for x in (*paths.views, *paths.contexts, paths.terminated)} == {(2, 3)}
+def test_cut_cuts_everything(task, model):
+  paths = cut(rollout(task, model, still, *start_states(task, model, rng(), 2), 5), 3)
+  arrays = [*paths.views, *paths.contexts[:-1], *paths.contexts.extra.values(), paths.terminated]
+  assert {x.shape[:2] for x in arrays} == {(2, 3)}
   assert paths.start.qpos.shape == (2, 28)
 
 
-def test_each_plays_in_its_own_task_and_for_the_same_time(goals, stage, scene):
+def test_each_plays_in_its_own_task_and_for_the_same_time(goals, stage):
   """Half a second is 20 control steps of 25 ms and 25 of 20 ms; each sees its own command."""
   goals(stand=None)
-  quick = make_scene(TaskConfig(frame_skip=4, command=(1.0, 0.0, 0.0)))
-  played = play_chain([stage('a'), Stage('b', quick, still), stage('c', command=(0.0, 0.5, 0.0))], rng(), 0.5)
+  quick = task_and_model(TaskConfig(frame_skip=4, command=CommandConfig(value=(1.0, 0.0, 0.0))))
+  stages = [stage('a'), Stage('b', *quick, still), stage('c', command__value=(0.0, 0.5, 0.0))]
+  played = play_chain(stages, rng(), 0.5)
   assert [p.paths.terminated.shape[1] for p in played] == [20, 25, 20]
   commands = [p.paths.contexts.command[0, 0].tolist() for p in played]
   assert commands == [[0, 0, 0], [1, 0, 0], [0, 0.5, 0]]
@@ -186,12 +185,13 @@ def test_the_first_starts_as_its_task_says(stage, goals):
   lying, standing = stage('a', start='fallen'), stage('b', start_strength=0.0)
   down, up = play_chain([lying, standing], rng(), 0.1), play_chain([standing, lying], rng(), 0.1)
   assert down[0].paths.start.qpos[0, 2] < 0.5
-  np.testing.assert_allclose(up[0].paths.start.qpos[0, 7:], standing.scene.body.default_qpos[7:], atol=1e-6)
+  np.testing.assert_allclose(up[0].paths.start.qpos[0, 7:], standing.task.body.default_qpos[7:], atol=1e-6)
 
 
 def test_the_generator_decides_the_start_and_all_events(stage, goals):
   goals(stand=None)
-  eventful = [stage('a', pushes='kick', push_interval=0.1), stage('b', commands='sampled', command_interval=0.1)]
+  kicked = stage('a', push__kind='kick', push__interval=0.1)
+  eventful = [kicked, stage('b', command__kind='sampled', command__interval=0.1)]
   first, again, other = (play_chain(eventful, rng(seed), 0.5) for seed in (1, 1, 2))
   for i in range(2):
     np.testing.assert_array_equal(first[i].paths.views.qpos, again[i].paths.views.qpos)
@@ -202,15 +202,15 @@ def test_the_generator_decides_the_start_and_all_events(stage, goals):
 # The policies of a chain
 
 
-def test_each_policy_acts_in_the_scene_of_its_own_task(make_policy):
+def test_each_policy_acts_in_its_own_task(make_policy):
   policies = [
-    make_policy(info={'name': 'a'}, task=TaskConfig(command=(1.0, 0.0, 0.0))),
+    make_policy(info={'name': 'a'}, task=TaskConfig(command=CommandConfig(value=(1.0, 0.0, 0.0)))),
     make_policy(info={'name': 'b'}, task=TaskConfig(frame_skip=4, card='kneel')),
   ]
   stages = make_stages(policies, {})
   assert [s.name for s in stages] == ['a', 'b']
-  assert [s.scene.task for s in stages] == [p.task for p in policies]
-  assert [s.scene.body.control_step for s in stages] == pytest.approx([0.025, 0.02])
+  assert [s.task.config.card for s in stages] == [p.task.card for p in policies]
+  assert [s.task.body.control_step for s in stages] == pytest.approx([0.025, 0.02])
   obs = rng().normal(size=(3, policies[0].observation_size))
   for made, policy in zip(stages, policies, strict=True):
     np.testing.assert_array_equal(made.controller(obs), policy(obs))
@@ -225,14 +225,15 @@ def test_actions_are_sampled_where_a_generator_is_given(make_policy):
 
 
 def test_changes_hold_for_every_policy(make_policy):
-  stages = make_stages([make_policy(), make_policy(task=TaskConfig(frame_skip=4))], {'command': (0.5, 0.0, 0.0)})
-  assert [s.scene.task.command for s in stages] == [(0.5, 0, 0)] * 2
-  assert [s.scene.guide.config.command for s in stages] == [(0.5, 0, 0)] * 2
+  stages = make_stages([make_policy(), make_policy(task=TaskConfig(frame_skip=4))], {'command.value': (0.5, 0.0, 0.0)})
+  assert [s.task.config.command.value for s in stages] == [(0.5, 0, 0)] * 2
+  played = play_chain(stages, rng(), 0.1)
+  assert [p.paths.contexts.command[0, 0].tolist() for p in played] == [[0.5, 0, 0]] * 2
 
 
 def test_changes_that_do_not_exist_are_refused(make_policy):
   with pytest.raises(UserError, match="unknown kind of push 'nope'"):
-    make_stages([make_policy()], {'pushes': 'nope'})
+    make_stages([make_policy()], {'push.kind': 'nope'})
 
 
 def test_a_policy_that_does_not_fit_its_robot_is_refused(make_policy):
@@ -245,9 +246,7 @@ def test_a_policy_that_does_not_fit_its_robot_is_refused(make_policy):
     make_stages([policy, fewer], {})
 
 
-def test_a_policy_of_another_robot_cannot_go_on(make_policy, monkeypatch):
-  twin = dataclasses.replace(robots()['humanoid'], name='twin', file='twin.xml')
-  monkeypatch.setitem(robots()._things, 'twin', twin)
+def test_a_policy_of_another_robot_cannot_go_on(make_policy, twin):
   policies = [make_policy(info={'name': 'a'}), make_policy(info={'name': 'b'}, task=TaskConfig(robot='twin'))]
   with pytest.raises(UserError, match=r'^b is a policy of twin and cannot go on where a, of humanoid, ends\.$'):
     make_stages(policies, {})
@@ -255,13 +254,13 @@ def test_a_policy_of_another_robot_cannot_go_on(make_policy, monkeypatch):
 
 def test_a_policy_of_the_same_body_with_other_motors_goes_on(make_policy):
   policies = [make_policy(), make_policy(task=TaskConfig(robot='humanoid_pd'))]
-  assert [s.scene.body.robot.name for s in make_stages(policies, {})] == ['humanoid', 'humanoid_pd']
+  assert [s.task.body.robot.name for s in make_stages(policies, {})] == ['humanoid', 'humanoid_pd']
 
 
-def test_random_actions_in_the_scene_of_another(stage):
-  template = stage('a', command=(1.0, 0.0, 0.0))
+def test_random_actions_in_the_task_of_another(stage):
+  template = stage('a', command__value=(1.0, 0.0, 0.0))
   random = random_stage(template, rng(2))
-  assert (random.name, random.scene) == ('random', template.scene)
+  assert (random.name, random.task, random.model) == ('random', template.task, template.model)
   first, second = random.controller(np.zeros((4, 52))), random.controller(np.zeros((4, 52)))
   assert first.shape == (4, 21)
   assert np.abs([first, second]).max() <= 1

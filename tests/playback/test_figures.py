@@ -7,15 +7,9 @@ import pytest
 from made_up import at_rest, ended, face, sensor
 
 from mjx_humanoid.playback.figures import GOING, SETTLING, STRIDE, after, mean, measure, most, smoothed
-from mjx_humanoid.playback.figures import strides_with_flight as share_of_strides
 
 DT = 0.025  # s, a control step of the humanoid
 SECOND = 40  # steps
-
-
-@pytest.fixture
-def body(scene):
-  return scene.body
 
 
 @pytest.fixture
@@ -163,7 +157,7 @@ def test_an_episode_that_ended_within_two_seconds_has_no_forward_speed(long, bod
 def test_velocity_error_is_the_distance_to_the_command_in_the_frame_of_the_heading(paths, body):
   """Wanted is 1 forward and 0.5 to the left of y: in the world (-0.5, 1). Episode 1 has 0.4 and 0.3 too little."""
   paths.contexts.heading[:] = [0, 1]
-  paths.contexts.asked[:] = [1, 0.5, 9]
+  paths.contexts.requested[:] = [1, 0.5, 9]
   sensor(paths, body, 'com_vel')[0] = [-0.5, 1, 3]
   sensor(paths, body, 'com_vel')[1] = [-0.2, 0.6, 3]
   assert measure(paths, body)['velocity_error'] == pytest.approx([0, 0.5 * SHORT], abs=1e-6)
@@ -175,70 +169,16 @@ def test_velocity_error_is_that_of_the_mean_of_a_second(long, body):
   The mean of the last second goes from 0.01 to 0.4 in 40 steps, which sum to 8.2, and from 0.4 to -0.4 in 40 steps of
   0.02, whose sizes sum to 8; the other 80 steps are 0.4 off: (8.2 + 8 + 80 x 0.4) / 160 = 0.30125.
   """
-  long.contexts.asked[..., 0] = 1
+  long.contexts.requested[..., 0] = 1
   sensor(long, body, 'com_vel')[..., 0] = np.where(np.arange(160) < 80, 1.4, 0.6)
   assert measure(long, body)['velocity_error'][0] == pytest.approx(0.30125, rel=1e-5)
 
 
 def test_turning_error_is_about_the_vertical_and_of_either_sign(paths, body):
-  paths.contexts.asked[0, :, 2] = 0.5
-  paths.contexts.asked[1, :, 2] = -0.5
+  paths.contexts.requested[0, :, 2] = 0.5
+  paths.contexts.requested[1, :, 2] = -0.5
   sensor(paths, body, 'torso_angvel')[:] = [7, 7, 0.2]
   assert measure(paths, body)['turning_error'] == pytest.approx([0.3 * SHORT, 0.7 * SHORT])
-
-
-# Gait
-
-
-def touch(paths, body, foot, on):
-  sensor(paths, body, f'{body.robot.feet[foot]}_touch')[..., 0] = np.where(on, 300.0, 0.0)
-
-
-def test_duty_factors_are_shares_of_the_time_after_two_seconds(long, body):
-  """One foot is down for 30 of every 40 steps, the other for 20; in the first two seconds both stand."""
-  steps = np.arange(160)
-  touch(long, body, 0, (steps < 80) | (steps % 40 < 30))
-  touch(long, body, 1, (steps < 80) | (steps % 40 >= 20))
-  figures = measure(long, body)
-  assert figures['least_duty'] == pytest.approx([0.5])
-  assert figures['most_duty'] == pytest.approx([0.75])
-
-
-def test_a_fall_ends_the_counting_of_duty(long, body):
-  """Down throughout until it ends at 3 s; what the feet do on a fallen robot is no gait."""
-  touch(long, body, 0, np.arange(160) < 120)
-  touch(long, body, 1, np.arange(160) < 100)
-  figures = measure(ended(long, 0, 120), body)
-  assert (figures['least_duty'], figures['most_duty']) == (pytest.approx([0.5]), pytest.approx([1.0]))
-
-
-@pytest.mark.parametrize(
-  ('left', 'right', 'share'),
-  [
-    # Strides go from one touchdown of the left foot to the next.
-    ('_##__##__##__', '__##__##__##_', 1.0),  # both in the air between the right foot's push-off and the left's landing
-    ('_##__##__##__', '__###__#__##_', 0.5),  # not in the first: the right foot stays until the left one lands
-    ('_##__##__##__', '#####_###_###', 0.0),
-    ('_##_________', '____________', 0.0),  # a single touchdown makes no stride
-    ('____________', '____________', 0.0),  # nor does a flight without end
-    ('############', '____________', 0.0),
-  ],
-)
-def test_strides_with_flight_by_hand(left, right, share):
-  feet = np.array([[c == '#' for c in row] for row in (left, right)]).T
-  assert share_of_strides(feet) == pytest.approx(share)
-
-
-def test_strides_are_counted_after_two_seconds_and_before_the_end(long, body):
-  """Flights at first and after the end count for nothing, and neither do strides without one there."""
-  steps = np.arange(160)
-  flying, walking = steps % 10 < 3, np.zeros(160, bool)
-  between = (steps >= 80) & (steps < 120)
-  for inside, outside, expected in ((flying, walking, 1.0), (walking, flying, 0.0)):
-    air = np.where(between, inside, outside)
-    touch(long, body, 0, ~air & (steps % 10 < 7))
-    touch(long, body, 1, ~air)
-    assert measure(ended(long, 0, 120), body)['strides_with_flight'] == [expected]
 
 
 # Economy

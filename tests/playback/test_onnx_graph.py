@@ -11,17 +11,20 @@ import numpy as np
 import pytest
 from tiny import TINY
 
-from mjx_humanoid.config import ACTIVATIONS, default_config, resolve
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.schema import default_config, resolve
+from mjx_humanoid.core.config.settings import to_dict
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.network import ACTIVATIONS
 from mjx_humanoid.physics.model import build_model
-from mjx_humanoid.playback import formats, onnx_graph
-from mjx_humanoid.playback.find import load, ready_policies
-from mjx_humanoid.playback.formats import export
+from mjx_humanoid.playback import export_formats as formats
+from mjx_humanoid.playback import onnx_graph
+from mjx_humanoid.playback.export_formats import export
+from mjx_humanoid.playback.find import load, pretrained_policies
 from mjx_humanoid.rl import normalize
 from mjx_humanoid.rl.algorithm import Spec, make_algorithm
 from mjx_humanoid.robots import robots
-from mjx_humanoid.run.export import to_policy
-from mjx_humanoid.run.setup import mirror_of, prepare
+from mjx_humanoid.run.policies import to_policy
+from mjx_humanoid.run.setup import prepare
 
 onnx = pytest.importorskip('onnx')
 
@@ -51,7 +54,7 @@ def prepared():
 def with_network(prepared, **changes):
   config = dataclasses.replace(prepared.config, network=dataclasses.replace(prepared.config.network, **changes))
   env = prepared.env
-  spec = Spec(env.observation_size, env.action_size, lambda: mirror_of(env.task))
+  spec = Spec(env.observation_size, env.action_size, env.task.mirror)
   return dataclasses.replace(prepared, config=config, algorithm=make_algorithm(config, spec))
 
 
@@ -80,7 +83,7 @@ def test_onnx_acts_as_the_trainers_network(prepared, tmp_path, session, observat
 
 
 def test_every_ready_policy_can_be_exported(tmp_path, session, observations):
-  for name in ready_policies():
+  for name in pretrained_policies():
     policy = load(name)
     export(policy, 'onnx', tmp_path / f'{name}.onnx')
     obs = observations(policy, 1000)
@@ -126,13 +129,13 @@ def test_metadata(policy, tmp_path, session):
   found = session(tmp_path / 'p.onnx').get_modelmeta().custom_metadata_map
   about = {name: json.loads(text) for name, text in found.items()}
   assert about['format'] == formats.FORMAT
-  assert (about['robot'], about['fallen_height']) == ('humanoid', 0.8)
+  assert (about['robot'], about['root'], about['fallen_height']) == ('humanoid', 'free', 0.8)
   assert about['off_balance_height'] == pytest.approx(0.85 * 1.282)
   assert about['observations'] == {'joint_velocities': [0, 27], 'joint_positions': [27, 52]}
   assert list(about['observations']) == ['joint_velocities', 'joint_positions']  # in the order of the observation
   assert about['control_step'] == pytest.approx(0.02)
   assert about['substeps'] * about['timestep'] == pytest.approx(0.02)
-  assert about['task'] == json.loads(json.dumps(vars(task)))
+  assert about['task'] == json.loads(json.dumps(to_dict(task)))
   assert about['info'] == policy.info
   model = build_model(robots()['humanoid'])
   assert about['joints'] == [model.joint(i).name for i in range(1, model.njnt)]
@@ -167,8 +170,8 @@ def test_without_onnx_it_says_what_to_install(policy, tmp_path, monkeypatch):
   assert not list(tmp_path.iterdir())
 
 
-def test_without_onnxruntime_it_says_that_the_graph_was_not_tried(policy, tmp_path, monkeypatch):
+def test_without_onnxruntime_it_says_that_the_graphs_were_not_tried(policy, tmp_path, monkeypatch):
   monkeypatch.setitem(sys.modules, 'onnxruntime', None)
   files, tried = export(policy, 'onnx', tmp_path / 'p.onnx')
-  assert tried == 'the graph is well formed; it could not be tried, because onnxruntime is not installed'
+  assert tried == 'the graphs are well formed; they could not be tried, because onnxruntime is not installed'
   assert sorted(tmp_path.iterdir()) == sorted(files)

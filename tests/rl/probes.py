@@ -8,11 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
+from mjx_humanoid.core.config.network import NetworkConfig
+from mjx_humanoid.core.config.ppo import PPOConfig
+from mjx_humanoid.core.config.schema import Config
+from mjx_humanoid.core.types import Inputs
 from mjx_humanoid.rl.algorithm import Spec
 from mjx_humanoid.rl.collect import Collected, collect_traced
 from mjx_humanoid.rl.ppo import PPO, make
-from mjx_humanoid.types import Inputs
 
 WORLDS = 16
 
@@ -90,7 +92,7 @@ def probe_ppo(**hyper) -> PPO:
   settings['lr_schedule'] = 'constant'
   network = NetworkConfig(policy_layers=(8,), value_layers=(8,), activation='tanh', symmetric=False)
   config = Config(num_envs=WORLDS, network=network, ppo=PPOConfig(**{**settings, **hyper}))
-  return make(config, Spec(observation_size=1, action_size=1, mirror=unused))
+  return make(config, Spec(observation_size=1, action_size=1, mirror=unused), config.ppo)
 
 
 def unused():
@@ -117,13 +119,12 @@ def learn(env, algorithm, iterations):
 
 def values(algorithm, learner, observations) -> np.ndarray:
   """What the critic thinks each of these observations is worth."""
-  from mjx_humanoid.rl import networks, normalize
+  from mjx_humanoid.rl import normalize
 
   obs = jnp.asarray(observations, jnp.float32)[:, None]
   if algorithm.hyper.normalize_observations:
     obs = normalize.normalize(learner.normalizer, obs)
-  net = networks.ActorCritic(algorithm.network, 1)
-  return np.asarray(net.apply({'params': learner.params}, obs, method='evaluate'))
+  return np.asarray(algorithm.net.value(learner.params, obs))
 
 
 def mean_actions(algorithm, learner, observations) -> np.ndarray:

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mjx_humanoid.core.types import Inputs
 from mjx_humanoid.rl.collect import Collected, HostCollector, collect_traced, stack
-from mjx_humanoid.types import Inputs
 
 STARTS = np.array([[0.0], [0.5], [-4.0]], np.float32)  # of three worlds, whenever they begin anew
 STEPS = 7

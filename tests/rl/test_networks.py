@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from mjx_humanoid.config import ACTIVATIONS, NetworkConfig
+from mjx_humanoid.core.config.network import NetworkConfig
+from mjx_humanoid.core.network import Mirror
 from mjx_humanoid.rl import networks
 
 MEAN = np.array([[0.3, -1.0], [0.0, 2.0]])
@@ -58,18 +59,6 @@ def test_samples_have_the_mean_and_std_asked_for():
   assert abs(np.corrcoef(samples.T)[0, 1]) < 0.03
 
 
-@pytest.mark.parametrize('activation', ACTIVATIONS)
-def test_every_activation_of_the_config_is_a_function_of_that_name(activation):
-  x = np.array([-2.0, -0.1, 0.0, 3.0])
-  expected = {
-    'elu': np.where(x > 0, x, np.exp(x) - 1),
-    'relu': np.maximum(x, 0),
-    'swish': x / (1 + np.exp(-x)),
-    'tanh': np.tanh(x),
-  }[activation]
-  np.testing.assert_allclose(networks.FUNCTIONS[activation](jnp.asarray(x)), expected, atol=1e-6)
-
-
 @pytest.mark.parametrize('shared', [False, True])
 def test_acting_and_judging_apart_give_what_the_whole_network_gives(shared):
   net, params = init(NetworkConfig(policy_layers=(8, 4), value_layers=(6,), shared=shared))
@@ -103,3 +92,45 @@ def test_hidden_layers_apply_the_activation():
   params['policy']['hidden_0']['bias'] = jnp.full(4, -1e6)
   mean, _ = net.apply({'params': params}, jnp.ones((1, 3)), method='act')
   np.testing.assert_array_equal(mean, params['mean_head']['bias'][None])
+
+
+@pytest.mark.parametrize('shared', [False, True])
+def test_the_critics_parameters_are_those_that_the_mean_action_does_not_depend_on(shared):
+  """By the gradients of both: a shared trunk counts as the actor's."""
+  net, params = init(NetworkConfig(policy_layers=(8,), value_layers=(6,), activation='tanh', shared=shared))
+  obs = jax.random.normal(jax.random.PRNGKey(1), (5, 3))
+
+  def depends(method):
+    def total(p):
+      return jax.tree.reduce(lambda a, b: a + b.sum(), net.apply({'params': p}, obs, method=method), 0.0)
+
+    grads = jax.grad(total)(params)
+    return {name: any(np.any(g != 0) for g in jax.tree.leaves(part)) for name, part in grads.items()}
+
+  acts, judges = depends('act'), depends('evaluate')
+  assert all(acts[name] or judges[name] for name in params)
+  assert {name: networks.in_critic(name) for name in params} == {name: not acts[name] for name in params}
+
+
+# Three observations and two actions: the mirror exchanges observations 0 and 1 and both actions, and negates the last.
+MIRROR = Mirror(np.array([1, 0, 2]), np.array([1.0, 1.0, -1.0]), np.array([1, 0]), np.array([1.0, 1.0]))
+
+
+def test_with_a_mirror_actions_are_mirrored_and_values_are_not():
+  net = networks.Networks(NetworkConfig(policy_layers=(8,), value_layers=(6,)), 3, 2, MIRROR)
+  params = jax.tree.map(
+    lambda x: x + 0.5 * np.random.default_rng(0).normal(size=x.shape), net.init(jax.random.PRNGKey(0))
+  )
+  obs = jax.random.normal(jax.random.PRNGKey(1), (5, 3))
+  image = jnp.stack([obs[:, 1], obs[:, 0], -obs[:, 2]], axis=1)
+  (mean, log_std), (mirrored, _) = net.policy(params, obs), net.policy(params, image)
+  np.testing.assert_allclose(mirrored, np.asarray(mean)[:, ::-1], atol=1e-6)
+  np.testing.assert_allclose(net.value(params, image), net.value(params, obs), atol=1e-6)
+  np.testing.assert_allclose(log_std, [np.mean(params['log_std'])] * 2, rtol=1e-6)
+  assert np.abs(np.asarray(mean)[:, 0] - np.asarray(mean)[:, 1]).max() > 0.1
+
+
+def test_layers_come_in_the_order_in_which_they_act():
+  net = networks.Networks(NetworkConfig(policy_layers=(8, 4), value_layers=(6,)), 3, 2)
+  layers = net.layers(net.init(jax.random.PRNGKey(0)))
+  assert [layer['kernel'].shape for layer in layers] == [(3, 8), (8, 4), (4, 2)]

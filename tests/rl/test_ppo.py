@@ -12,11 +12,15 @@ import optax
 import pytest
 from probes import Probe, always, learn, mean_actions, never, probe_ppo, unused, values
 
-from mjx_humanoid.config import Config, NetworkConfig, PPOConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.network import NetworkConfig
+from mjx_humanoid.core.config.ppo import PPOConfig
+from mjx_humanoid.core.config.schema import Config
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.network import Actor, Mirror
+from mjx_humanoid.core.types import Demonstrations, Transition
 from mjx_humanoid.rl import ppo
-from mjx_humanoid.rl.algorithm import Actor, Mirror, Spec
-from mjx_humanoid.types import Demonstrations, Transition
+from mjx_humanoid.rl.algorithm import Spec
+from mjx_humanoid.rl.ppo_loss import Batch, ppo_loss
 
 HALF_LOG_2PI = 0.9189385
 ENTROPY = 1.4189385  # of a unit Gaussian, in nats
@@ -29,10 +33,18 @@ LINEAR = {
 }
 
 
+def made(config, spec):
+  return ppo.make(config, spec, config.ppo)
+
+
+def loss_of(algorithm, params, batch, old_log_std, shown=None):
+  return ppo_loss(algorithm.net, algorithm.hyper, old_log_std, params, batch, shown)
+
+
 def make(total_timesteps=1000, layers=(), initial_std=0.4, **hyper):
   network = NetworkConfig(policy_layers=layers, value_layers=layers, symmetric=False, initial_std=initial_std)
   config = Config(total_timesteps=total_timesteps, network=network, ppo=PPOConfig(**hyper))
-  return ppo.make(config, Spec(observation_size=2, action_size=1, mirror=unused))
+  return made(config, Spec(observation_size=2, action_size=1, mirror=unused))
 
 
 def column(*values):
@@ -42,7 +54,7 @@ def column(*values):
 def two_rows():
   """New log densities are -0.5 a^2 - HALF_LOG_2PI; the old ones make the ratios 1.5 and 0.5."""
   new = jnp.array([-0.5, 0.0]) - HALF_LOG_2PI
-  return ppo.Batch(
+  return Batch(
     obs=column(0.5, -0.5),
     action=column(1.0, 0.0),
     log_prob=new - jnp.log(jnp.array([1.5, 0.5])),
@@ -54,7 +66,7 @@ def two_rows():
 
 def loss(**hyper):
   settings = {'clip_epsilon': 0.2, 'value_coef': 0.5, 'entropy_coef': 0.01, 'normalize_advantages': False}
-  total, metrics = make(**{**settings, **hyper}).loss(LINEAR, two_rows(), jnp.zeros(1))
+  total, metrics = loss_of(make(**{**settings, **hyper}), LINEAR, two_rows(), jnp.zeros(1))
   return float(total), {name: float(value) for name, value in metrics.items()}
 
 
@@ -98,7 +110,7 @@ def test_mean_actions_beyond_one_cost_their_squares(bias, excess):
   params = LINEAR | {'mean_head': {'kernel': jnp.zeros((1, 1)), 'bias': jnp.full(1, bias)}}
   losses = []
   for weight in (0.0, 0.1):
-    total, metrics = make(bound_coef=weight).loss(params, two_rows(), jnp.zeros(1))
+    total, metrics = loss_of(make(bound_coef=weight), params, two_rows(), jnp.zeros(1))
     losses.append(float(total))
     assert float(metrics['excess']) == pytest.approx(excess, rel=1e-5)
   assert losses[1] - losses[0] == pytest.approx(0.1 * excess, abs=1e-5)
@@ -118,14 +130,14 @@ DOUBLING = {
 def imitating(coef, shown=SHOWN, **hyper):
   network = NetworkConfig(policy_layers=(), value_layers=(), symmetric=False)
   config = Config(network=network, ppo=PPOConfig(imitation_coef=coef, batch_size=16, **hyper))
-  return ppo.make(config, Spec(2, 1, unused, lambda: shown))
+  return made(config, Spec(2, 1, unused, lambda: shown))
 
 
 def test_distance_from_what_is_shown_costs_its_square():
   """Mean actions 0.3 and -0.3 where 0.5 and 0 are shown: (0.04 + 0.09) / 2."""
   batch = two_rows()._replace(obs=jnp.zeros((2, 2)))
-  bare, _ = imitating(0.6).loss(DOUBLING, batch, jnp.zeros(1))
-  total, metrics = imitating(0.6).loss(DOUBLING, batch, jnp.zeros(1), SHOWN)
+  bare, _ = loss_of(imitating(0.6), DOUBLING, batch, jnp.zeros(1))
+  total, metrics = loss_of(imitating(0.6), DOUBLING, batch, jnp.zeros(1), SHOWN)
   assert metrics['imitation_error'] == pytest.approx(0.065, rel=1e-5)
   assert total == metrics['loss'] == pytest.approx(float(bare) + 0.6 * 0.065, rel=1e-5)
 
@@ -135,14 +147,14 @@ def test_the_distance_of_an_action_is_that_of_all_its_elements():
   network = NetworkConfig(policy_layers=(), value_layers=(), symmetric=False)
   shown = Demonstrations(jnp.zeros((1, 1)), jnp.array([[0.3, -0.4]]))
   spec = Spec(1, 2, unused, lambda: shown)
-  algorithm = ppo.make(Config(network=network, ppo=PPOConfig(imitation_coef=1.0)), spec)
+  algorithm = made(Config(network=network, ppo=PPOConfig(imitation_coef=1.0)), spec)
   params = {
     'mean_head': {'kernel': jnp.zeros((1, 2)), 'bias': jnp.zeros(2)},
     'value_head': {'kernel': jnp.zeros((1, 1)), 'bias': jnp.zeros(1)},
     'log_std': jnp.zeros(2),
   }
   batch = two_rows()._replace(action=jnp.zeros((2, 2)), mean=jnp.zeros((2, 2)))
-  _, metrics = algorithm.loss(params, batch, jnp.zeros(2), shown)
+  _, metrics = loss_of(algorithm, params, batch, jnp.zeros(2), shown)
   assert metrics['imitation_error'] == pytest.approx(0.25, rel=1e-5)
 
 
@@ -171,17 +183,19 @@ def test_what_is_shown_is_seen_as_the_actor_sees():
   assert metrics['imitation_error'] == pytest.approx(2.1**2, rel=1e-4)
 
 
-def test_who_imitates_nobody_asks_for_nothing():
+def test_without_imitation_no_demonstrations_are_asked_for():
   """Spec's own demonstrations raise."""
   assert 'imitation_error' not in loss()[1]
-  with pytest.raises(UserError, match='imitation_coef: nothing is shown here that could be imitated; set it') as error:
+  with pytest.raises(
+    UserError, match=r'imitation_coef: this environment has no demonstrations to imitate. Set it to 0'
+  ) as error:
     make(imitation_coef=0.1)
   assert '\n' not in str(error.value)
 
 
 def test_rows_beyond_the_clip_give_the_policy_no_gradient():
   algorithm = make(clip_epsilon=0.2, value_coef=0.0, entropy_coef=0.0, normalize_advantages=False)
-  grads = jax.grad(lambda p: algorithm.loss(p, two_rows(), jnp.zeros(1))[0])(LINEAR)
+  grads = jax.grad(lambda p: loss_of(algorithm, p, two_rows(), jnp.zeros(1))[0])(LINEAR)
   np.testing.assert_array_equal(grads['mean_head']['kernel'], [[0.0]])
   np.testing.assert_array_equal(grads['mean_head']['bias'], [0.0])
 
@@ -254,7 +268,7 @@ def explore(final_std, rounds):
   """Learners after each of some updates of 16 of 64 steps, from a standard deviation of 0.4."""
   network = NetworkConfig(policy_layers=(4,), value_layers=(4,), symmetric=False, initial_std=0.4, final_std=final_std)
   hyper = PPOConfig(batch_size=8, num_epochs=1, entropy_coef=0.1)
-  algorithm = ppo.make(Config(total_timesteps=64, network=network, ppo=hyper), Spec(2, 1, unused))
+  algorithm = made(Config(total_timesteps=64, network=network, ppo=hyper), Spec(2, 1, unused))
   learner, batch = experience(algorithm)
   update, history = jax.jit(algorithm.update), []
   for i in range(rounds):
@@ -275,8 +289,8 @@ def test_scheduled_noise_of_actions_falls_geometrically_whatever_pays():
 def test_noise_that_is_scheduled_has_no_gradient(final_std, learned):
   network = NetworkConfig(policy_layers=(), value_layers=(), symmetric=False, final_std=final_std)
   hyper = PPOConfig(clip_epsilon=0.9, entropy_coef=0.1, normalize_advantages=False)
-  algorithm = ppo.make(Config(network=network, ppo=hyper), Spec(1, 1, unused))
-  grads = jax.grad(lambda p: algorithm.loss(p, two_rows(), jnp.zeros(1))[0])(LINEAR)
+  algorithm = made(Config(network=network, ppo=hyper), Spec(1, 1, unused))
+  grads = jax.grad(lambda p: loss_of(algorithm, p, two_rows(), jnp.zeros(1))[0])(LINEAR)
   assert bool(np.any(grads['log_std'] != 0)) == learned
   assert np.all(grads['mean_head']['bias'] != 0)
 
@@ -284,12 +298,12 @@ def test_noise_that_is_scheduled_has_no_gradient(final_std, learned):
 def test_minibatches_cover_every_row_once_per_epoch_in_a_new_order(monkeypatch):
   seen = []
 
-  def watching(self, params, batch, old_log_std, shown):
+  def watching(net, hyper, old_log_std, params, batch, shown):
     assert shown is None
     jax.debug.callback(lambda rows: seen.append(np.asarray(rows)), batch.action[:, 0], ordered=True)
     return 0.0 * params['log_std'].sum(), {'kl': jnp.zeros(())}
 
-  monkeypatch.setattr(ppo.PPO, 'loss', watching)
+  monkeypatch.setattr(ppo, 'ppo_loss', watching)
   algorithm = make(layers=(4,), batch_size=4, num_epochs=3)
   learner, batch = experience(algorithm)
   numbered = batch._replace(action=jnp.arange(16.0).reshape(4, 4, 1))
@@ -307,11 +321,11 @@ def test_rows_of_a_minibatch_stay_together():
   seen = []
   with pytest.MonkeyPatch.context() as patch:
 
-    def watching(self, params, rows, old_log_std, shown):
+    def watching(net, hyper, old_log_std, params, rows, shown):
       jax.debug.callback(lambda r: seen.append(jax.tree.map(np.asarray, r)), rows)
       return 0.0 * params['log_std'].sum(), {'kl': jnp.zeros(())}
 
-    patch.setattr(ppo.PPO, 'loss', watching)
+    patch.setattr(ppo, 'ppo_loss', watching)
     algorithm.update(learner, batch, jax.random.PRNGKey(5))
     jax.effects_barrier()
   rows = seen[0]
@@ -407,14 +421,61 @@ def test_the_actor_of_an_unnormalised_learner_leaves_observations_alone():
 
 
 def test_a_minibatch_without_a_finite_gradient_is_left_out_and_counted():
-  """One bad reward: its minibatch changes nothing, the others are learned from."""
+  """One action that is not finite: its minibatch changes nothing, the others are learned from."""
   algorithm = make(layers=(4,), batch_size=4, num_epochs=1, gae_lambda=0.0)
   learner, batch = experience(algorithm)
-  bad = batch._replace(reward=batch.reward.at[0, 2].set(jnp.nan))
+  bad = batch._replace(action=batch.action.at[0, 2].set(jnp.nan))
   after, metrics = algorithm.update(learner, bad, jax.random.PRNGKey(0))
   assert float(metrics['skipped']) == 1
   assert all(np.isfinite(x).all() for x in jax.tree.leaves((after.params, after.opt_state)))
   assert not np.array_equal(after.params['value_head']['kernel'], learner.params['value_head']['kernel'])
+
+
+def test_a_minibatch_that_is_left_out_is_left_out_of_the_means_too(monkeypatch):
+  """Losses 0, 1, NaN, 3 in the first epoch, 4, NaN, 6, 7 in the second: means (0+1+3+4+6+7)/6 and, of KL, (4+6+7)/3."""
+
+  def loss(net, hyper, old_log_std, params, batch, shown):
+    number = batch.action[0, 0]
+    bad = jnp.where(number % 4 == jnp.where(number < 4, 2, 1), jnp.nan, 1.0)
+    return bad * params['log_std'].sum(), {'kl': bad * number, 'loss': bad * number}
+
+  monkeypatch.setattr(ppo, 'ppo_loss', loss)
+  rows = np.arange(8)  # the minibatches of two epochs, each of one row that holds its number
+  monkeypatch.setattr(ppo.minibatches, 'shuffled', lambda key, count, size, epochs: jnp.asarray(rows)[:, None])
+  algorithm = make(layers=(4,), batch_size=2, num_epochs=2)
+  learner, batch = experience(algorithm, steps=2, worlds=4)
+  numbered = batch._replace(action=jnp.arange(8.0).reshape(2, 4, 1))
+  _, metrics = algorithm.update(learner, numbered, jax.random.PRNGKey(0))
+  assert float(metrics['skipped']) == 2
+  assert float(metrics['loss']) == pytest.approx(21 / 6)
+  assert float(metrics['kl']) == pytest.approx(17 / 3)
+
+
+def test_where_every_minibatch_is_left_out_there_is_no_mean():
+  algorithm = make(layers=(4,), batch_size=16, num_epochs=1)
+  learner, batch = experience(algorithm)
+  after, metrics = algorithm.update(learner, batch._replace(action=batch.action * jnp.nan), jax.random.PRNGKey(0))
+  assert float(metrics['skipped']) == 1
+  assert np.isnan(metrics['loss'])
+  assert float(after.learning_rate) == float(learner.learning_rate)
+  jax.tree.map(np.testing.assert_array_equal, after.params, learner.params)
+
+
+def test_a_checkpoint_holds_all_of_the_learner():
+  algorithm = make(layers=(4,), ema_decay=0.5)
+  learner, other = (algorithm.init(jax.random.PRNGKey(seed)) for seed in (0, 1))
+  restored = algorithm.restored(other, algorithm.kept(learner))
+  assert jax.tree.structure(restored) == jax.tree.structure(learner)
+  jax.tree.map(np.testing.assert_array_equal, restored, learner)
+
+
+def test_minibatches_that_do_not_fit_are_refused_by_the_names_of_the_settings():
+  with pytest.raises(
+    UserError, match=r'config\.num_envs=15 x config\.ppo\.unroll_length=8 = 120 .*fits is 30'
+  ) as error:
+    ppo.check(Config(num_envs=15), PPOConfig(batch_size=32))
+  assert '\n' not in str(error.value)
+  ppo.check(Config(num_envs=15), PPOConfig(batch_size=30))
 
 
 # Starting from a policy that is there already
@@ -643,7 +704,7 @@ def test_a_policy_that_scales_what_it_sees_is_refused_by_a_learner_that_does_not
 @pytest.mark.parametrize('symmetric', [True, False])
 def test_a_policy_is_symmetric_where_the_learner_is(symmetric):
   network = NetworkConfig(policy_layers=(4, 3), value_layers=(4,), symmetric=symmetric)
-  algorithm = ppo.make(Config(network=network), Spec(3, 2, lambda: MIRROR))
+  algorithm = made(Config(network=network), Spec(3, 2, lambda: MIRROR))
   fresh = algorithm.init(jax.random.PRNGKey(0))
   actor, acts = policy(mirror=MIRROR if symmetric else None, size=3, actions=2)
   if symmetric:  # which implies statistics that are the same on both sides
@@ -667,7 +728,7 @@ MIRROR = Mirror(np.array([1, 0, 2]), np.array([1.0, 1.0, -1.0]), np.array([1, 0]
 def symmetric():
   """A PPO whose learner has left its symmetric start: every parameter is random."""
   network = NetworkConfig(policy_layers=(6,), value_layers=(6,), symmetric=True)
-  algorithm = ppo.make(Config(network=network, ppo=PPOConfig(batch_size=8)), Spec(3, 2, lambda: MIRROR))
+  algorithm = made(Config(network=network, ppo=PPOConfig(batch_size=8)), Spec(3, 2, lambda: MIRROR))
   learner = algorithm.init(jax.random.PRNGKey(0))
   rng = np.random.default_rng(0)
   params = jax.tree.map(lambda x: x + 0.5 * rng.normal(size=x.shape).astype(np.float32), learner.params)

@@ -71,6 +71,12 @@ def test_a_next_value_that_is_not_finite_does_no_harm_once_the_episode_terminate
   assert one_world([2], [1], [np.nan], [1], [0])[0] == pytest.approx([1.0])
 
 
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_a_step_that_is_not_finite_is_masked_and_does_not_run_back(value):
+  # Rewards 1, 2, bad, 4; delta = 1, 2, masked, 4 with values of 0, so A = 1 + 0.25 * 2, 2, 0, 4.
+  assert one_world([1, 2, value, 4], [0] * 4, [0] * 4, [0] * 4, [0] * 4)[0] == pytest.approx([1.5, 2, 0, 4])
+
+
 def test_lambda_one_gives_the_discounted_return_minus_the_value():
   # returns with gamma 0.5 and a last value of 8: 3 + 4 = 7; 2 + 3.5 = 5.5; 1 + 2.75 = 3.75
   reward, value, next_value = column([1, 2, 3]), column([9, 9, 9]), column([9, 9, 8])

@@ -7,10 +7,10 @@ import mujoco
 import pytest
 
 from mjx_humanoid import robots as package
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.robot import Robot
 from mjx_humanoid.physics.model import model_file
 from mjx_humanoid.robots import robots
-from mjx_humanoid.types import Robot
 
 
 @pytest.fixture(scope='module', params=list(robots()))
@@ -39,11 +39,12 @@ def test_an_unknown_robot_is_refused_with_the_choices():
 
 
 def test_names_of_the_datasheet_are_those_of_the_file(sheet, stock):
-  assert stock.body(sheet.torso).parentid == 0
-  assert stock.jnt_type[stock.body(sheet.torso).jntadr[0]] == mujoco.mjtJoint.mjJNT_FREE
+  assert stock.body(sheet.root).parentid == 0
+  assert stock.jnt_type[stock.body(sheet.root).jntadr[0]] == mujoco.mjtJoint.mjJNT_FREE
   assert stock.geom_type[stock.geom(sheet.floor).id] == mujoco.mjtGeom.mjGEOM_PLANE
-  assert all(stock.body(name).id > 0 for name in (sheet.head, *sheet.feet, *sheet.shins))
-  assert len(sheet.shins) == len(sheet.feet)
+  anatomy = sheet.anatomy
+  assert all(stock.body(name).id > 0 for name in (anatomy.head, *sheet.feet, *anatomy.shins))
+  assert len(anatomy.shins) == len(sheet.feet)
 
 
 def test_joints_of_the_legs_lie_between_the_torso_and_the_feet(sheet, stock):
@@ -53,7 +54,7 @@ def test_joints_of_the_legs_lie_between_the_torso_and_the_feet(sheet, stock):
   above = set()
   for foot in sheet.feet:
     body = stock.body(foot).id
-    while body and stock.body(body).name != sheet.torso:
+    while body and stock.body(body).name != sheet.root:
       first, count = stock.body_jntadr[body], stock.body_jntnum[body]
       above |= {stock.joint(i).name for i in range(first, first + count)}
       body = stock.body_parentid[body]
@@ -62,13 +63,16 @@ def test_joints_of_the_legs_lie_between_the_torso_and_the_feet(sheet, stock):
 
 
 def test_the_relaxed_pose_is_within_the_ranges_and_the_same_on_both_sides(sheet, stock):
-  relaxed = dict(sheet.relaxed)
-  for name, angle in relaxed.items():
-    low, high = stock.joint(name).range
-    assert low <= angle <= high
-    for left, right in sheet.symmetry:
-      assert relaxed[name.replace(left, right) if left in name else name.replace(right, left)] == angle
-  assert not any(part in name for name in relaxed for part in sheet.legs)
+  names = [stock.joint(i).name for i in range(stock.njnt)]
+  for part, angle in sheet.anatomy.relaxed:
+    bent = {name for name in names if part in name}
+    assert bent
+    for name in bent:
+      low, high = stock.joint(name).range
+      assert low <= angle <= high
+      for left, right in sheet.symmetry:
+        assert (name.replace(left, right) if left in name else name.replace(right, left)) in bent
+      assert not any(leg in name for leg in sheet.legs)
 
 
 def test_standing_height_is_that_of_the_files_start_pose_with_the_feet_on_the_floor(sheet, stock):
@@ -81,7 +85,7 @@ def test_standing_height_is_that_of_the_files_start_pose_with_the_feet_on_the_fl
 
 def test_a_fallen_robot_is_lower_than_a_standing_one(sheet):
   assert 0 < sheet.fallen_height < sheet.standing_height
-  assert 0 < sheet.kneeling_height < sheet.standing_height
+  assert 0 < sheet.anatomy.kneeling_height < sheet.standing_height
 
 
 def test_time_step_and_solver_are_the_files_own(sheet, stock):
@@ -127,6 +131,6 @@ def test_the_humanoid_kneels_at_the_height_of_its_upright_thighs():
     data.joint(f'knee_{side}').qpos[0] = -math.pi / 2
     data.joint(f'ankle_y_{side}').qpos[0] = math.pi / 4  # toes stretched out of the way
   mujoco.mj_forward(stock, data)
-  shins = [stock.body(shin).geomadr[0] for shin in sheet.shins]
+  shins = [stock.body(shin).geomadr[0] for shin in sheet.anatomy.shins]
   lowest = min(data.geom_xpos[g, 2] - stock.geom_size[g, 0] for g in shins)  # capsules that lie level
-  assert data.qpos[2] - lowest == pytest.approx(sheet.kneeling_height, abs=0.03)
+  assert data.qpos[2] - lowest == pytest.approx(sheet.anatomy.kneeling_height, abs=0.03)

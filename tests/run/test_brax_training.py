@@ -9,9 +9,12 @@ import pytest
 from brax import envs
 from brax.training import acting
 
-from mjx_humanoid.config import Config, NetworkConfig, PPOConfig, default_config
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.network import NetworkConfig
+from mjx_humanoid.core.config.ppo import PPOConfig
+from mjx_humanoid.core.config.schema import Config, default_config
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.rl.ppo import WARM_UP_RATE
+from mjx_humanoid.run import brax_training as module
 from mjx_humanoid.run.brax_training import settings, train_on_brax
 
 LIMIT = 50
@@ -45,9 +48,9 @@ def test_it_learns_the_best_there_is(trained):
   assert trained[0].metrics[-1]['episode_length'] == LIMIT
 
 
-def test_nobody_shows_how(fast):
+def test_there_are_no_demonstrations(fast):
   asking = config(ppo=dataclasses.replace(config().ppo, imitation_coef=0.1))
-  with pytest.raises(UserError, match='imitation_coef: nothing is shown here that could be imitated; set it to 0'):
+  with pytest.raises(UserError, match='imitation_coef: this environment has no demonstrations to imitate'):
     train_on_brax(fast, asking, episode_length=LIMIT)
 
 
@@ -82,7 +85,7 @@ def test_the_mean_action_is_that_of_the_algorithm(trained):
   np.testing.assert_allclose(result.policy(obs)[0], jnp.clip(extras['mean'], -1, 1), atol=1e-5)
 
 
-def test_it_begins_anew_where_it_is_asked_to(fast):
+def test_it_restarts_where_the_config_says_so(fast):
   """After 3000 steps the rate would be down to a tenth; every third update of 1024, the critic first learns alone."""
   anew = dataclasses.replace(config(), restart_interval=3000)
   anew = dataclasses.replace(anew, ppo=dataclasses.replace(anew.ppo, lr_schedule='linear'))
@@ -107,6 +110,13 @@ def test_mistakes_are_told(fast):
     train_on_brax(fast, config(num_envs=7))
   with pytest.raises(UserError, match='total_timesteps'):
     train_on_brax(fast, config(), total_timesteps=0)
+
+
+def test_its_policy_keeps_the_precision_of_products(trained, monkeypatch):
+  seen = []
+  monkeypatch.setattr(module, 'mean_action', lambda *rest: seen.append(jax.config.jax_default_matmul_precision) or 0.0)
+  trained[0].policy(jnp.zeros((1, 2)))
+  assert seen == ['highest']
 
 
 @pytest.mark.slow

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import jax
 import pytest
 
-from mjx_humanoid.run.cache import cache_folder, use_compilation_cache
+from mjx_humanoid.run.cache import BEING_WRITTEN, cache_folder, use_compilation_cache
 
 
 @pytest.fixture
@@ -48,3 +50,18 @@ def test_a_folder_that_cannot_be_made_switches_the_cache_off_silently(monkeypatc
   monkeypatch.setenv('JAX_COMPILATION_CACHE_DIR', str(tmp_path / 'file' / 'below'))
   assert use_compilation_cache() is None
   assert jax.config.jax_compilation_cache_dir is None
+
+
+def test_entries_of_no_bytes_are_removed_and_told_once(monkeypatch, tmp_path, restored, capsys):
+  """As a full disk leaves them. One of this minute may be one that another process is writing."""
+  monkeypatch.setenv('JAX_COMPILATION_CACHE_DIR', str(tmp_path))
+  old = time.time() - 2 * BEING_WRITTEN
+  for name, content in {'a-cache': b'', 'b-cache': b'', 'whole-cache': b'x', 'note.txt': b''}.items():
+    (tmp_path / name).write_bytes(content)
+    os.utime(tmp_path / name, (old, old))
+  (tmp_path / 'fresh-cache').write_bytes(b'')
+  use_compilation_cache()
+  assert sorted(path.name for path in tmp_path.iterdir()) == ['fresh-cache', 'note.txt', 'whole-cache']
+  assert capsys.readouterr().out.count('removed 2 empty entries') == 1
+  use_compilation_cache()
+  assert capsys.readouterr().out == ''

@@ -7,11 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.settings import replaced
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.find import load
-from mjx_humanoid.playback.rollout import change_task, rollout
+from mjx_humanoid.playback.rollout import rollout, start_states
 from mjx_humanoid.run import evaluation
 from mjx_humanoid.run.evaluation import evaluate_policy
+from mjx_humanoid.tasks.task import make_task
 
 
 def test_the_same_seed_gives_the_same_card_and_another_another(run_copy):
@@ -25,26 +27,29 @@ def test_returns_add_up(run_copy):
   assert card['return'] == pytest.approx(sum(card['return_by_term'].values()), rel=1e-4)
 
 
-def test_the_return_counts_every_step_up_to_the_fall(scene, make_policy):
+def test_the_return_counts_every_step_up_to_the_fall(standing_task, make_policy):
   """With a reward of 1 for every step: as many as steps survived, and the terminal one."""
-  alone = dataclasses.replace(scene, task=dataclasses.replace(scene.task, weights=only_alive()))
-  qpos, qvel = scene.starts(np.random.default_rng(0), 2, 1.0)
-  paths = rollout(alone, make_policy(), qpos, qvel, 200)
+  task, model = standing_task
+  alone = make_task(replaced(task.config, {'weights': only_alive()}, 'config.task'), task.body)
+  qpos, qvel = start_states(task, model, np.random.default_rng(0), 2)
+  paths = rollout(alone, model, make_policy(), qpos, qvel, 200)
   first_end = paths.terminated.argmax(axis=1) + 1
   assert paths.terminated.any(axis=1).all()
   assert evaluation.returns(alone, paths)['return'] == pytest.approx(first_end.mean())
 
 
-def test_the_return_is_by_the_contexts_that_the_policy_acted_in(scene, monkeypatch):
+def test_the_return_is_by_the_contexts_that_the_policy_acted_in(standing_task, monkeypatch):
   """Each step by the command of that step, of the policy's own reward."""
   asked = []
   monkeypatch.setattr('mjx_humanoid.tasks.scoring.score', lambda *given: asked.append(given) or (np.ones(2), {}))
-  qpos, qvel = scene.starts(np.random.default_rng(0), 2, 1.0)
-  commanded = change_task(scene, {'commands': 'sampled', 'command_interval': 0.05, 'command_rest': 0.0})
-  paths = rollout(commanded, lambda obs: np.zeros((2, 21)), qpos, qvel, 6)
+  task, model = standing_task
+  qpos, qvel = start_states(task, model, np.random.default_rng(0), 2)
+  sampled = {'command.kind': 'sampled', 'command.interval': 0.05, 'command.rest': 0.0}
+  commanded = make_task(replaced(task.config, sampled, 'config.task'), task.body)
+  paths = rollout(commanded, model, lambda obs: np.zeros((2, 21)), qpos, qvel, 6)
   assert evaluation.returns(commanded, paths) == {'return': 1, 'return_by_term': {}}
-  task, body, views, contexts, terminated = asked[0]
-  assert (task, body, views, terminated) == (commanded.task, scene.body, paths.views, paths.terminated)
+  scored, views, contexts, terminated = asked[0]
+  assert (scored, views, terminated) == (commanded, paths.views, paths.terminated)
   assert contexts is paths.contexts
   assert len(np.unique(contexts.command[..., 0])) == 6
 
@@ -55,19 +60,19 @@ def only_alive():
   return {**dict.fromkeys(SKILLS['stand'][1], 0.0), 'alive': 1.0}
 
 
-def test_a_reward_of_the_users_that_a_policy_names_is_never_run(tmp_path, make_policy, scene):
+def test_a_reward_of_the_users_that_a_policy_names_is_never_run(tmp_path, make_policy, standing_task):
   marker, code = tmp_path / 'it_was_run', tmp_path / 'mine.py'
   code.write_text(f'open({str(marker)!r}, "w")\ndef reward(view, body, context): return 0.0\n')
-  task = dataclasses.replace(scene.task, reward=f'{code}:reward')
+  task = dataclasses.replace(standing_task[0].config, reward=f'{code}:reward')
   card = evaluate_policy(make_policy(task=task), episodes=1)
   assert (card['return'], card['return_by_term']) == (None, {})
   assert not marker.exists()
 
 
-def test_a_push_can_be_seen_in_the_card(make_policy, scene):
+def test_a_push_can_be_seen_in_the_card(make_policy, standing_task):
   """Limp robots fall at once: one that is pushed from 3.8 s on lies still no longer."""
   limp = make_policy(kernels=(np.zeros((52, 21), np.float32),), biases=(np.zeros(21, np.float32),))
-  task = dataclasses.replace(scene.task, card='getup')
+  task = dataclasses.replace(standing_task[0].config, card='getup')
   quiet, pushed = (evaluate_policy(dataclasses.replace(limp, task=task), episodes=1, push=p) for p in (None, 600.0))
   assert pushed['speed'] > 2 * quiet['speed']
   assert pushed['drift'] > quiet['drift'] + 0.1

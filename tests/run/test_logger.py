@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 
 import pytest
+from tensorboardX.proto.event_pb2 import Event
 
-from mjx_humanoid.run.logger import METRICS_FILE, MetricsLogger
+from mjx_humanoid.core import files
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.run.logger import METRICS_FILE, MetricsLogger, read_metrics
 
 
 def lines(folder):
   return [json.loads(line) for line in (folder / METRICS_FILE).read_text().splitlines()]
+
+
+def events(folder):
+  """Every event for TensorBoard. In the file: length u64, its checksum u32, the event, its checksum u32."""
+  found = []
+  for path in folder.glob('events.out.tfevents.*'):
+    content = path.read_bytes()
+    while content:
+      length = int.from_bytes(content[:8], 'little')
+      found.append(Event.FromString(content[12 : 12 + length]))
+      content = content[16 + length :]
+  return found
 
 
 def write(folder, steps, after=0):
@@ -46,58 +63,120 @@ def test_a_line_at_the_point_of_resuming_stays(tmp_path):
   assert [line['timesteps'] for line in lines(tmp_path)] == [64, 128]
 
 
-def test_tensorboard_keeps_the_point_of_resuming_too(tmp_path, monkeypatch):
-  """It hides what is logged at its purge step and later, by an earlier writer."""
-  made = []
-  monkeypatch.setattr('mjx_humanoid.run.logger.SummaryWriter', lambda folder, **more: made.append(more) or Silent())
-  write(tmp_path, [])
+def test_tensorboard_keeps_the_point_of_resuming_too(tmp_path):
+  """It hides what an earlier writer logged at the step of a session's start and later."""
+  write(tmp_path, [64])
+  assert [e.session_log.status for e in events(tmp_path) if e.HasField('session_log')] == []
   write(tmp_path, [], after=128)
-  assert made == [{'purge_step': None}, {'purge_step': 129}]
+  starts = [(e.step, e.session_log.status) for e in events(tmp_path) if e.HasField('session_log')]
+  assert starts == [(129, 1)]  # SessionLog.START
 
 
-class Silent:
-  def close(self):
-    pass
+# What goes wrong
 
 
-def test_a_full_disk_leaves_the_lines_that_were_there(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_the_lines_that_were_there(tmp_path, full_disk):
   write(tmp_path, [64, 128, 192])
-
-  def full(path, text):
-    path.touch()
-    raise OSError('No space left on device')
-
-  monkeypatch.setattr(type(tmp_path), 'write_text', full)
-  with pytest.raises(OSError, match='No space'):
+  full_disk()
+  with pytest.raises(UserError, match=r'the metrics cannot be written to .*metrics\.jsonl: No space left on device\.'):
     MetricsLogger(tmp_path, after=128)
   assert [line['timesteps'] for line in lines(tmp_path)] == [64, 128, 192]
 
 
-def test_a_last_line_cut_short_by_a_kill_does_not_prevent_resuming(tmp_path):
+def test_a_disk_that_is_full_for_a_while_is_told_once_and_the_training_goes_on(tmp_path, monkeypatch):
+  said = []
+  with MetricsLogger(tmp_path, say=said.append) as logger:
+    logger.write(64, {'loss': 1.0})
+    with monkeypatch.context() as patch:
+      patch.setattr(files.os, 'write', half_of_it)
+      for step in range(128, 128 + 64 * 40, 64):  # more than any queue holds
+        logger.write(step, {'loss': 2.0})
+    logger.write(9999, {'loss': 3.0})
+  assert len(said) == 1
+  assert said[0].startswith(f'the metrics cannot be written to {tmp_path}/metrics.jsonl: No space left on device. ')
+  assert [line['timesteps'] for line in lines(tmp_path)] == [64, 9999]
+  assert [e.step for e in events(tmp_path) if e.HasField('summary')] == [64, 9999]
+
+
+def half_of_it(number, record, write=os.write):
+  """Writes what there is room for, and fails at the rest, as the system does."""
+  if len(record) > 3:
+    return write(number, record[: len(record) // 2])
+  raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+def test_without_anybody_to_tell_it_is_said_on_stderr(tmp_path, monkeypatch, capsys):
+  monkeypatch.setattr(files.os, 'write', half_of_it)
+  write(tmp_path, [64])
+  assert capsys.readouterr().err.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+  'line',
+  [
+    b'{"timesteps": 192, "lo',
+    b'{"timesteps": 192, "loss": 1.0}\xff\n',
+    b'{"loss": 1.0}\n',
+    b'3\n',
+    b'null\n',
+    b'{"timesteps": null}\n',
+    b'{"timesteps": 1' + 400 * b'0' + b'}\n',
+    100_000 * b'[' + b'\n',
+  ],
+)
+def test_a_damaged_line_does_not_prevent_resuming(tmp_path, line):
+  """Cut short by a kill, or with a byte that was altered."""
   write(tmp_path, [64, 128])
-  with (tmp_path / METRICS_FILE).open('a') as file:
-    file.write('{"timesteps": 192, "lo')
+  with (tmp_path / METRICS_FILE).open('ab') as file:
+    file.write(line)
+  assert [entry['timesteps'] for entry in read_metrics(tmp_path)] == [64, 128]
   write(tmp_path, [192], after=128)
-  assert [line['timesteps'] for line in lines(tmp_path)] == [64, 128, 192]
+  assert [entry['timesteps'] for entry in lines(tmp_path)] == [64, 128, 192]
 
 
-def test_numbers_that_are_not_finite_survive_a_resume(tmp_path):
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+  (tmp_path / METRICS_FILE).mkdir()
+  with pytest.raises(UserError, match=r'metrics\.jsonl is not a readable file of metrics: Is a directory'):
+    MetricsLogger(tmp_path)
+
+
+def test_numbers_that_are_not_finite_are_null_on_disk_and_nan_when_read(tmp_path):
   with MetricsLogger(tmp_path) as logger:
-    logger.write(64, {'loss': math.nan})
+    logger.write(64, {'loss': math.nan, 'kl': math.inf, 'entropy': 1.0})
   write(tmp_path, [128], after=64)
-  assert math.isnan(lines(tmp_path)[0]['loss'])
+  assert lines(tmp_path)[0] == {'timesteps': 64, 'loss': None, 'kl': None, 'entropy': 1.0}
+  first = read_metrics(tmp_path)[0]
+  assert math.isnan(first['loss']) and math.isnan(first['kl'])
+  assert (first['timesteps'], first['entropy']) == (64, 1.0)
+
+
+def test_lines_of_earlier_versions_with_nan_in_them_are_read(tmp_path):
+  (tmp_path / METRICS_FILE).write_text('{"timesteps": 64, "loss": NaN}\n')
+  assert math.isnan(read_metrics(tmp_path)[0]['loss'])
+
+
+@pytest.mark.parametrize('name', ['a b', '[x]', 's3:', 'back\\slash'])
+def test_any_name_of_a_run_will_do(tmp_path, name):
+  (tmp_path / name).mkdir()
+  write(tmp_path / name, [64])
+  assert len(lines(tmp_path / name)) == 1
 
 
 def test_tensorboard_gets_the_same_numbers_under_train_or_their_own_group(tmp_path):
-  import tensorboardX.proto.event_pb2 as events
-  from tensorboardX.record_writer import RecordWriter  # noqa: F401 (the format read below)
-
   write(tmp_path, [64])
-  content = next(tmp_path.glob('events.out.tfevents.*')).read_bytes()
-  found = {}
-  while content:  # length u64, its checksum u32, the event, its checksum u32
-    length = int.from_bytes(content[:8], 'little')
-    event = events.Event.FromString(content[12 : 12 + length])
-    content = content[16 + length :]
-    found |= {value.tag: (event.step, round(value.simple_value, 5)) for value in event.summary.value}
+  found = {v.tag: (e.step, round(v.simple_value, 5)) for e in events(tmp_path) for v in e.summary.value}
   assert found == {'train/loss': (64, 6.4), 'term/height': (64, 1.5)}
+  assert events(tmp_path)[0].file_version == 'brain.Event:2'
+
+
+def test_the_file_for_tensorboard_is_byte_for_byte_that_of_tensorboardx(tmp_path, monkeypatch):
+  from tensorboardX.event_file_writer import EventsWriter
+
+  monkeypatch.setattr('time.time', lambda: 1234567890.5)
+  (tmp_path / 'a').mkdir()
+  write(tmp_path / 'a', [64])
+  theirs = EventsWriter(str(tmp_path / 'theirs'))
+  theirs.write_event(events(tmp_path / 'a')[1])
+  theirs.close()
+  ours, expected = next((tmp_path / 'a').glob('events.out.*')), next(tmp_path.glob('theirs.out.*'))
+  assert ours.read_bytes() == expected.read_bytes()

@@ -9,18 +9,21 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from mjx_humanoid import train
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.policy import load_policy, save_policy
-from mjx_humanoid.run import loop as module
-from mjx_humanoid.run.checkpoint import CheckpointStore, flatten
-from mjx_humanoid.run.export import to_policy
-from mjx_humanoid.run.loop import Loop, StopRequest, due, headline
+from mjx_humanoid.run.checkpoint import MANIFEST, CheckpointStore, digests, flatten
+from mjx_humanoid.run.listeners import Callback
+from mjx_humanoid.run.loop import Loop, StopRequest
+from mjx_humanoid.run.policies import to_policy
+from mjx_humanoid.run.report_cards import CARD_SEED
 from mjx_humanoid.run.setup import prepare
 
 
@@ -56,13 +59,8 @@ def same_arrays(first, second):
   ],
 )
 def test_due(interval, before, now, total, expected):
-  assert due(interval, before, now, total) is expected
-
-
-def test_headline():
-  report = {'passed': True, 'card': 'stand', 'timesteps': 1500, 'success_rate': 0.96, 'episodes': 100}
-  text = headline({**report, 'training_seconds': 75.4})
-  assert text == "report card 'stand' at step 1,500: 96% of 100 episodes, passed (after 75 s)"
+  trainer = SimpleNamespace(steps_per_iteration=now - before)
+  assert Loop.due(SimpleNamespace(step=now, total=total, trainer=trainer), interval) is expected
 
 
 def test_a_finished_run_holds_config_metrics_checkpoints_policy_and_report(finished_run):
@@ -70,9 +68,9 @@ def test_a_finished_run_holds_config_metrics_checkpoints_policy_and_report(finis
     'config.json', 'metrics.jsonl', 'checkpoints', 'policy.safetensors', 'report.json',
   }  # fmt: skip
   assert [line['timesteps'] for line in metrics(finished_run)] == [64, 128, 192, 256]
-  assert store(finished_run).steps() == [128, 256]
+  assert store(finished_run).steps() == [0, 128, 256]
   report = json.loads((finished_run / 'report.json').read_text())
-  assert (report['timesteps'], report['episodes'], report['seed']) == (256, 2, module.CARD_SEED)
+  assert (report['timesteps'], report['episodes'], report['seed']) == (256, 2, CARD_SEED)
   assert load_policy(finished_run / 'policy.safetensors').info['timesteps'] == 256
 
 
@@ -100,13 +98,13 @@ def resumed_equals_straight(make, folder):
   same_arrays(store(straight).load()[1], store(halves).load()[1])
 
 
-@pytest.mark.parametrize('schedule', ['constant', 'adaptive'])
+@pytest.mark.parametrize('schedule', ['constant', pytest.param('adaptive', marks=pytest.mark.slow)])
 def test_n_and_n_more_iterations_equal_2n(tiny, tmp_path, schedule):
   resumed_equals_straight(lambda **more: tiny(ppo__lr_schedule=schedule, **more), tmp_path)
 
 
-@pytest.mark.parametrize('interval', [128, 64])
-def test_n_and_n_more_iterations_equal_2n_where_training_begins_anew(tiny, tmp_path, interval):
+@pytest.mark.parametrize('interval', [128, pytest.param(64, marks=pytest.mark.slow)])
+def test_n_and_n_more_iterations_equal_2n_where_training_restarts(tiny, tmp_path, interval):
   """Right where it was interrupted, too: after 128 steps of 256."""
   resumed_equals_straight(lambda **more: tiny(restart_interval=interval, **more), tmp_path)
 
@@ -212,10 +210,10 @@ def test_a_run_goes_on_when_the_policy_that_it_began_with_is_gone(tiny_arguments
 def test_a_run_with_all_that_disturbs_goes_on_exactly(tiny, tmp_path):
   """Pushes under way, controls still to arrive, noise, commands, varied worlds and a curriculum's levels."""
   disturbed = {
-    'task__pushes': 'force',
-    'task__push_interval': 0.1,
-    'task__commands': 'sampled',
-    'task__command_interval': 0.1,
+    'task__push__kind': 'force',
+    'task__push__interval': 0.1,
+    'task__command__kind': 'sampled',
+    'task__command__interval': 0.1,
     'task__observations': ('joint_positions', 'joint_velocities', 'command'),
     'task__randomization': {'mass': 0.1, 'sensor_noise': 0.02, 'action_delay': 2},
     'curriculum': 'survival',
@@ -228,7 +226,7 @@ def test_a_run_with_all_that_disturbs_goes_on_exactly(tiny, tmp_path):
   go(Loop(prepare(tiny(**disturbed)), resumed), resume=True)
   same_arrays(store(straight).load(256)[1], store(resumed).load(256)[1])
   names = ' '.join(store(straight).load()[1])
-  for part in ('push', 'sent', 'delay', 'level', 'command', 'heading', 'place'):
+  for part in ('push', 'sent', 'delay', 'level', 'command', 'heading', 'target_position'):
     assert f'.{part}' in names
 
 
@@ -238,79 +236,19 @@ def test_the_checkpoint_holds_everything_that_the_rest_depends_on(finished_run):
     assert part in names
 
 
-def test_the_score_is_a_running_mean_of_returns(tiny, tmp_path, monkeypatch):
-  """By hand: the first return counts in full, each later one a tenth; updates without an end change nothing."""
-  scores = []
-  monkeypatch.setattr(CheckpointStore, 'save', lambda self, step, tree, score: scores.append(score))
-  loop = Loop(prepare(tiny(checkpoint_interval=64)), tmp_path)
-  step, returns = loop.trainer.step, iter([(0, 0.0), (2, 10.0), (0, 0.0), (5, 20.0)])
-
-  def told(state):
-    state, values = step(state)
-    episodes, mean = next(returns)
-    return state, {**values, 'episodes': np.array(episodes), 'episode_return': np.array(mean)}
-
-  monkeypatch.setattr(loop.trainer, 'step', told)
-  go(loop)
-  assert scores == [-np.inf, 10.0, 10.0, pytest.approx(0.9 * 10 + 0.1 * 20)]
-
-
-@pytest.mark.parametrize('changes', [{'curriculum': 'linear'}, {'restart_interval': 128}])
-def test_where_returns_do_not_compare_the_best_is_the_latest(changes, tiny, tmp_path):
-  go(Loop(prepare(tiny(checkpoint_interval=64, keep_checkpoints=1, **changes)), tmp_path))
-  assert (store(tmp_path).best(), store(tmp_path).steps()) == (256, [256])
-
-
-def test_it_stops_at_the_first_card_that_passes(tiny, tmp_path, monkeypatch):
-  monkeypatch.setattr(module, 'judge_policy', lambda policy, *rest: card(passed=policy.info['timesteps'] >= 128))
-  config = tiny(evaluation_interval=64, stop_when_passed=True, total_timesteps=640)
-  report = go(Loop(prepare(config), tmp_path))
-  assert (report['timesteps'], report['passed'], report['stopped_early']) == (128, True, False)
-  assert store(tmp_path).steps() == [128]
-  assert load_policy(tmp_path / 'policy.safetensors').info['timesteps'] == 128
-
-
-def card(passed):
-  return {'card': 'stand', 'passed': passed, 'success_rate': float(passed), 'episodes': 2}
-
-
-def test_videos_are_asked_for_at_their_interval_with_the_policy_of_that_moment(tiny, tmp_path):
-  asked = []
-  config = tiny(render_interval=128)
-  go(Loop(prepare(config), tmp_path, lambda policy, step: asked.append((step, policy.info['timesteps']))))
-  assert asked == [(128, 128)]  # the one at the end is the command's own
-
-
-def test_whoever_asks_is_told_what_was_measured_after_every_update(tiny, tmp_path):
+def test_a_callback_is_called_with_what_was_measured_after_every_update(tiny, tmp_path):
   told = []
-  loop = Loop(prepare(tiny(total_timesteps=128, log_interval=2)), tmp_path, None, 0.0, lambda *news: told.append(news))
-  go(loop)
+  callback = Callback(lambda *news: told.append(news))
+  go(Loop(prepare(tiny(total_timesteps=128, log_interval=2)), tmp_path, [callback], 0.0))
   assert [step for step, _ in told] == [64, 128]
   assert metrics(tmp_path) == [{'timesteps': 128, **told[1][1]}]
 
 
-def test_that_training_begins_anew_is_told(tiny, tmp_path, capsys):
+def test_that_training_restarts_is_told(tiny, tmp_path, capsys):
   """64 steps an iteration: after two of them, and not at the end."""
   go(Loop(prepare(tiny(restart_interval=128)), tmp_path))
-  told = [line for line in capsys.readouterr().out.splitlines() if 'begins anew' in line]
-  assert told == ['training begins anew at step 128, from the policy so far (config.restart_interval).']
-
-
-def test_worlds_that_diverge_are_told(tiny, tmp_path, capsys, monkeypatch):
-  """Three in each of four updates of 64 steps: at once, and whenever there are twice as many as were told of."""
-  loop = Loop(prepare(tiny(total_timesteps=256)), tmp_path)
-  step = loop.trainer.step
-  monkeypatch.setattr(loop.trainer, 'step', lambda state: diverging(*step(state)))
-  go(loop)
-  told = [line for line in capsys.readouterr().out.splitlines() if 'diverged' in line]
-  assert told == [
-    f'worlds that diverged up to step {at} and were started anew: {count}'
-    for at, count in ((64, 3), (128, 6), (256, 12))
-  ]
-
-
-def diverging(state, values):
-  return state, {**values, 'diverged': np.array(3)}
+  told = [line for line in capsys.readouterr().out.splitlines() if 'restarts' in line]
+  assert told == ['training restarts at step 128 from its own policy (config.restart_interval).']
 
 
 def test_a_checkpoint_of_another_network_is_refused_with_the_leaf_named(run_copy, tiny):
@@ -326,8 +264,6 @@ def test_a_checkpoint_of_another_task_is_refused(run_copy, tiny):
 
 
 def test_a_full_disk_ends_the_run_with_a_message_and_what_was_saved_stays(tiny, tmp_path, monkeypatch):
-  import orbax.checkpoint as ocp
-
   save = ocp.PyTreeCheckpointer.save
 
   def full_at_the_second(self, path, *rest):
@@ -338,7 +274,7 @@ def test_a_full_disk_ends_the_run_with_a_message_and_what_was_saved_stays(tiny, 
   monkeypatch.setattr(ocp.PyTreeCheckpointer, 'save', full_at_the_second)
   with pytest.raises(UserError, match=r'step 128 cannot be written.*No space left on device.*train --resume'):
     go(Loop(prepare(tiny(checkpoint_interval=64)), tmp_path))
-  assert store(tmp_path).steps() == [64]
+  assert store(tmp_path).steps() == [0, 64]
   monkeypatch.undo()
   assert go(Loop(prepare(tiny()), tmp_path), resume=True)['timesteps'] == 256
 
@@ -353,11 +289,28 @@ def test_the_first_signal_is_a_wish_and_the_second_an_order():
       time.sleep(0.1)
 
 
+@pytest.mark.skipif(not hasattr(signal, 'SIGHUP'), reason='a system without terminals that hang up')
+def test_hanging_up_is_a_wish_however_often_and_nothing_under_nohup():
+  with StopRequest() as stop:
+    for _ in range(2):  # a shell and its terminal may both tell
+      os.kill(os.getpid(), signal.SIGHUP)
+      time.sleep(0.05)
+    assert stop.wanted
+  before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+  try:
+    with StopRequest() as stop:
+      os.kill(os.getpid(), signal.SIGHUP)
+      time.sleep(0.05)
+      assert not stop.wanted
+  finally:
+    signal.signal(signal.SIGHUP, before)
+
+
 def test_handlers_are_put_back():
-  before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+  before = [signal.getsignal(number) for number in StopRequest.SIGNALS]
   with StopRequest():
     pass
-  assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+  assert [signal.getsignal(number) for number in StopRequest.SIGNALS] == before
 
 
 def test_ctrl_c_saves_and_ends_tidily_and_the_run_goes_on_from_there(tiny_arguments, tmp_path):
@@ -374,7 +327,7 @@ def test_ctrl_c_saves_and_ends_tidily_and_the_run_goes_on_from_there(tiny_argume
   assert process.returncode == 0, errors
   assert 'Traceback' not in errors
   assert 'stopped and saved' in output
-  assert f'go on with: python -m mjx_humanoid.train --resume={folder}' in output
+  assert f'continue with: python -m mjx_humanoid.train --resume={folder}' in output
   done = store(folder).steps()[-1]
   assert load_policy(folder / 'policy.safetensors').info['timesteps'] == done >= 128
   train.main([f'--resume={folder}', f'--config.total_timesteps={done + 64}'])
@@ -385,9 +338,8 @@ def test_ctrl_c_saves_and_ends_tidily_and_the_run_goes_on_from_there(tiny_argume
 
 def test_a_stop_after_the_last_update_is_none(tiny, tmp_path):
   """All steps are made: the run is judged, and nobody is told to resume what is complete."""
-  loop = Loop(prepare(tiny(total_timesteps=128)), tmp_path)
-  loop.on_metrics = lambda step, values: os.kill(os.getpid(), signal.SIGINT) if step == 128 else None
-  report = go(loop)
+  interrupt = Callback(lambda step, values: os.kill(os.getpid(), signal.SIGINT) if step == 128 else None)
+  report = go(Loop(prepare(tiny(total_timesteps=128)), tmp_path, [interrupt]))
   assert (report['timesteps'], report['stopped_early'], report['episodes']) == (128, False, 2)
 
 
@@ -405,3 +357,64 @@ def wait_for(ready, process, limit=240):
 
 def test_flatten_names_leaves_by_path():
   assert list(flatten({'a': {'b': np.zeros(2)}, 'c': 1.0})) == ["['a']['b']", "['c']"]
+
+
+def test_speed_is_measured_from_the_first_update_on(finished_run):
+  assert all(line['steps_per_second'] > 0 for line in metrics(finished_run))
+
+
+# Runs of earlier versions
+
+# Of arrays in checkpoints, in the order in which they are replaced: today's names, and those before `format` 2.
+ARRAYS = {
+  '.context.requested': '.context.asked',
+  '.context.target_position': '.context.place',
+  "['env'].episode.": "['env'].",
+}
+SETTINGS = {  # the same of settings of the task, which had no sections
+  'command': {
+    'kind': 'commands',
+    'value': 'command',
+    'low': 'command_low',
+    'high': 'command_high',
+    'interval': 'command_interval',
+    'rest': 'command_rest',
+  },
+  'station': {'gain': 'hold', 'radius': 'hold_radius'},
+  'gait': {'frequency': 'gait_frequency', 'speedup': 'gait_hurry', 'duty': 'gait_duty'},
+  'push': {'kind': 'pushes', 'force': 'push_force', 'duration': 'push_duration', 'interval': 'push_interval'},
+}
+
+
+def make_older(run):
+  """Writes the config and the checkpoints of a run as earlier versions did."""
+  config = json.loads((run / 'config.json').read_text())
+  assert config.pop('format') == 2
+  del config['custom'], config['task']['context']
+  for section, names in SETTINGS.items():
+    values = config['task'].pop(section)
+    config['task'] |= {names[name]: value for name, value in values.items()}
+  (run / 'config.json').write_text(json.dumps(config))
+  for step in store(run).steps():
+    arrays, path = store(run).load(step)[1:]
+    del arrays["['env'].length"]
+    for new, old in ARRAYS.items():
+      arrays = {name.replace(new, old): array for name, array in arrays.items()}
+    shutil.rmtree(path)
+    ocp.PyTreeCheckpointer().save(path, arrays)
+    (path / MANIFEST).write_text(json.dumps(digests(path)))
+
+
+def test_a_run_of_an_earlier_version_goes_on_exactly(finished_run, run_copy):
+  """In all but the lengths of the episodes under way, which only metrics need: they were not kept then."""
+  shutil.rmtree(store(run_copy).path(256))
+  make_older(run_copy)
+  assert {"['env'].context.asked", "['env'].context.place", "['env'].delay"} <= set(
+    ocp.PyTreeCheckpointer().restore(store(run_copy).path(128))
+  )
+  train.main([f'--resume={run_copy}'])
+  once, again = (store(run).load(256)[1] for run in (finished_run, run_copy))
+  for arrays in (once, again):
+    del arrays["['env'].length"]
+  same_arrays(once, again)
+  assert (run_copy / 'config.json').read_text() == (finished_run / 'config.json').read_text()

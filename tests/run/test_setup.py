@@ -5,31 +5,34 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mjx_humanoid.config import resolve
-from mjx_humanoid.config_file import load_config
-from mjx_humanoid.errors import UserError
-from mjx_humanoid.physics.search import Motion
+from mjx_humanoid.core.config.files import load_config
+from mjx_humanoid.core.config.schema import resolve
+from mjx_humanoid.core.config.settings import replaced
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.envs import demonstrations
+from mjx_humanoid.motions.rising import RisePath
+from mjx_humanoid.motions.search import Motion
+from mjx_humanoid.run import setup as module
 from mjx_humanoid.run.setup import prepare
-from mjx_humanoid.tasks import demonstrations, episodes
-from mjx_humanoid.tasks.way import Way
+from mjx_humanoid.tasks import starts
 
 
 @pytest.fixture
 def searches(monkeypatch):
-  """Robots for which a way was searched; none is, here."""
+  """Robots for which a path was searched; none is, here."""
   asked = []
 
   def stay(body):
     asked.append(body.robot.name)
-    return Way(np.linspace(0, 1, len(body.descent)), body.descent, np.zeros((len(body.descent), body.nv)))
+    return RisePath(np.linspace(0, 1, len(body.descent)), body.descent, np.zeros((len(body.descent), body.nv)))
 
   def lie(body):
     asked.append(body.robot.name)
     still = np.zeros((3, body.nv))
     return Motion(np.tile(body.default_qpos, (3, 1)).astype(float), still, np.zeros((2, body.nu)), 0.0)
 
-  monkeypatch.setattr(episodes, 'way_up', stay)
-  monkeypatch.setattr(demonstrations, 'spring_up', lie)
+  monkeypatch.setattr(starts, 'rise_path', stay)
+  monkeypatch.setattr(demonstrations, 'leap', lie)
   return asked
 
 
@@ -58,33 +61,43 @@ def test_who_imitates_has_it_searched_whatever_the_curriculum(searches, capsys):
   setup = prepare(getup(curriculum='none'))
   assert searches
   assert "searching for starts 'rising'" in capsys.readouterr().out
-  assert setup.algorithm.shown.action.shape[1] == 21
+  assert setup.algorithm.demonstrations.action.shape[1] == 21
+
+
+def standing(**changes):
+  """The config `stand`, whose episodes take 3 s, with settings of its task changed by dotted name."""
+  config = resolve(load_config('stand'))
+  return dataclasses.replace(config, num_envs=128, task=replaced(config.task, changes, 'config.task'))
 
 
 IDLE = {
-  'a lift that never fades': ({'pushes': 'lift'}, 'fades as the curriculum rises, and there is none'),
+  'a lift that never fades': ({'push.kind': 'lift'}, 'fades as the curriculum rises; set config.curriculum'),
   'pushes after the end': (
-    {'pushes': 'force', 'push_interval': 3.2},
-    'first push would come after 3 s, when episodes of 3 s are over; set config.task.push_interval to less',
+    {'push.kind': 'force', 'push.interval': 3.2},
+    'first push would come after 3 s, when episodes of 3 s are over; set config.task.push.interval to less',
   ),
-  'kicks after the end': ({'pushes': 'kick'}, 'first push would come after 3.8 s'),
-  'commands unseen': ({'commands': 'sampled'}, r"commands=sampled .* add 'command' to config\.task\.observations"),
-  'a way back unseen': ({'hold': 1.0}, r"hold gives .* add 'command' to config\.task\.observations"),
-  'hurry without a place': ({'gait_hurry': 0.5, 'gait_frequency': 1.0}, 'gait_hurry needs config.task.hold and'),
+  'kicks after the end': ({'push.kind': 'kick'}, 'first push would come after 3.8 s'),
+  'commands unseen': (
+    {'command.kind': 'sampled'},
+    r"command\.kind=sampled gives .* add 'command' to config\.task\.observations",
+  ),
+  'station keeping unseen': ({'station.gain': 1.0}, r"gain gives .* add 'command' to config\.task\.observations"),
+  'speedup without a station': (
+    {'gait.speedup': 0.5, 'gait.frequency': 1.0},
+    r'gait\.speedup needs config\.task\.station\.gain and',
+  ),
 }
 
 
 @pytest.mark.parametrize('case', IDLE)
 def test_settings_that_would_do_nothing_are_refused(case):
-  """In `stand`, whose episodes take 3 s."""
   changes, words = IDLE[case]
-  config = resolve(load_config('stand'))
   with pytest.raises(UserError, match=words) as error:
-    prepare(dataclasses.replace(config, num_envs=128, task=dataclasses.replace(config.task, **changes)))
+    prepare(standing(**changes))
   assert '\n' not in str(error.value)
 
 
-def test_to_stop_when_passed_needs_cards_while_training():
+def test_to_stop_when_passed_needs_cards_during_training():
   config = dataclasses.replace(resolve(load_config('stand')), num_envs=128, stop_when_passed=True)
   with pytest.raises(UserError, match=r'stop_when_passed needs .* set config\.evaluation_interval'):
     prepare(config)
@@ -94,19 +107,38 @@ def test_to_stop_when_passed_needs_cards_while_training():
 @pytest.mark.parametrize(
   'changes',
   [
-    {'pushes': 'force', 'push_interval': 3.18},
-    {'hold': 1.0, 'observations': ('joint_positions', 'joint_velocities', 'command')},
+    {'push.kind': 'force', 'push.interval': 3.18},
+    {'station.gain': 1.0, 'observations': ('joint_positions', 'joint_velocities', 'command')},
   ],
 )
 def test_settings_that_do_something_are_not(changes):
-  config = resolve(load_config('stand'))
-  prepare(dataclasses.replace(config, num_envs=128, task=dataclasses.replace(config.task, **changes)))
+  prepare(standing(**changes))
 
 
 @pytest.mark.parametrize('start', ['standing', 'fallen'])
-def test_a_start_that_shows_nothing_cannot_be_imitated(start, searches):
+def test_a_start_without_demonstrations_cannot_be_imitated(start, searches):
   config = getup()
   config = dataclasses.replace(config, task=dataclasses.replace(config.task, start=start))
-  with pytest.raises(UserError, match=f"needs a start that shows how .rising.; set it to 0 for '{start}'"):
+  words = rf"ppo\.imitation_coef: config\.task\.start='{start}' has no demonstrations .*: rising\. Set it to 0\."
+  with pytest.raises(UserError, match=words):
     prepare(config)
   assert not searches
+
+
+def test_an_algorithm_that_does_not_fit_is_refused_before_anything_is_built(monkeypatch):
+  monkeypatch.setattr('mjx_humanoid.run.setup.build_model', lambda robot: pytest.fail('it went on'))
+  with pytest.raises(UserError, match='do not divide into minibatches'):
+    prepare(dataclasses.replace(standing(), num_envs=127))
+
+
+def test_the_number_of_environments_is_settled_once_the_engine_is_known(monkeypatch):
+  asked = []
+  monkeypatch.setattr(module, 'settle_num_envs', lambda config, engine: asked.append(engine) or 256)
+  setup = prepare(dataclasses.replace(standing(), num_envs=128, engine='native'))
+  assert asked == ['native']
+  assert (setup.config.num_envs, setup.env.num_envs) == (256, 256)
+
+
+def test_start_states_that_come_from_physics_serve_longer():
+  assert prepare(standing()).bank_iterations == module.BANK_ITERATIONS
+  assert prepare(standing(start='fallen')).bank_iterations == module.SETTLED_ITERATIONS > module.BANK_ITERATIONS

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from points import point_setup
 from tiny import TINY
 
 from mjx_humanoid.run import trainer as module
-from mjx_humanoid.run.setup import prepare
+from mjx_humanoid.run.setup import BANK_ITERATIONS, prepare
 from mjx_humanoid.run.trainer import Trainer, means
 
 
@@ -25,7 +28,7 @@ def equal(first, second):
 
 @pytest.fixture(scope='module')
 def trainer(tmp_path_factory):
-  from mjx_humanoid.config import default_config, resolve
+  from mjx_humanoid.core.config.schema import default_config, resolve
 
   config = default_config()
   config.update_from_flattened_dict(TINY)
@@ -52,10 +55,10 @@ def test_an_iteration_is_worlds_times_unroll_steps(trainer):
 
 def test_an_iteration_learns_and_advances_every_world(trainer):
   first = trainer.start()
-  params, steps = leaves(first.learner.params), np.array(first.carry.env.context.step)
+  params, steps = leaves(first.learner.params), np.array(first.carry.env.episode.context.step)
   state, metrics = trainer.step(first)
   assert not equal(params, state.learner.params)
-  assert not np.array_equal(steps, state.carry.env.context.step)
+  assert not np.array_equal(steps, state.carry.env.episode.context.step)
   assert all(np.isfinite(float(value)) for value in metrics.values())
 
 
@@ -77,12 +80,12 @@ def test_the_seed_alone_decides(tiny, trainer):
 
 def test_worlds_begin_at_different_ages_and_places(trainer):
   state = trainer.start()
-  assert len(np.unique(state.carry.env.context.step)) > 3
+  assert len(np.unique(state.carry.env.episode.context.step)) > 3
   assert len(np.unique(np.asarray(state.carry.env.obs), axis=0)) > 8
 
 
 def test_start_states_are_refreshed_every_so_many_iterations_and_depend_on_nothing_else(trainer):
-  every = module.BANK_ITERATIONS
+  every = BANK_ITERATIONS
   first, last = trainer.bank(0).qpos, trainer.bank(every - 1).qpos
   following = trainer.bank(every).qpos
   assert first.shape[0] == module.BANK_SIZE
@@ -91,15 +94,11 @@ def test_start_states_are_refreshed_every_so_many_iterations_and_depend_on_nothi
   np.testing.assert_array_equal(trainer.bank(0).qpos, first)  # as a resumed run asks for it
 
 
-def test_start_states_that_take_physics_to_make_serve_longer(tiny, monkeypatch):
-  """Settling is most of the second that they take: every 64 iterations, a hundredth of the training."""
-  monkeypatch.setattr(module, 'BANK_SIZE', 8)
-  settled = Trainer(prepare(tiny(task__start='fallen')))
-  assert module.SETTLED_ITERATIONS > module.BANK_ITERATIONS
-  first = settled.bank(0).qpos
-  np.testing.assert_array_equal(settled.bank(module.BANK_ITERATIONS).qpos, first)
-  np.testing.assert_array_equal(settled.bank(module.SETTLED_ITERATIONS - 1).qpos, first)
-  assert not np.array_equal(settled.bank(module.SETTLED_ITERATIONS).qpos, first)
+def test_another_number_of_iterations_that_a_bank_serves():
+  setup = dataclasses.replace(point_setup(), bank_iterations=3)
+  banks = [Trainer(setup).bank(iteration) for iteration in (0, 2, 3)]
+  np.testing.assert_array_equal(banks[0], banks[1])
+  assert not np.array_equal(banks[0], banks[2])
 
 
 # From an actor that is there already
@@ -131,14 +130,14 @@ def test_all_but_the_actor_is_as_in_a_fresh_training(trainer, grown):
   assert float(started.learner.learning_rate) == float(fresh.learner.learning_rate)
 
 
-# Beginning anew
+# Restarts
 
 RESTARTED = {'restart_interval': 100, 'curriculum': 'linear', 'ppo__lr_schedule': 'linear'}  # 64 steps an iteration
 
 
 @pytest.fixture
-def anew(tiny):
-  """A trainer that begins anew every second iteration, and its states after each of five, as arrays of NumPy."""
+def restarted(tiny):
+  """A trainer that restarts every second iteration, and its states after each of five, as arrays of NumPy."""
   trainer = Trainer(prepare(tiny(**RESTARTED)))
   state, states, rates = trainer.start(), [], []
   for _ in range(5):
@@ -148,18 +147,18 @@ def anew(tiny):
   return trainer, states, rates
 
 
-def test_schedules_and_curricula_reach_from_one_restart_to_the_next(anew):
+def test_schedules_and_curricula_reach_from_one_restart_to_the_next(restarted):
   """After 100 steps the rate would be down to a tenth: 64 of them leave 1 - 0.9 x 0.64 of it; then it is whole."""
-  trainer, states, rates = anew
+  trainer, states, rates = restarted
   assert [float(state.learner.timesteps) for state in states] == [64, 128, 64, 128, 64]
   assert [state.iteration for state in states] == [1, 2, 3, 4, 5]
   np.testing.assert_allclose(np.array(rates) / rates[0], [1, 0.424, 1, 0.424, 1], rtol=1e-4)
   assert trainer.setup.env.lifetime == 100 / 16
 
 
-def test_who_begins_anew_begins_with_the_actor_that_it_has(anew, monkeypatch):
+def test_a_restart_begins_with_the_actor_so_far(restarted, monkeypatch):
   """Whatever the critic was; and in other worlds than the first time."""
-  trainer, states, _ = anew
+  trainer, states, _ = restarted
   starts = []
 
   def start(actor, iteration):
@@ -206,5 +205,43 @@ def test_the_second_iteration_compiles_nothing(tiny, grown, schedule, given):
   assert counting.traces == 1
 
 
-def test_products_keep_their_precision(trainer):
-  assert jax.config.jax_default_matmul_precision == 'highest'
+def precision_seen(monkeypatch, setup):
+  """The precision of products while the algorithm's update is traced."""
+  seen, update = [], type(setup.algorithm).update
+
+  def watching(self, *arguments):
+    seen.append(jax.config.jax_default_matmul_precision)
+    return update(self, *arguments)
+
+  monkeypatch.setattr(type(setup.algorithm), 'update', watching)
+  trainer = Trainer(setup)
+  trainer.step(trainer.start())
+  return seen
+
+
+def test_products_keep_their_precision_in_training_and_nowhere_else(monkeypatch):
+  before = jax.config.jax_default_matmul_precision
+  assert precision_seen(monkeypatch, point_setup()) == ['highest']
+  assert jax.config.jax_default_matmul_precision == before
+
+
+def test_training_computes_on_the_device_it_is_given(run_python):
+  """On the second of two."""
+  code = """
+import sys
+sys.path.insert(0, 'tests/run')
+import jax
+from points import point_setup
+from mjx_humanoid.run.trainer import Trainer
+first, second = jax.devices()
+trainer = Trainer(point_setup(device=second))
+state, metrics = trainer.step(trainer.start())
+leaves = jax.tree.leaves((state.learner, state.carry, state.key, metrics))
+assert {device for leaf in leaves for device in leaf.devices()} == {second}
+assert jax.numpy.zeros(1).devices() == {first}
+other = Trainer(point_setup())
+assert other.step(other.start())[0].key.devices() == {first}
+"""
+  flags = {**os.environ, 'XLA_FLAGS': '--xla_force_host_platform_device_count=2'}
+  result = run_python('-c', code, env=flags, cwd=Path(__file__).parents[2])
+  assert result.returncode == 0, result.stderr

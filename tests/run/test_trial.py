@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from mjx_humanoid._environment import without_deadlock
+from mjx_humanoid.core.process import without_deadlock
 
 HARMLESS = '--xla_cpu_enable_fast_min_max=false'
 HOSTILE = f'--xla_cpu_enable_concurrency_optimized_scheduler=true {HARMLESS}'

@@ -6,11 +6,12 @@ import mujoco
 import numpy as np
 import pytest
 
-from mjx_humanoid.physics import engine
+from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.physics.states import settle as settle_limp
 from mjx_humanoid.robots import robots
-from mjx_humanoid.types import Context, View
+from mjx_humanoid.tasks.context import Context
 
 
 @pytest.fixture(scope='session')
@@ -24,15 +25,8 @@ def body(model):
 
 
 @pytest.fixture(scope='session')
-def servo_body():
-  """The humanoid with servos at 50 decisions a second: the one that learns to get up."""
-  robot = robots()['humanoid_pd']
-  return describe(robot, build_model(robot), 4)
-
-
-@pytest.fixture(scope='session')
 def settle(model):
-  return functools.partial(engine.settle, model)
+  return functools.partial(settle_limp, model)
 
 
 @pytest.fixture(scope='session')
@@ -56,10 +50,19 @@ def make_context(body):
   """A context that wants the robot to stand still where it began, facing +x, but for what is said."""
 
   def make(
-    *, step=0, last_action=None, command=(0.0, 0.0, 0.0), heading=(1.0, 0.0), place=(0.0, 0.0), phase=0.0, duty=1.0
+    *,
+    step=0,
+    last_action=None,
+    command=(0.0, 0.0, 0.0),
+    heading=(1.0, 0.0),
+    target_position=(0.0, 0.0),
+    phase=0.0,
+    duty=1.0,
   ):
     last_action = np.zeros(body.nu) if last_action is None else last_action
-    numbers = (np.asarray(x, np.float32) for x in (last_action, command, heading, place, phase, duty, command))
+    numbers = (
+      np.asarray(x, np.float32) for x in (last_action, command, heading, target_position, phase, duty, command)
+    )
     return Context(np.asarray(step, np.int32), *numbers)
 
   return make

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.tasks.curricula import CURRICULA, EASIER, HARDER, LOWEST, share_of_starts
 
 NO = jnp.zeros(4, bool)

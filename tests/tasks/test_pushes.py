@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mjx_humanoid.config import TaskConfig
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core.config.task import PushConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.tasks.pushes import DRAWS, PUSHES, make_pusher
 
 DT, MASS = 0.025, 40.0
 # A push in the last two of every eight steps: those that begin at 6, 7, 14, 15, 22, 23, ...
-EVERY = {'push_interval': 0.2, 'push_duration': 0.05, 'push_force': (50.0, 150.0)}
+EVERY = {'interval': 0.2, 'duration': 0.05, 'force': (50.0, 150.0)}
 
 
 @pytest.fixture(params=[np, jnp], ids=['numpy', 'jax'])
@@ -19,8 +19,8 @@ def xp(request):
   return request.param
 
 
-def pusher_of(pushes='force', **settings):
-  return make_pusher(TaskConfig(pushes=pushes, **{**EVERY, **settings}), DT, MASS)
+def pusher_of(kind='force', **settings):
+  return make_pusher(PushConfig(kind=kind, **{**EVERY, **settings}), DT, MASS)
 
 
 def play(pusher, steps, worlds=1, xp=np, seed=0, **more):
@@ -83,7 +83,7 @@ def test_the_level_is_a_factor_on_the_force(xp):
   np.testing.assert_allclose(force, [[-10, 0, 0], [-50, 0, 0], [-100, 0, 0]], atol=2e-5)
 
 
-def test_each_world_has_its_own_age(xp):
+def test_each_environment_has_its_own_age(xp):
   force = pusher_of().draw(xp.asarray([5, 6, 7, 8]), xp.full((4, 3), 7.0), xp.full((4, DRAWS), 0.5))
   # Not yet; begins; is under way with what it had; is over.
   np.testing.assert_allclose(force, [[0, 0, 0], [-100, 0, 0], [7, 7, 7], [0, 0, 0]], atol=2e-5)
@@ -92,9 +92,9 @@ def test_each_world_has_its_own_age(xp):
 @pytest.mark.parametrize(
   ('settings', 'interval', 'duration'),
   [
-    ({'push_interval': 4.0, 'push_duration': 0.2}, 160, 8),
-    ({'push_interval': 0.001, 'push_duration': 0.001}, 1, 1),
-    ({'push_interval': 0.1, 'push_duration': 9.0}, 4, 4),  # no longer than there is time
+    ({'interval': 4.0, 'duration': 0.2}, 160, 8),
+    ({'interval': 0.001, 'duration': 0.001}, 1, 1),
+    ({'interval': 0.1, 'duration': 9.0}, 4, 4),  # no longer than there is time
   ],
 )
 def test_times_are_counted_in_control_steps(settings, interval, duration):
@@ -103,7 +103,7 @@ def test_times_are_counted_in_control_steps(settings, interval, duration):
 
 
 def test_pushes_without_a_pause_change_at_every_interval():
-  forces, _ = play(pusher_of(push_interval=0.05, push_duration=0.05), 6)
+  forces, _ = play(pusher_of(interval=0.05, duration=0.05), 6)
   assert forces.any(axis=2).all()
   changes = np.any(forces[1:] != forces[:-1], axis=(1, 2))
   assert changes.tolist() == [False, True, False, True, False]
@@ -118,7 +118,7 @@ def test_a_lift_pulls_upwards_all_the_time_and_fades_with_the_level(xp):
     assert force.dtype == np.float32
 
 
-def test_nobody_is_lifted_where_there_is_no_curriculum(xp):
+def test_there_is_no_lift_without_a_curriculum(xp):
   forces, inputs = play(pusher_of('lift'), 9, xp=xp)
   assert not forces.any()
   assert all(acting.kick is None for acting in inputs)
@@ -127,8 +127,8 @@ def test_nobody_is_lifted_where_there_is_no_curriculum(xp):
 # What acts on the physics
 
 
-def test_nobody_pushes_by_default():
-  pusher = make_pusher(TaskConfig(), DT, MASS)
+def test_there_are_no_pushes_by_default():
+  pusher = make_pusher(PushConfig(), DT, MASS)
   assert not pusher.ever
   ctrl = np.ones((1, 2))
   inputs = pusher.inputs(ctrl, np.zeros(1, int), np.ones((1, 3)))
@@ -157,7 +157,7 @@ def test_a_kick_is_the_impulse_of_its_force_at_the_first_step(xp):
 
 
 def test_a_kick_comes_once_even_where_pushes_have_no_pause():
-  _, inputs = play(pusher_of('kick', push_interval=0.05, push_duration=0.05), 6)
+  _, inputs = play(pusher_of('kick', interval=0.05, duration=0.05), 6)
   assert [bool(acting.kick.any()) for acting in inputs] == [True, False, True, False, True, False]
 
 
@@ -196,9 +196,9 @@ def test_an_unknown_kind_of_push_is_refused_with_the_choices(name):
 
 
 def test_a_range_upside_down_is_refused():
-  with pytest.raises(UserError, match=r'^config\.task\.push_force is upside down: 150\.0 > 50\.0\.$'):
-    pusher_of(push_force=(150.0, 50.0))
-  assert pusher_of(push_force=(50.0, 50.0)).ever
+  with pytest.raises(UserError, match=r'^config\.task\.push\.force is upside down: 150\.0 > 50\.0\.$'):
+    pusher_of(force=(150.0, 50.0))
+  assert pusher_of(force=(50.0, 50.0)).ever
 
 
 def test_every_kind_of_push_describes_itself():

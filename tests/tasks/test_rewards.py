@@ -139,23 +139,23 @@ def test_heading_is_the_chord_between_wanted_and_real(value, make_view):
   assert value('heading', view, heading=(0, -1)) == exp(-((2 / 0.3) ** 2))
 
 
-def test_course_is_the_way_to_the_side_of_the_line(value, make_view):
+def test_cross_track_is_the_distance_to_the_side_of_the_line(value, make_view):
   """Heading for (0.6, 0.8), the left is (-0.8, 0.6): 0.3 m of that, and 5 m ahead, which do not count."""
   view = make_view(qpos=[1, 2, 0.1, 1, *[0] * 24])
-  assert value('course', view, place=(0.76, 2.18), heading=(0.6, 0.8)) == exp(-1)
-  assert value('course', view, place=(3.76, 6.18), heading=(0.6, 0.8)) == exp(-1)
-  assert value('course', view, place=(4, 6), heading=(0.6, 0.8)) == 1.0
+  assert value('cross_track', view, target_position=(0.76, 2.18), heading=(0.6, 0.8)) == exp(-1)
+  assert value('cross_track', view, target_position=(3.76, 6.18), heading=(0.6, 0.8)) == exp(-1)
+  assert value('cross_track', view, target_position=(4, 6), heading=(0.6, 0.8)) == 1.0
 
 
-def test_place_is_the_way_to_it_on_the_floor(value, make_view):
+def test_position_is_the_distance_to_the_target_on_the_floor(value, make_view):
   # (0.18, 0.24) is 0.3 m, the scale; height does not count.
   view = make_view(qpos=[1, 2, 0.1, 1, *[0] * 24])
-  assert value('place', view, place=(1.18, 2.24)) == exp(-1)
-  assert value('place', view, place=(1, 2)) == 1.0
-  # Asked to move, or to turn, it has no place yet; asked for less than 0.05, it stands still.
-  assert value('place', view, place=(1.18, 2.24), command=(-0.06, 0, 0)) == 1.0
-  assert value('place', view, place=(1.18, 2.24), command=(0, 0, 0.06)) == 1.0
-  assert value('place', view, place=(1.18, 2.24), command=(0.04, 0, 0)) == exp(-1)
+  assert value('position', view, target_position=(1.18, 2.24)) == exp(-1)
+  assert value('position', view, target_position=(1, 2)) == 1.0
+  # Commanded to move, or to turn, it has no target position yet; commanded less than 0.05, it stands still.
+  assert value('position', view, target_position=(1.18, 2.24), command=(-0.06, 0, 0)) == 1.0
+  assert value('position', view, target_position=(1.18, 2.24), command=(0, 0, 0.06)) == 1.0
+  assert value('position', view, target_position=(1.18, 2.24), command=(0.04, 0, 0)) == exp(-1)
 
 
 # Gait: feet that touch the floor and swing by the clock

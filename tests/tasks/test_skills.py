@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from mjx_humanoid.errors import UserError
+from mjx_humanoid.core import trust
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.tasks import skills
 from mjx_humanoid.tasks.rewards import TERMS
 from mjx_humanoid.tasks.skills import SKILLS, make_reward, weighted
@@ -75,6 +76,7 @@ def own(tmp_path):
   def write(text):
     path = tmp_path / 'mine.py'
     path.write_text(f'import jax.numpy as jnp\ndef f(view, body, context):\n  {text}\n')
+    trust.allow([path])
     return f'{path}:f'
 
   return write

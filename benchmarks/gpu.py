@@ -1,0 +1,302 @@
+"""GPU benchmark: agreement of its physics with C MuJoCo, speed, and training of skills.
+
+  python benchmarks/gpu.py --budget-seconds=600
+  python benchmarks/gpu.py --parts=skills --train='stand:1 num_envs=8192' --train='walk ppo.batch_size=4096'
+  python benchmarks/gpu.py --small    # on a CPU, to test the script
+
+Runs unattended, the most important parts first. Every row is written to benchmarks/results/<name>.json at once. A part
+or row that fails is recorded as failed, and the next one runs. What does not fit into the budget is left out and
+listed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+os.environ.setdefault('XLA_PYTHON_CLIENT_MEM_FRACTION', '0.4')  # the part 'compiling' starts a second process
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import parity as parity_benchmark
+import throughput as throughput_benchmark
+from common import save
+
+import mjx_humanoid as mh
+from mjx_humanoid import doctor
+from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.process import COMPILER_OPTIONS
+from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.choice import choose
+from mjx_humanoid.physics.mjx import MjxEngine
+from mjx_humanoid.physics.model import build_spec
+from mjx_humanoid.physics.states import settle
+from mjx_humanoid.robots import robots
+from mjx_humanoid.run.cache import use_compilation_cache
+from mjx_humanoid.run.setup import prepare
+from mjx_humanoid.run.trainer import Trainer
+from mjx_humanoid.tasks.starts import standing
+
+Row = dict[str, Any]
+
+LARGE = 'num_envs=4096 checkpoint_interval=0 ppo.batch_size=2048'
+TRAININGS = (f'stand {LARGE} total_timesteps=4_030_464', f'walk {LARGE} total_timesteps=6_553_600')
+TINY = (
+  'stand num_envs=16 ppo.batch_size=32 ppo.unroll_length=4 total_timesteps=128 evaluation_episodes=2'
+  ' task.episode_length=0.2 checkpoint_interval=0',
+)
+FIGURES = ('passed', 'success_rate', 'survival_rate', 'mean_height', 'drift', 'forward_speed', 'mean_power')  # of cards
+NUM_ENVS = (4096, 16384, 1024, 32768, 8192, 2048)  # the most important first
+# Options that may speed up physics: fewer contacts in MJX; how Warp keeps its CUDA graph when buffers move.
+VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
+  'mjx': ({}, {'contacts': 12}),
+  'mjx-warp': ({'graph_mode': 'WARP'}, {'graph_mode': 'WARP_STAGED'}, {'graph_mode': 'WARP_STAGED_EX'}),
+}
+CONTROL_STEPS = 8  # in one program of the part 'throughput'
+STARTS = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+  """The measurements to make."""
+
+  engines: tuple[str, ...]
+  trainings: tuple[str, ...]  # name of a config, seed and settings: 'walk:1 num_envs=4096'
+  deadline: float  # of time.perf_counter
+  num_envs: tuple[int, ...] = NUM_ENVS
+  training_envs: tuple[int, ...] = (4096, 8192)
+  compared: tuple[int, int] = (64, 20)  # environments and control steps of the part 'parity'
+  timed: float = 1.0  # s at least
+
+  def left(self) -> float:
+    """Seconds to the deadline."""
+    return self.deadline - time.perf_counter()
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument('--budget-seconds', type=float, default=600)
+  parser.add_argument('--engines', default='', help='by default mjx and, where warp is installed, mjx-warp')
+  parser.add_argument('--parts', default=','.join(PARTS), help='%(default)s')
+  parser.add_argument('--train', action='append', help='config, seed and settings for the part "skills"; repeatable')
+  parser.add_argument('--small', action='store_true', help='few environments and short measurements')
+  parser.add_argument('--name', default='gpu', help='of the file in benchmarks/results/')
+  arguments = parser.parse_args()
+  use_compilation_cache()
+  engines = tuple(arguments.engines.split(',')) if arguments.engines else installed_engines()
+  deadline = time.perf_counter() + arguments.budget_seconds
+  if arguments.small:
+    trainings = tuple(arguments.train or TINY)
+    plan = Plan(engines, trainings, deadline, num_envs=(4,), training_envs=(8,), compared=(4, 2), timed=0.0)
+  else:
+    plan = Plan(engines, tuple(arguments.train or TRAININGS), deadline)
+  run(plan, arguments.parts.split(','), arguments.name)
+
+
+def installed_engines() -> tuple[str, ...]:
+  """The engines that run inside JAX on this machine."""
+  try:
+    choose('mjx-warp')
+  except mh.UserError as error:
+    print(error, flush=True)
+    return ('mjx',)
+  return 'mjx', 'mjx-warp'
+
+
+def run(plan: Plan, names: list[str], file: str) -> None:
+  """All parts, each of which is saved row by row."""
+  result: Row = {'left_out': [], 'seconds': {}}
+  for name in names:
+    if plan.left() <= 0:
+      result['left_out'].append(name)
+      continue
+    start, result[name] = time.perf_counter(), []
+    try:
+      for row in PARTS[name](plan):
+        add(result[name], row, name)
+        save(file, result, silently=True)
+        if plan.left() <= 0:
+          result['left_out'].append(f'the rest of {name}')
+          break
+    except Exception as error:  # the other parts must still be measured
+      add(result[name], failure(error), name)
+    result['seconds'][name] = round(time.perf_counter() - start, 1)
+    save(file, result, silently=True)
+  save(file, result)
+
+
+def add(rows: list[Row], row: Row, part: str) -> None:
+  """Appends and prints a row."""
+  rows.append(row)
+  print(f'{part}: {row}', flush=True)
+
+
+def failure(error: BaseException) -> Row:
+  """An exception as a row."""
+  return {'failed': f'{type(error).__name__}: {str(error).strip()[:500]}'}
+
+
+def checks(plan: Plan) -> Iterator[Row]:
+  """The findings of doctor on versions and devices, and the driver."""
+  for name in ('python', 'mujoco', 'warp', 'gpu'):
+    finding = doctor.run_check(doctor.CHECKS[name])
+    yield {'check': name, 'state': finding.state, 'text': finding.text}
+  yield {'check': 'runtime', 'state': 'ok', 'text': ' '.join(jax.devices()[0].client.platform_version.split())}
+  command = ['nvidia-smi', '--query-gpu=name,driver_version,memory.total', '--format=csv,noheader']
+  try:
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    yield {'check': 'driver', 'state': 'ok', 'text': text}
+  except (OSError, subprocess.CalledProcessError):
+    yield {'check': 'driver', 'state': 'warn', 'text': 'nvidia-smi gives no answer'}
+
+
+def parity(plan: Plan) -> Iterator[Row]:
+  """Difference of each engine from C MuJoCo under the same controls; see parity.py."""
+  yield from parity_benchmark.rows(['native', *plan.engines], *plan.compared)
+
+
+def skills(plan: Plan) -> Iterator[Row]:
+  """Trainings from scratch, and their report cards in C MuJoCo."""
+  for text in plan.trainings:
+    try:
+      yield trained(text, plan)
+    except Exception as error:
+      yield {'training': text} | failure(error)
+
+
+def trained(text: str, plan: Plan) -> Row:
+  """One training: its length, time and report card."""
+  first, *words = text.split()
+  name, _, seed = first.partition(':')
+  given = [f'engine={plan.engines[0]}', f'seed={seed or 0}', *words]
+  values = config_file.split_overrides([f'--config.{word}' for word in given])
+  config = config_file.apply_overrides(config_file.load_config(name), values)
+  times: list[float] = []
+
+  def note(timesteps: int, metrics: Any) -> None:
+    times.append(time.perf_counter())
+    if plan.left() <= 0:
+      raise TimeoutError(f'the budget was spent at step {timesteps:,}')
+
+  start = time.perf_counter()
+  with tempfile.TemporaryDirectory() as folder:
+    report = mh.train(config, on_metrics=note, run_dir=folder).report
+  updates, ppo = len(times), config.ppo
+  minibatches = config.num_envs * ppo.unroll_length // ppo.batch_size
+  return {
+    'training': text,
+    'env_steps': report['timesteps'],
+    'control_steps': updates * ppo.unroll_length,
+    'updates': updates,
+    'gradient_steps': updates * minibatches * ppo.num_epochs,
+    'seconds_to_first_update': round(times[0] - start, 1),
+    'seconds_of_training': round((times[-1] - times[0]) * updates / max(updates - 1, 1), 1),
+    'seconds_in_all': round(time.perf_counter() - start, 1),
+    **{figure: report[figure] for figure in FIGURES},
+  }
+
+
+def throughput(plan: Plan) -> Iterator[Row]:
+  """Physics steps per second, without learning."""
+  first = plan.num_envs[0]  # all variants for this number, the first variant for the others
+  cases = [(n, e, v) for e in plan.engines for n in plan.num_envs for v in VARIANTS[e][: None if n == first else 1]]
+  pool = ThreadPoolExecutor()
+  try:
+    made = [(n, e, v, pool.submit(program, n, e, **v)) for n, e, v in cases]
+    for num_envs, engine, variant, future in made:
+      row: Row = {'engine': engine, 'num_envs': num_envs, **variant}
+      try:
+        call, state, seconds = future.result(timeout=max(plan.left(), 1))
+        steps = num_envs * CONTROL_STEPS * robots()['humanoid'].frame_skip
+        rate = calls_per_second(call, state, plan.timed)
+        row |= {'physics_steps_per_second': round(rate * steps), 'compile_seconds': round(seconds, 1)}
+      except Exception as error:  # such as out of memory
+        row |= failure(error)
+      yield row
+  finally:
+    pool.shutdown(wait=False, cancel_futures=True)  # the budget may be spent
+
+
+def program(
+  num_envs: int, engine: str, *, contacts: int = 0, graph_mode: str = ''
+) -> tuple[Callable[[Any], Any], Any, float]:
+  """Compiles CONTROL_STEPS control steps of robots that stand and then fall: program, state, seconds."""
+  robot = robots()['humanoid']
+  spec = build_spec(robot)
+  if contacts:  # MJX keeps the deepest ones
+    spec.add_numeric(name='max_contact_points', size=1, data=[contacts])
+  model = spec.compile()
+  body = describe(robot, model)
+  impl = 'warp' if engine == 'mjx-warp' else 'jax'
+  physics = MjxEngine(model, body.substeps, impl=impl, num_envs=num_envs, graph_mode=graph_mode)
+  rng, rows = np.random.default_rng(0), np.arange(num_envs) % STARTS
+  qpos, qvel = standing(body, rng, np.ones(STARTS), functools.partial(settle, model))
+  state = physics.init(jnp.asarray(qpos[rows], jnp.float32), jnp.asarray(qvel[rows], jnp.float32))
+  ctrl = jnp.asarray(rng.uniform(-1, 1, (num_envs, body.nu)), jnp.float32)
+
+  def steps(state: Any, ctrl: Any) -> Any:
+    return jax.lax.scan(lambda s, _: (physics.step(s, ctrl)[0], None), state, None, length=CONTROL_STEPS)[0]
+
+  start = time.perf_counter()
+  options = COMPILER_OPTIONS if jax.default_backend() == 'cpu' else None
+  compiled = jax.jit(steps, compiler_options=options).lower(state, ctrl).compile()
+  return lambda state: compiled(state, ctrl), state, time.perf_counter() - start
+
+
+def calls_per_second(call: Callable[[Any], Any], state: Any, seconds: float) -> float:
+  """Calls per second, each with the state that the last returned; the first two are not counted."""
+  for _ in range(2):
+    state = jax.block_until_ready(call(state))
+  count, start = 0, time.perf_counter()
+  while not count or time.perf_counter() - start < seconds:
+    state = jax.block_until_ready(call(state))
+    count += 1
+  return count / (time.perf_counter() - start)
+
+
+def training(plan: Plan) -> Iterator[Row]:
+  """Environment steps per second with learning, for stand with 32 gradient steps per update."""
+  for engine in plan.engines:
+    for num_envs in plan.training_envs:
+      config = config_file.load_config('stand')
+      config.engine, config.num_envs = engine, num_envs
+      config.ppo.batch_size = num_envs * config.ppo.unroll_length // 8
+      trainer = Trainer(prepare(schema.resolve(config)))
+      calls = calls_per_second(lambda state, step=trainer.step: step(state)[0], trainer.start(), plan.timed)
+      steps = calls * trainer.steps_per_iteration
+      physics = steps * trainer.setup.env.task.body.substeps
+      row: Row = {'engine': engine, 'num_envs': num_envs}
+      yield row | {'env_steps_per_second': round(steps), 'physics_steps_per_second': round(physics)}
+
+
+def compiling(plan: Plan) -> Iterator[Row]:
+  """Time from the start of a process to the end of its first update, with an empty and a full compilation cache."""
+  for engine in plan.engines:
+    with tempfile.TemporaryDirectory() as cache:
+      for label in ('cold', 'cached'):
+        row = throughput_benchmark.row(engine, plan.training_envs[0], 1, cache)
+        kept = {key: row[key] for key in ('failed', 'seconds_to_first_update') if key in row}
+        yield {'engine': engine, 'num_envs': plan.training_envs[0], 'cache': label, **kept}
+
+
+PARTS: dict[str, Callable[[Plan], Iterator[Row]]] = {
+  'checks': checks,
+  'parity': parity,
+  'skills': skills,
+  'training': training,
+  'throughput': throughput,
+  'compiling': compiling,
+}
+
+if __name__ == '__main__':
+  main()

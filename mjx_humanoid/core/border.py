@@ -1,0 +1,53 @@
+"""The border of the API: values of NumPy and of pathlib become Python's own, and missing permissions a UserError."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from mjx_humanoid.core.errors import REASONS, UserError, explained
+
+P = ParamSpec('P')
+T = TypeVar('T')
+
+
+def plain(value: Any) -> Any:
+  """The value in Python's own types, which json.dumps takes: NumPy's numbers, arrays and paths are converted.
+
+  Lists, tuples and dicts are converted entry by entry; any other object is returned as it is.
+  """
+  if isinstance(value, os.PathLike):
+    return os.fspath(value)
+  if isinstance(value, Mapping) and type(value) is dict:
+    return {plain(name): plain(entry) for name, entry in value.items()}
+  if type(value) in (list, tuple):
+    return type(value)(plain(entry) for entry in value)
+  if hasattr(value, 'dtype') and callable(getattr(value, 'tolist', None)):  # of NumPy or of JAX
+    return value.tolist()
+  return value
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+  """A path, in which ~ is the home folder. Shells leave it alone in --config.run_dir=~/runs."""
+  try:
+    return Path(path).expanduser()
+  except RuntimeError:  # the home folder of a user who does not exist
+    return Path(path)
+
+
+def public(function: Callable[P, T]) -> Callable[P, T]:
+  """Decorates a function of the API: a disk that is full or a path without permission raises a UserError."""
+
+  @functools.wraps(function)
+  def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+    try:
+      return function(*args, **kwargs)
+    except OSError as error:
+      if error.errno not in REASONS:
+        raise
+      raise UserError(explained(error)) from error
+
+  return guarded

@@ -1,0 +1,27 @@
+"""The section `network`: shape of the actor and the critic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mjx_humanoid.core.config.settings import setting
+from mjx_humanoid.core.network import ACTIVATIONS
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+  """Shape of the actor and the critic."""
+
+  policy_layers: tuple[int, ...] = setting((128, 128), 'widths of the hidden layers of the actor', low=1)
+  value_layers: tuple[int, ...] = setting((128, 128), 'widths of the hidden layers of the critic', low=1)
+  activation: str = setting('elu', 'nonlinearity of the hidden layers', choices=tuple(ACTIVATIONS))
+  shared: bool = setting(False, 'actor and critic share their hidden layers (policy_layers)')
+  symmetric: bool = setting(
+    True, 'make the policy exactly left-right symmetric; no effect on robots whose datasheet has no symmetry'
+  )
+  initial_std: float = setting(0.4, 'standard deviation of the actions at the start of training', above=0)
+  final_std: float = setting(
+    0.0,
+    'standard deviation of the actions at the end of training, on a geometric schedule (0 = it is learned)',
+    low=0,
+  )

@@ -1,0 +1,97 @@
+"""The section `task`: the task that the policy learns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mjx_humanoid.core.config.settings import LONGEST, setting
+
+
+@dataclass(frozen=True)
+class CommandConfig:
+  """The velocity that the robot is commanded to move at."""
+
+  kind: str = setting('fixed', 'kind of velocity command: a name, or path/to/file.py:function', own='kind of command')
+  value: tuple[float, float, float] = setting(
+    (0.0, 0.0, 0.0),
+    'forward, sideways [m/s] and yaw [rad/s] velocity; with sampled commands and a curriculum, the command at level'
+    ' 0; the range of commands grows from it as the level rises',
+  )
+  low: tuple[float, float, float] = setting((-0.5, -0.4, -1.0), 'lower bounds of sampled commands')
+  high: tuple[float, float, float] = setting((1.5, 0.4, 1.0), 'upper bounds of sampled commands')
+  interval: float = setting(4.0, 'time between sampled commands [s]', above=0, high=LONGEST)
+  rest: float = setting(0.1, 'share of sampled commands that are zero (at full level)', low=0, high=1)
+
+
+@dataclass(frozen=True)
+class StationConfig:
+  """Station keeping under a zero command: the robot is commanded back to its target position."""
+
+  gain: float = setting(
+    0.0,
+    'velocity commanded back per metre of offset from the target position [1/s], at most 0.5 m/s (0 = no station'
+    ' keeping); while a velocity is commanded, the target position is where the robot is',
+    low=0,
+  )
+  radius: float = setting(0.05, 'offset at which station keeping starts to correct [m]; it stops at 0.05 m', low=0.05)
+
+
+@dataclass(frozen=True)
+class GaitConfig:
+  """A clock that says which feet should be in stance and which in swing."""
+
+  frequency: float = setting(0.0, 'strides per second (0 = no gait clock)', low=0)
+  speedup: float = setting(
+    0.0, 'largest relative increase of the stride frequency while station keeping corrects an offset', low=0
+  )
+  duty: float = setting(0.6, 'duty factor: share of a stride that each foot is in stance', above=0, high=1)
+
+
+@dataclass(frozen=True)
+class PushConfig:
+  """Disturbances on the root body."""
+
+  kind: str = setting('none', 'kind of push: a name, or path/to/file.py:function', own='kind of push')
+  force: tuple[float, float] = setting((0.0, 150.0), 'range of the force of a push [N]', low=0)
+  duration: float = setting(0.2, 'duration of a push [s]', above=0, high=LONGEST)
+  interval: float = setting(4.0, 'time from one push to the next [s]', above=0, high=LONGEST)
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+  """Robot, reward, observations, start and end of episodes, and report card."""
+
+  robot: str = setting('humanoid', 'name of the robot, path/to/model.xml or path/to/file.py:ROBOT', own='robot')
+  reward: str = setting('stand', 'name of the reward, or path/to/file.py:function', own='reward')
+  weights: dict[str, float] = setting(
+    {}, "weights of reward terms that override the reward's defaults, by term", own='reward term'
+  )
+  observations: tuple[str, ...] = setting(
+    ('joint_positions', 'joint_velocities'),
+    'names of observations, or path/to/file.py:function each, in order',
+    own='observation',
+  )
+  termination: str = setting(
+    'fallen', 'name of the termination of episodes, or path/to/file.py:function', own='termination'
+  )
+  start: str = setting(
+    'standing', 'name of the distribution of start states, path/to/file.py:function or path/to/poses.npz', own='start'
+  )
+  start_strength: float = setting(1.0, 'how strongly start states are perturbed', low=0)
+  context: tuple[str, ...] = setting(
+    ('velocity_command', 'station_keeping', 'gait_clock'),
+    'parts of the context, in order, each a name or path/to/file.py:function',
+    own='context part',
+  )
+  command: CommandConfig = field(default_factory=CommandConfig)
+  station: StationConfig = field(default_factory=StationConfig)
+  gait: GaitConfig = field(default_factory=GaitConfig)
+  push: PushConfig = field(default_factory=PushConfig)
+  randomization: dict[str, float] = setting(
+    {}, 'strength of domain randomisation, by name of the property', low=0, own='randomization'
+  )
+  episode_length: float = setting(10.0, 'time limit of a training episode [s]', above=0, high=LONGEST)
+  frame_skip: int = setting(0, 'physics steps per control step (0 = as in the datasheet)', low=0, high=100)
+  card: str = setting(
+    'stand', 'name of the report card that judges the policy, path/to/file.py:function, or none', own='report card'
+  )

@@ -1,0 +1,94 @@
+"""The datasheet of a robot: the facts that its MJCF file lacks. Lengths in m, times in s."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mjx_humanoid.core.errors import UserError
+
+OFF_BALANCE = 0.85  # of standing height
+JointAngles = tuple[tuple[str, float], ...]  # (substring of joint names, rad)
+
+
+@dataclass(frozen=True)
+class Servos:
+  """PD position control inside the physics. Gains are per N m of each motor's torque limit.
+
+  torque = limit * (reach * ctrl - angle from standing) * stiffness - limit * damping * velocity, within +-limit.
+  """
+
+  stiffness: float  # 1/rad
+  damping: float  # s/rad
+  reach: float  # rad from the standing pose at ctrl = 1
+
+
+class Pose(NamedTuple):
+  """A pose on the floor."""
+
+  joints: JointAngles  # other joints keep the angles of the MJCF file's pose
+  pitch: float = 0.0  # rad, forward lean of the root body
+
+
+@dataclass(frozen=True)
+class Anatomy:
+  """Facts about humanoids. Tasks that need them reject robots whose datasheet has none."""
+
+  head: str  # body
+  shins: tuple[str, ...]  # bodies that carry a kneeling robot
+  kneeling_height: float  # of the root body, on upright thighs
+  relaxed: JointAngles = ()  # joints whose angles in the relaxed stance differ from the MJCF file's pose
+  descent: tuple[Pose, ...] = ()  # poses from standing down to a deep squat
+
+
+@dataclass(frozen=True)
+class Robot:
+  """A datasheet. Required: name, description, MJCF file, root body, feet and two heights."""
+
+  name: str
+  description: str
+  file: str  # the MJCF file: a path, or a path inside `package`
+  root: str  # root body of the kinematic tree; standing height is measured at its frame
+  feet: tuple[str, ...]  # bodies that touch the floor while standing
+  standing_height: float  # of the root body's frame above the floor
+  fallen_height: float  # height of the root below which the robot counts as fallen
+  package: str = ''  # the installed package that contains the file
+  floor: str = 'floor'  # name of the floor geom
+  pose: JointAngles | None = None  # the standing pose, placed on the floor; None: the MJCF file's pose, unchanged
+  legs: tuple[str, ...] = ()  # substrings of leg joint names; the other joints belong to arms and trunk
+  stride_offsets: tuple[float, ...] = ()  # phase offset of each foot in the stride, in [0, 1); (): evenly spaced
+  symmetry: tuple[tuple[str, str], ...] = ()  # (left, right) substrings of names; (): no symmetry is used
+  servos: tuple[tuple[str, Servos], ...] = ()  # (substring of joint names, PD control) for each joint group
+  anatomy: Anatomy | None = None
+  timestep: float = 0.005  # of a physics step
+  frame_skip: int = 5  # physics steps per control step
+  solver_iterations: int = 1  # while training; playback and report cards use a converged solver
+  line_search_iterations: int = 4
+
+  def __post_init__(self) -> None:
+    """Raises UserError if numbers contradict each other."""
+    if not 0 <= self.fallen_height < self.standing_height:
+      raise UserError(
+        f'robot {self.name!r}: fallen_height={self.fallen_height} must be at least 0 and below'
+        f' standing_height={self.standing_height}.'
+      )
+    if self.stride_offsets and len(self.stride_offsets) != len(self.feet):
+      raise UserError(
+        f'robot {self.name!r}: stride_offsets has {len(self.stride_offsets)} numbers for {len(self.feet)} feet.'
+      )
+
+  @property
+  def off_balance_height(self) -> float:
+    """Height of the root below which a robot can hardly recover its balance."""
+    return OFF_BALANCE * self.standing_height
+
+  @property
+  def offsets(self) -> tuple[float, ...]:
+    """Phase offset of each foot in the stride: 0 swings first, 0.5 half a stride later."""
+    return self.stride_offsets or tuple(i / len(self.feet) for i in range(len(self.feet)))
+
+  def body_parts(self, what: str) -> Anatomy:
+    """The anatomy. Raises UserError if the datasheet has none; the message says that `what` needs it."""
+    if self.anatomy is None:
+      raise UserError(f'{what} needs the anatomy of a humanoid, and the datasheet of robot {self.name!r} has none.')
+    return self.anatomy

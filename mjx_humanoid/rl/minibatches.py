@@ -1,0 +1,42 @@
+"""Minibatches: sizes that divide the collected transitions, random order, and means over valid minibatches."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.types import Array, Key
+
+
+def check_minibatches(num_envs: int, unroll_length: int, batch_size: int, section: str) -> None:
+  """Checks that the collected transitions divide into whole minibatches.
+
+  Args:
+    section: dotted name of the algorithm's settings, for the message.
+
+  Raises:
+    UserError: they do not; suggests the closest size that fits.
+  """
+  collected = num_envs * unroll_length
+  if collected % batch_size:
+    small = [n for n in range(1, math.isqrt(collected) + 1) if collected % n == 0]
+    close = min([*small, *(collected // n for n in small)], key=lambda n: (abs(n - batch_size), n))
+    raise UserError(
+      f'config.num_envs={num_envs} x {section}.unroll_length={unroll_length} = {collected} transitions do not divide'
+      f' into minibatches of {section}.batch_size={batch_size}; the closest size that fits is {close}.'
+    )
+
+
+def shuffled(key: Key, count: int, batch_size: int, epochs: int) -> Array:
+  """Rows of each minibatch [epochs * count / batch_size, batch_size]: every row once per epoch, in random order."""
+  keys = jax.random.split(key, epochs)
+  return jax.vmap(lambda k: jax.random.permutation(k, count))(keys).reshape(-1, batch_size)
+
+
+def mean_of_good(values: Array, good: Array) -> Array:
+  """Mean [] of the values [n] of the minibatches with `good` [n] bool; NaN if there is none."""
+  # If all are good, the factor is exactly 1 and this is the plain mean to the last bit.
+  return jnp.where(good, values, 0.0).mean() * (len(good) / good.sum())

@@ -1,0 +1,119 @@
+"""Saves and resumes a training: the whole state as a checkpoint, the policy as a file."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.run_folder import CHECKPOINTS, POLICY_FILE
+from mjx_humanoid.playback.policy import load_policy, save_policy
+from mjx_humanoid.rl.collect import Collected
+from mjx_humanoid.run.checkpoint import CheckpointStore, unflatten
+from mjx_humanoid.run.listeners import Listener
+from mjx_humanoid.run.setup import Setup
+from mjx_humanoid.run.trainer import Trainer, TrainState
+
+if TYPE_CHECKING:
+  from mjx_humanoid.run.loop import Loop
+
+
+class Checkpoints(Listener):
+  """Saves checkpoint and policy before the first update, by steps, by time and at the end, and restores them."""
+
+  def __init__(self, setup: Setup, folder: Path) -> None:
+    """Args: folder: the run's folder."""
+    self.store = CheckpointStore(folder / CHECKPOINTS, setup.config.keep_checkpoints)
+    self._setup, self._folder = setup, folder
+    self._score = -math.inf  # running mean of returns
+    self._saved = 0.0  # when, by the monotonic clock
+
+  def on_start(self, loop: Loop) -> None:
+    self._loop, self._saved = loop, time.monotonic()
+    self.store.say = loop.say
+    if not self.store.steps():
+      self.save()
+
+  def on_update(self, step: int, metrics: Mapping[str, float]) -> None:
+    if metrics['episodes']:
+      share = 0.1 if math.isfinite(self._score) else 1.0
+      self._score = (1 - share) * (self._score if share < 1 else 0.0) + share * metrics['episode_return']
+    if self._loop.due(self._loop.config.checkpoint_interval) or self._late():
+      self.save()
+
+  def _late(self) -> bool:
+    loop, longest = self._loop, self._loop.config.checkpoint_seconds
+    return 0 < longest <= time.monotonic() - self._saved and loop.step < loop.total
+
+  def save(self) -> None:
+    """Writes a checkpoint and the policy file. Raises UserError if the disk is full; older checkpoints stay."""
+    loop, config = self._loop, self._loop.config
+    # Returns at different levels of a curriculum are not comparable: then the latest checkpoint counts as the best.
+    comparable = config.curriculum == 'none' and not config.restart_interval
+    score = self._score if comparable else -math.inf
+    policy = loop.policy()
+    self.store.save(loop.step, self._tree(loop.state), score, lambda f: save_policy(policy, f / POLICY_FILE))
+    save_policy(policy, self._folder / POLICY_FILE)
+    self._saved = time.monotonic()
+
+  def nothing(self) -> bool:
+    """Whether the run was stopped before its first checkpoint, so that it can start again."""
+    return not (self._folder / POLICY_FILE).exists() and not self.store.recovered_steps()
+
+  def restore(self, trainer: Trainer, step: int | None = None) -> TrainState:
+    """The training state of a checkpoint, by default the latest.
+
+    Raises:
+      UserError: there is none, it was altered, or it is of another training.
+    """
+    saved, arrays, path = self.store.load(step)
+    fresh = trainer.start()
+    try:
+      tree = unflatten(self._tree(fresh), arrays, path)
+    except UserError:
+      self._check_settings(path)
+      raise
+    setup, iteration = self._setup, int(tree['iteration'])
+    if saved != iteration * trainer.steps_per_iteration:
+      raise UserError(
+        f'config.{setup.config.algorithm}.unroll_length={setup.algorithm.unroll_length} is not that of the run; leave'
+        f' it, or start a new run with --config.init_from={self._folder}.'
+      )
+    self._score = float(tree['score'])
+    with trainer.computing():
+      physics = setup.env.engine.unpack(tree['physics'])
+      kept, env, env_key, key = jax.tree.map(jnp.asarray, [tree[x] for x in ('learner', 'env', 'env_key', 'key')])
+    learner = setup.algorithm.restored(fresh.learner, kept)
+    return TrainState(learner, Collected(physics, env, env_key), key, iteration)
+
+  def _check_settings(self, checkpoint: Path) -> None:
+    """Raises UserError where the engine or the number of environments is not the checkpoint's."""
+    files = [folder / POLICY_FILE for folder in (checkpoint, self._folder)]
+    file = next((file for file in files if file.is_file()), None)
+    before = load_policy(file).info if file else {}
+    env = self._setup.env
+    for name, now in (('engine', env.engine.name), ('num_envs', env.num_envs)):
+      if before.get(name, now) != now:
+        raise UserError(
+          f'this run was trained with config.{name}={before[name]}, and here it is {now}: its simulations continue only'
+          f' with --config.{name}={before[name]}. To train another run from its policy:'
+          f' --config.init_from={self._folder}.'
+        )
+
+  def _tree(self, state: TrainState) -> dict[str, Any]:
+    """Everything that the training needs to continue."""
+    return {
+      'learner': self._setup.algorithm.kept(state.learner),
+      'env': state.carry.env,
+      'env_key': state.carry.key,
+      'key': state.key,
+      'physics': self._setup.env.engine.pack(state.carry.physics),
+      'iteration': state.iteration,
+      'score': self._score,
+    }

@@ -1,0 +1,182 @@
+"""Distributions of start states, by name. They are sampled on the host with NumPy.
+
+To add one, write a function here under `@STARTS.register()`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.registry import Registry
+from mjx_humanoid.core.user_objects import is_own
+from mjx_humanoid.motions.rising import LIE_HEIGHT, PRONE, SETTLE_SECONDS, SQUATS, rise_path
+from mjx_humanoid.physics.body import Body
+from mjx_humanoid.physics.rotations import quaternion_about_z, quaternion_product
+from mjx_humanoid.tasks.functions import SettleFn, StartFn
+from mjx_humanoid.tasks.trials import attempt, numbers
+
+STARTS: Registry[StartFn] = Registry('start')
+
+# Standard deviations of perturbations at strength 1. The extrapolated centre of mass is then above the soles in nearly
+# all start states, so that the robot can stand without a step.
+JOINT_NOISE = 0.03  # rad
+TILT_NOISE = 0.015  # rad, about each axis
+VELOCITY_NOISE = 0.05  # m/s and rad/s of the root
+JOINT_VELOCITY_NOISE = 0.1  # rad/s
+
+# Orientations of the root of a robot lying prone, supine, on its right side and on its left side.
+HALF = 0.5**0.5
+LYING = np.array([PRONE, [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [HALF, -HALF, 0, 0]])
+KINDS = 4  # prone, supine, on a side, tumbling
+DROP_HEIGHT = 0.7 / 1.282  # of standing height: the root of a tumbling robot when it is dropped
+# The start `rising`. With growing strength: on the path, then anywhere along its leap with growing perturbations, then
+# lying prone, then lying in any pose.
+SHALLOWEST = 0.9  # least depth of a start state, as a share of the strength
+ALONG, BESIDE, FACE_DOWN = 0.6, 0.75, 0.8
+ON_THE_PATH, BESIDE_IT = 0.5, 8.0  # strength of perturbations on the path, and largest strength beside it
+SETTLED = frozenset({'fallen', 'rising'})  # starts that need physics
+SEARCHED = frozenset({'rising'})  # starts that need a search, except at full strength
+
+Starts = tuple[np.ndarray, np.ndarray]  # qpos [n, nq], qvel [n, nv]
+
+
+@STARTS.register()
+def standing(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+  """The standing pose at a random heading, joints, tilt and velocities perturbed."""
+  return perturbed(np.repeat(body.default_qpos[None], len(strength), axis=0), body, rng, strength)
+
+
+@STARTS.register()
+def keyframes(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+  """The keyframes of the robot's MJCF file, perturbed like the standing pose."""
+  if not body.keyframes:
+    raise UserError(f"start 'keyframes': the MJCF file of robot {body.robot.name!r} has none.")
+  poses = np.stack(list(body.keyframes.values()))
+  return perturbed(poses[rng.integers(len(poses), size=len(strength))], body, rng, strength)
+
+
+@STARTS.register('fallen')
+def lying(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+  """Lying on the floor: prone, supine, on a side, or at rest after a random fall of a limp robot."""
+  return at_rest(rng.integers(KINDS, size=len(strength)), body, rng, strength, settle)
+
+
+@STARTS.register()
+def rising(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+  """A reverse curriculum: standing, further down a path to the floor, beside the path, lying in any pose.
+
+  The strength sets the stage. Each stage is close to the previous one, so that the policy learns in small steps. At
+  strength 1 it is the same as `fallen`.
+  """
+  depth = np.minimum(strength, 1.0) * rng.uniform(SHALLOWEST, 1.0, len(strength))
+  qpos, qvel = np.zeros((len(depth), body.nq)), np.zeros((len(depth), body.nv))
+  down, rows = np.flatnonzero(depth >= BESIDE), np.flatnonzero(depth < BESIDE)
+  if len(down):
+    kind = np.where(depth[down] < FACE_DOWN, 0, rng.integers(KINDS, size=len(down)))
+    qpos[down], qvel[down] = at_rest(kind, body, rng, strength[down], settle)
+  if len(rows):  # starts at full strength, as in report cards, need no path
+    path = rise_path(body)
+    beside = np.clip((depth[rows] - ALONG) / (BESIDE - ALONG), 0.0, 1.0)
+    anywhere = rng.uniform(SQUATS, 1.0, len(rows))
+    target = np.where(beside > 0, anywhere, depth[rows] / ALONG)
+    at = np.abs(path.depth - target[:, None]).argmin(axis=1)
+    noise = np.where(strength[rows] > 0, ON_THE_PATH + (BESIDE_IT - ON_THE_PATH) * beside, 0.0)
+    qpos[rows], qvel[rows] = perturbed(path.qpos[at], body, rng, noise, path.qvel[at])
+  return qpos, qvel
+
+
+def at_rest(kind: np.ndarray, body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+  """Limp robots at rest on the floor, dropped as `kind` [n] says: see `dropped`."""
+  qpos, _ = settle(dropped(body, rng, kind), np.zeros((len(kind), body.nv)), SETTLE_SECONDS)
+  return qpos, velocity_noise(body, rng, strength)
+
+
+def dropped(body: Body, rng: np.random.Generator, kind: np.ndarray) -> np.ndarray:
+  """Poses [n, nq] just above the floor, by kind [n]: prone, supine, on a side, tumbling."""
+  n, size, joints = len(kind), body.robot.standing_height, len(body.joint_names)
+  qpos = np.repeat(body.default_qpos[None].astype(np.float64), n, axis=0)
+  rotation = LYING[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
+  turned = quaternion_product(quaternion_about_z(rng.uniform(-np.pi, np.pi, n)), rotation)
+  anyhow = rng.normal(size=(n, 4))
+  anyhow /= np.linalg.norm(anyhow, axis=1, keepdims=True)
+  tumbling = kind == 3
+  orientation = np.where(tumbling[:, None], anyhow, turned)
+  qpos = body.root.placed(qpos, orientation, np.where(tumbling, DROP_HEIGHT * size, LIE_HEIGHT * size))
+  bent = rng.uniform(body.joint_range[:, 0], body.joint_range[:, 1], (n, joints))
+  share = np.where(tumbling, 0.8, rng.uniform(0, 0.5, n))[:, None]
+  angles = slice(body.root.nq, None)
+  qpos[:, angles] = (1 - share) * qpos[:, angles] + share * bent
+  return qpos
+
+
+def make_start(name: str) -> StartFn:
+  """The start distribution of this name, or at the poses of a 'path/to/file.npz' with qpos [K, nq].
+
+  Raises:
+    UserError: an unknown name, or a file that cannot be read.
+  """
+  if name.endswith('.npz'):
+    return from_poses(name)
+  return checked(STARTS[name], name) if is_own(name) else STARTS[name]
+
+
+def checked(function: StartFn, name: str) -> StartFn:
+  """A user's own start whose start states are checked. It raises UserError with the name of the start."""
+  what = f'start {name!r}'
+
+  def start(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+    drawn = attempt(what, function, function, body, rng, strength, settle)
+    if not isinstance(drawn, tuple | list) or len(drawn) != 2:
+      raise UserError(f'{what} must return two arrays: qpos [n, {body.nq}] and qvel [n, {body.nv}].')
+    qpos, qvel = (numbers(array, what).astype(np.float64) for array in drawn)
+    for label, array, width in (('qpos', qpos, body.nq), ('qvel', qvel, body.nv)):
+      if array.shape != (len(strength), width):
+        raise UserError(f'{what}: {label} has shape {array.shape} for n = {len(strength)}; it must be (n, {width}).')
+      if not np.isfinite(array).all():
+        bad = (~np.isfinite(array).all(axis=1)).sum()
+        raise UserError(f'{what}: {label} is not finite in {bad} of {len(strength)} start states.')
+    return qpos, qvel
+
+  return start
+
+
+def from_poses(name: str) -> StartFn:
+  """A start at the poses of an .npz file, perturbed like the standing pose. Raises UserError for a bad file."""
+  try:
+    with np.load(Path(name), allow_pickle=False) as file:
+      poses = np.asarray(file['qpos'], np.float64)
+  except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile) as error:
+    detail = str(error).split('. ')[0].split('\n')[0]
+    raise UserError(f'{name} is not a pose file, an .npz with an array qpos [K, nq]: {detail}') from None
+
+  def start(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+    if poses.ndim != 2 or poses.shape[1] != body.nq or not len(poses) or not np.isfinite(poses).all():
+      raise UserError(f'{name} holds qpos of shape {poses.shape}; {body.robot.name} needs [K, {body.nq}], all finite.')
+    normalized = body.root.normalized(poses, name)
+    return perturbed(normalized[rng.integers(len(poses), size=len(strength))], body, rng, strength)
+
+  return start
+
+
+def perturbed(
+  qpos: np.ndarray, body: Body, rng: np.random.Generator, strength: np.ndarray, qvel: np.ndarray | float = 0.0
+) -> Starts:
+  """These states, qpos [n, nq] and qvel [n, nv], at random headings, with perturbed joints, tilts and velocities."""
+  n, root = len(qpos), body.root
+  qpos, qvel = qpos.astype(np.float64), np.zeros((n, body.nv)) + qvel
+  tilt = rng.normal(size=(n, 2)) * TILT_NOISE * strength[:, None]
+  heading = rng.uniform(-np.pi, np.pi, n)
+  qpos = root.rotated(qpos, heading, tilt)
+  angles = qpos[:, root.nq :] + rng.normal(size=(n, len(body.joint_names))) * JOINT_NOISE * strength[:, None]
+  qpos[:, root.nq :] = np.clip(angles, body.joint_range[:, 0], body.joint_range[:, 1])
+  return qpos, root.velocity_turned(qvel, heading) + velocity_noise(body, rng, strength)
+
+
+def velocity_noise(body: Body, rng: np.random.Generator, strength: np.ndarray) -> np.ndarray:
+  """Random velocities [n, nv]."""
+  scale = np.where(np.arange(body.nv) < body.root.nv, VELOCITY_NOISE, JOINT_VELOCITY_NOISE)
+  return rng.normal(size=(len(strength), body.nv)) * scale * strength[:, None]

@@ -1,0 +1,55 @@
+"""Terminations: conditions that end an episode early, by name. JAX and NumPy, on any leading axes.
+
+To add one, write a function here under `@TERMINATIONS.register()`.
+"""
+
+from __future__ import annotations
+
+from mjx_humanoid.core.registry import Registry
+from mjx_humanoid.core.types import Array, View
+from mjx_humanoid.physics.body import Body
+from mjx_humanoid.tasks.context.context import Context
+from mjx_humanoid.tasks.functions import TerminateFn
+
+TERMINATIONS: Registry[TerminateFn] = Registry('termination')
+
+COLLAPSED = 0.3  # of standing height
+TIPPED = 0.5**0.5  # cosine of 45 degrees
+TIME_TO_RISE = 3.0  # s
+
+
+@TERMINATIONS.register()
+def fallen(view: View, body: Body, context: Context) -> Array:
+  """The root is below the fallen height of the datasheet."""
+  return body.height(view) < body.robot.fallen_height
+
+
+@TERMINATIONS.register()
+def off_balance(view: View, body: Body, context: Context) -> Array:
+  """The root is below 85 % of standing height, where the robot can hardly recover its balance."""
+  return body.height(view) < body.robot.off_balance_height
+
+
+@TERMINATIONS.register()
+def never(view: View, body: Body, context: Context) -> Array:
+  """Only the time limit ends an episode."""
+  return body.height(view) < -1e9
+
+
+@TERMINATIONS.register()
+def overdue(view: View, body: Body, context: Context) -> Array:
+  """Off balance more than 3 s after the start: the robot should have got up by then."""
+  late = context.step * body.control_step > TIME_TO_RISE
+  return late & off_balance(view, body, context)
+
+
+@TERMINATIONS.register()
+def tipped(view: View, body: Body, context: Context) -> Array:
+  """The root leans by more than 45 degrees, or is below half of standing height."""
+  return (body.up(view)[..., 2] < TIPPED) | (body.height(view) < 0.5 * body.robot.standing_height)
+
+
+@TERMINATIONS.register()
+def collapsed(view: View, body: Body, context: Context) -> Array:
+  """The root is below 30 % of standing height: lower than a robot can be on upright knees."""
+  return body.height(view) < COLLAPSED * body.robot.standing_height
