@@ -41,6 +41,7 @@ def test_solver(run):
   assert max(rows[0]['apart'].values()) > 1e-3  # one iteration, as training has it, after half a second
 
 
+@pytest.mark.slow
 def test_profile_of_collecting_with_pushes(run):
   small = [
     '--config.engine=native',
@@ -72,6 +73,7 @@ def test_policies_across_engines(run):
   assert native['mean_height'] == pytest.approx(mjx['mean_height'], abs=0.01)
 
 
+@pytest.mark.slow
 def test_gpu_script_records_what_fails_and_what_it_leaves_out(run):
   tiny = importlib.import_module('gpu').TINY[0]
   trainings = [f'--train={tiny}', '--train=stand nonsense=1', f'--train={tiny}']

@@ -267,6 +267,7 @@ def test_worlds_fall_and_stand_in_these_cases(native, body, comparable):
   assert 20 < fallen.sum() < fallen.size - 20
 
 
+@pytest.mark.slow
 def test_servos_are_the_same_on_both_engines(draw):
   """Robots in the air under servos, some at their torque limits, motors of different strength: half a second."""
   model, count = build_model(robots()['humanoid_pd'], converged=True), 4

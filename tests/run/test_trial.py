@@ -45,6 +45,7 @@ def check(cores, order):
 pytestmark = pytest.mark.skipif(not hasattr(os, 'sched_setaffinity'), reason='the system cannot pin a process')
 
 
+@pytest.mark.slow
 def test_mjx_under_scan_ends_on_two_cores_where_xla_was_told_otherwise():
   check(2, 'early')
 
