@@ -12,17 +12,15 @@ The memory is all zeros at the start of an episode.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from mjx_humanoid import __version__
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.network import mean_action
 from mjx_humanoid.core.types import View
-from mjx_humanoid.playback.onnx_graph import IR_VERSION, OPSET
+from mjx_humanoid.playback.onnx_graph import packed
 from mjx_humanoid.playback.onnx_tracer import Traced, Tracer
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Trajectories
@@ -64,16 +62,7 @@ def to_onnx(policy: Policy, task: Task, metadata: Mapping[str, Any]) -> bytes:
     return [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [size]) for name, size in named.items()]
 
   outputs = ends({'ctrl': body.nu, 'memory_next': sizes['memory']})
-  model = helper.make_model(
-    helper.make_graph(tracer.nodes, policy.name or 'policy', ends(sizes), outputs, tracer.constants),
-    opset_imports=[helper.make_opsetid('', OPSET)],
-    ir_version=IR_VERSION,
-    producer_name='mjx_humanoid',
-    producer_version=__version__,
-  )
-  helper.set_model_props(model, {name: json.dumps(value) for name, value in metadata.items()})
-  onnx.checker.check_model(model, full_check=True)
-  return bytes(model.SerializeToString(deterministic=True))
+  return packed(tracer.nodes, tracer.constants, ends(sizes), outputs, policy, metadata)
 
 
 def control_step(

@@ -68,8 +68,23 @@ def to_onnx(policy: Policy, metadata: Mapping[str, Any]) -> bytes:
     helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ['batch', size])
     for name, size in ((INPUT, policy.observation_size), (OUTPUT, policy.action_size))
   ]
+  return packed(graph.nodes, graph.constants, ends[:1], ends[1:], policy, metadata)
+
+
+def packed(
+  nodes: list[Any],
+  constants: list[Any],
+  inputs: list[Any],
+  outputs: list[Any],
+  policy: Policy,
+  metadata: Mapping[str, Any],
+) -> bytes:
+  """The file of a graph: checked by onnx, the same bytes for the same policy, metadata as JSON strings."""
+  import onnx
+  from onnx import helper
+
   model = helper.make_model(
-    helper.make_graph(graph.nodes, policy.name or 'policy', ends[:1], ends[1:], graph.constants),
+    helper.make_graph(nodes, policy.name or 'policy', inputs, outputs, constants),
     opset_imports=[helper.make_opsetid('', OPSET)],
     ir_version=IR_VERSION,
     producer_name='mjx_humanoid',
