@@ -125,7 +125,8 @@ def test_a_picture_needs_pixels(model, width, height):
 
 
 def test_sizes_may_be_numpys(model):
-  Camera(model, 'above', np.int64(3), np.uint8(4))
+  camera = Camera(model, 'above', np.int64(3), np.uint8(4))
+  assert camera._size == (4, 3)  # rows, columns
 
 
 class Blank:
