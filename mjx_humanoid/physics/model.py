@@ -31,10 +31,10 @@ def model_file(robot: Robot) -> Path:
   folders = spec.submodule_search_locations if spec else None
   path = Path(next(iter(folders)), robot.file) if folders else None
   if path is None or not path.is_file():
-    cure = 'pip uninstall -y mujoco mujoco-mjx && pip install --force-reinstall mujoco mujoco-mjx'
+    fix = 'pip uninstall -y mujoco mujoco-mjx && pip install --force-reinstall mujoco mujoco-mjx'
     raise UserError(
       f'{robot.file} is missing from the package {robot.package}; install it with: '
-      + (cure if robot.package == 'mujoco' else f'pip install --force-reinstall {robot.package}')
+      + (fix if robot.package == 'mujoco' else f'pip install --force-reinstall {robot.package}')
     )
   return path
 

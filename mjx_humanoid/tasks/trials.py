@@ -18,7 +18,7 @@ TRUTH = (
   'it uses an array as a truth value (if, and, or, not, while, assert); write {where}(condition, a, b) instead of if,'
   ' and &, |, ~ instead of and, or, not'
 )
-CURES = {  # by the name of JAX's exception
+FIXES = {  # by the name of JAX's exception
   'TracerBoolConversionError': TRUTH,
   'TracerArrayConversionError': 'it passes an array to NumPy; use {namespace} instead of numpy',
   'TracerIntegerConversionError': 'it uses an array as a Python index; use {where}, or an index that is a constant',
@@ -66,7 +66,7 @@ def one_and_many(what: str, own: Any, call: Callable[..., Any], *batches: Any) -
     with np.errstate(all='ignore'):
       many = np.asarray(call(*batches))
   except Exception as error:
-    if cure(error):
+    if fix(error):
       raise _failure(what, own, error) from error
     detail = f'{_text(error)}{user_objects.place(error, own)}'
     raise UserError(f'{what} works for one environment and not for a batch: {detail}; {LAST_AXIS}.') from error
@@ -106,18 +106,18 @@ def check_values(value: np.ndarray, shape: tuple[int, ...], what: str, wanted: s
     raise UserError(f'{what} is {bad} on {(~finite).sum()} of {len(value)} start states; it must be finite.')
 
 
-def cure(error: BaseException) -> str:
+def fix(error: BaseException) -> str:
   """What to write instead of the failing code; '' if unknown."""
   name = type(error).__name__
   if name == 'ValueError' and 'truth value of an array' in str(error):  # NumPy's error for a batch
     return f'{name}: {TRUTH.format(where="xp.where")}; xp is view.qpos.__array_namespace__(), for both NumPy and JAX'
-  text = CURES.get(name, '')
+  text = FIXES.get(name, '')
   return f'{name}: {text.format(where="jnp.where", namespace="jax.numpy (jnp)")}' if text else ''
 
 
 def _failure(what: str, own: Any, error: BaseException) -> UserError:
   place = user_objects.place(error, own)
-  return UserError(f'{what} fails on a start state{place}: {cure(error) or _text(error)}.')
+  return UserError(f'{what} fails on a start state{place}: {fix(error) or _text(error)}.')
 
 
 def _text(error: BaseException) -> str:

@@ -126,7 +126,7 @@ def test_an_if_on_an_array_says_the_line_and_the_cure(own, views, contexts, line
 
 
 @pytest.mark.parametrize(
-  ('line', 'cure'),
+  ('line', 'fix'),
   [
     ('return np.sqrt(view.qpos[2])', 'TracerArrayConversionError: it passes an array to NumPy; use jax.numpy (jnp)'),
     ('return float(view.qpos[2])', 'ConcretizationTypeError: it converts an array to a Python number'),
@@ -134,10 +134,10 @@ def test_an_if_on_an_array_says_the_line_and_the_cure(own, views, contexts, line
     ('return view.qpos[view.qpos > 0].sum()', 'NonConcreteBooleanIndexError: it selects elements by a boolean array'),
   ],
 )
-def test_other_mistakes_of_tracing_have_their_cures(own, views, contexts, line, cure):
+def test_other_mistakes_of_tracing_have_their_fixes(own, views, contexts, line, fix):
   message = refusal(checks.check_reward, own(line), BODY, views, contexts, 'mine')
   assert '(mine.py, line 4): ' in message
-  assert cure in message
+  assert fix in message
 
 
 def test_a_mistake_in_a_helper_is_told_by_the_helpers_own_line(tmp_path, views, contexts):
