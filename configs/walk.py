@@ -8,7 +8,7 @@ from mjx_humanoid.config import default_config
 def get_config() -> ConfigDict:
   config = default_config()
   config.name = 'walk'
-  # Balance is learned sooner with servos. With torque motors, one seed of five kept to slow, short steps.
+  # Balance is learned sooner with PD control. With torque motors, one seed of five kept to slow, short steps.
   config.task.robot = 'humanoid_pd'
   config.task.reward = 'walk'
   config.task.card = 'walk'

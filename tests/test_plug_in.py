@@ -39,12 +39,12 @@ SYMMETRY = {'four_legged': (('fl_left', 'fr_right'), ('bl_left', 'br_right')), '
 OFFSETS = {'four_legged': (0.0, 0.5, 0.5, 0.0), 'planar': (0.0, 0.5)}
 
 ROBOT = """
-from mjx_humanoid.core.robot import Robot, Servos
+from mjx_humanoid.core.robot import PD, Robot
 
 ROBOT = Robot(
   name={name!r}, description='of a test', file={file!r}, root='trunk', floor='ground', feet={feet!r},
   standing_height=0.34, fallen_height=0.15, symmetry={symmetry!r}, stride_offsets={offsets!r},
-  servos=(('hip', Servos(stiffness=2.0, damping=0.1, reach=0.7)),), timestep=0.004,
+  pd=(('hip', PD(kp=30.0, kd=1.5, action_scale=0.7)),), timestep=0.004,
 )
 """
 

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from mjx_humanoid.core.errors import UserError
 
+T = TypeVar('T')
 OFF_BALANCE = 0.85  # of standing height
 JointAngles = tuple[tuple[str, float], ...]  # (substring of joint names, rad)
 
 
 @dataclass(frozen=True)
-class Servos:
-  """PD position control inside the physics. Gains are per N m of each motor's torque limit.
+class PD:
+  """PD control of a joint, inside the physics: the motor is pulled to a target angle.
 
-  torque = limit * (reach * ctrl - angle from standing) * stiffness - limit * damping * velocity, within +-limit.
+  torque = kp * (target - angle) - kd * velocity, within +-torque_limit; target = standing + action_scale * action.
+  Slides have N and m in place of N m and rad.
   """
 
-  stiffness: float  # 1/rad
-  damping: float  # s/rad
-  reach: float  # rad from the standing pose at ctrl = 1
+  kp: float  # N m/rad
+  kd: float  # N m s/rad
+  action_scale: float = 1.0  # rad from the standing pose at action = 1
+  torque_limit: float = 0.0  # N m; 0: that of the actuator in the MJCF file, inf: none
+
+
+def in_group(groups: Mapping[str, T], joint: str) -> T | None:
+  """The value of the longest joint group (a substring of joint names) in a joint's name; None if there is none."""
+  names = [name for name in groups if name in joint]
+  return groups[max(names, key=len)] if names else None
 
 
 class Pose(NamedTuple):
@@ -58,7 +68,8 @@ class Robot:
   legs: tuple[str, ...] = ()  # substrings of leg joint names; the other joints belong to arms and trunk
   stride_offsets: tuple[float, ...] = ()  # phase offset of each foot in the stride, in [0, 1); (): evenly spaced
   symmetry: tuple[tuple[str, str], ...] = ()  # (left, right) substrings of names; (): no symmetry is used
-  servos: tuple[tuple[str, Servos], ...] = ()  # (substring of joint names, PD control) for each joint group
+  pd: tuple[tuple[str, PD], ...] = ()  # (substring of joint names, PD control) for each joint group
+  torque_motors: bool = False  # replace servos of the MJCF file by torque motors
   anatomy: Anatomy | None = None
   timestep: float = 0.005  # of a physics step
   frame_skip: int = 5  # physics steps per control step
@@ -86,6 +97,10 @@ class Robot:
   def offsets(self) -> tuple[float, ...]:
     """Phase offset of each foot in the stride: 0 swings first, 0.5 half a stride later."""
     return self.stride_offsets or tuple(i / len(self.feet) for i in range(len(self.feet)))
+
+  def pd_of(self, joint: str) -> PD | None:
+    """PD control of a joint: that of the longest group name in its name; None if it has none."""
+    return in_group(dict(self.pd), joint)
 
   def body_parts(self, what: str) -> Anatomy:
     """The anatomy. Raises UserError if the datasheet has none; the message says that `what` needs it."""

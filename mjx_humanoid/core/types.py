@@ -15,7 +15,7 @@ class View(NamedTuple):
   time: Array  # [] s
   qpos: Array  # [nq] m, unit quaternion, rad
   qvel: Array  # [nv] m/s, rad/s
-  ctrl: Array  # [nu] as applied, in [-1, 1]: fraction of the torque limit, or of a servo's range
+  ctrl: Array  # [nu] as applied, in [-1, 1]: fraction of the torque limit, or of the action scale of PD control
   sensordata: Array  # [ns] read by name through Body.sensor
 
 

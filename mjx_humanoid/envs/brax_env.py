@@ -31,7 +31,7 @@ from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
 from mjx_humanoid.tasks.checks import check_task, own_code
 from mjx_humanoid.tasks.step import judged_by
-from mjx_humanoid.tasks.task import find_robot, make_task
+from mjx_humanoid.tasks.task import make_task, robot_of
 from mjx_humanoid.tasks.terminations import TERMINATIONS
 
 with quiet_imports():
@@ -72,7 +72,7 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
     """
     if starts < 1:
       raise UserError(f'starts={starts} is out of range: it must be at least 1.')
-    robot = find_robot(config.robot)
+    robot = robot_of(config)
     self.model = build_model(robot)
     self.task = make_task(config, describe(robot, self.model, config.frame_skip))
     _ = self.task.reward  # an unknown name is rejected now rather than at the first step

@@ -30,7 +30,7 @@ from mjx_humanoid.physics.choice import make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import of_the_model, randomized_fields
 from mjx_humanoid.tasks.checks import check_task, own_code
-from mjx_humanoid.tasks.task import find_robot, make_task
+from mjx_humanoid.tasks.task import make_task, robot_of
 
 CHECKED_STARTS = 16  # start states for checks of a user's own functions
 ConfigLike: TypeAlias = str | Path | ConfigDict | schema.Config
@@ -179,7 +179,7 @@ def _programs(task: str, num_envs: int, episode_steps: int, stamps: tuple[str, .
     stamps: digests of the user's own files in it, so that an edited file is read again.
   """
   config = settings.restore(TaskConfig, json.loads(task), 'config.task')
-  robot = find_robot(config.robot)
+  robot = robot_of(config)
   model = build_model(robot)
   made = make_task(config, describe(robot, model, config.frame_skip))
   made = dataclasses.replace(made, episode_steps=episode_steps or made.episode_steps)

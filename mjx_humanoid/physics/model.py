@@ -12,9 +12,9 @@ from pathlib import Path
 import mujoco
 
 from mjx_humanoid.core.errors import UserError, unknown
-from mjx_humanoid.core.robot import Robot, Servos
+from mjx_humanoid.core.robot import Robot
 from mjx_humanoid.physics import scenery
-from mjx_humanoid.physics.actuation import servo_of
+from mjx_humanoid.physics.motors import complete_actuators
 
 # Solver of report cards and playback: more iterations would not change the solution.
 CONVERGED = (100, 50)
@@ -56,7 +56,8 @@ def build_spec(robot: Robot) -> mujoco.MjSpec:
   """The completed model as an editable spec.
 
   Raises:
-    UserError: the file is missing or unreadable, or lacks a body, geom or joint that the datasheet names.
+    UserError: the file is missing or unreadable, lacks a body, geom or joint that the datasheet names, or has
+      actuators that this package cannot control.
   """
   spec = read_spec(model_file(robot), robot.name)
   spec.option.timestep = robot.timestep
@@ -66,8 +67,7 @@ def build_spec(robot: Robot) -> mujoco.MjSpec:
   spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
   name_all(spec)
   _check_names(spec, robot)
-  for motor in spec.actuators:
-    _complete_actuator(spec, motor, robot)
+  complete_actuators(spec, robot)
   _add_floor_contacts(spec, robot)
   _add_sensors(spec, robot)
   scenery.add_cameras(spec, robot)
@@ -133,7 +133,7 @@ def self_contained_xml(robot: Robot, *, keyframes: bool = True) -> str:
 
 
 def _check_names(spec: mujoco.MjSpec, robot: Robot) -> None:
-  """Raises UserError if the file lacks what the datasheet names, has no actuators, or some with a state."""
+  """Raises UserError if the file lacks what the datasheet names."""
   bodies = [body.name for body in spec.bodies if body.name != 'world']
   shins = robot.anatomy.shins if robot.anatomy else ()
   for name in (robot.root, *robot.feet, *shins, *((robot.anatomy.head,) if robot.anatomy else ())):
@@ -142,63 +142,10 @@ def _check_names(spec: mujoco.MjSpec, robot: Robot) -> None:
   geoms = [geom.name for geom in spec.geoms]
   if robot.floor not in geoms:
     raise unknown(f'floor geom in the datasheet of robot {robot.name!r}:', robot.floor, geoms)
-  if not spec.actuators:
-    raise UserError(f'robot {robot.name!r}: {robot.file} has no actuators, so there is nothing to control.')
-  for motor in spec.actuators:
-    if motor.dyntype != mujoco.mjtDyn.mjDYN_NONE:  # resets and checkpoints hold positions and velocities alone
-      kind = motor.dyntype.name.removeprefix('mjDYN_').lower()
-      raise UserError(
-        f'robot {robot.name!r}: the actuator {motor.name or motor.target!r} has a state of its own (dyntype {kind}),'
-        ' which is not supported; leave out its dyntype, or use <motor>.'
-      )
-  for part, _ in robot.servos:
-    if not any(part in joint.name for joint in spec.joints):
-      joints = [joint.name for joint in spec.joints]
-      raise unknown(f'joint group of servos in the datasheet of robot {robot.name!r}:', part, joints)
 
 
 def _moving_bodies(spec: mujoco.MjSpec) -> list[mujoco.MjsBody]:
   return [body for body in spec.bodies if body.name != 'world']
-
-
-def _complete_actuator(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, robot: Robot) -> None:
-  """Scales the control range of the file to [-1, 1], and makes the servo if the datasheet has one for the joint."""
-  low, high = motor.ctrlrange
-  if motor.ctrllimited != mujoco.mjtLimited.mjLIMITED_FALSE and low < high and (low, high) != (-1.0, 1.0):
-    middle, half = (low + high) / 2, (high - low) / 2
-    motor.biasprm[0] += motor.gainprm[0] * middle
-    if middle and motor.biastype == mujoco.mjtBias.mjBIAS_NONE:
-      motor.biastype = mujoco.mjtBias.mjBIAS_AFFINE
-    motor.gainprm[0] *= half
-  motor.ctrllimited, motor.ctrlrange = True, (-1.0, 1.0)
-  if motor.biastype == mujoco.mjtBias.mjBIAS_NONE and motor.gaintype == mujoco.mjtGain.mjGAIN_FIXED:
-    _gain_into_gear(motor)
-  if (servos := servo_of(robot, motor.target)) is not None:
-    _make_servo(spec, motor, servos, robot)
-
-
-def _gain_into_gear(motor: mujoco.MjsActuator) -> None:
-  """Moves the gain into the gear, so that the gear is the torque at ctrl = 1. Torques stay the same."""
-  gain = motor.gainprm[0]
-  if gain > 0 and gain != 1:
-    motor.gear[0], motor.gainprm[0], motor.forcerange = motor.gear[0] * gain, 1.0, motor.forcerange / gain
-
-
-def _make_servo(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, servos: Servos, robot: Robot) -> None:
-  """Turns a torque motor into a position servo; see Servos.
-
-  Forces are in units of the gear, which is the torque limit: length and velocity are multiplied by it.
-  """
-  joint, own = spec.joint(motor.target), motor.forcerange[1]
-  standing = joint.ref
-  gear = abs(motor.gear[0]) * (own if own > 0 and motor.forcelimited != mujoco.mjtLimited.mjLIMITED_FALSE else 1.0)
-  motor.gear[0] = gear
-  for part, angle in robot.pose or ():
-    standing = angle if part in motor.target else standing
-  motor.gaintype, motor.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
-  motor.gainprm[0] = servos.stiffness * servos.reach
-  motor.biasprm[:3] = [servos.stiffness * standing, -servos.stiffness / gear, -servos.damping / gear]
-  motor.forcelimited, motor.forcerange = True, motor.ctrlrange
 
 
 def _add_floor_contacts(spec: mujoco.MjSpec, robot: Robot) -> None:

@@ -95,7 +95,7 @@ def motor_strength(model: mujoco.MjModel, rng: np.random.Generator, strength: fl
   """Torque of each motor, by a factor of 1 +- strength."""
   factor = rng.uniform(1 - strength, 1 + strength, model.nu)
   model.actuator_gear[:, 0] *= factor
-  model.actuator_biasprm[:, 1:3] /= factor[:, None]  # cancels the factor in angles, which servos read through the gear
+  model.actuator_biasprm[:, 1:3] /= factor[:, None]  # cancels the factor in angles, which are read through the gear
 
 
 def randomized_fields(

@@ -17,7 +17,7 @@ from mjx_humanoid.playback.cards import episode_of_card, find_card
 from mjx_humanoid.playback.find import RANDOM
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Controller, Trajectories, check_fit, rollout, start_states, task_and_model
-from mjx_humanoid.tasks.task import Task, find_robot, make_task
+from mjx_humanoid.tasks.task import Task, make_task, robot_of
 
 HELD = 1.0  # s; a policy is done after its goal has been held for this time
 
@@ -67,7 +67,7 @@ def make_stages(
 
 
 def _stage(policy: Policy, first: Policy, changes: Mapping[str, Any], rng: np.random.Generator | None) -> Stage:
-  robot, other = find_robot(policy.task.robot), find_robot(first.task.robot)
+  robot, other = robot_of(policy.task), robot_of(first.task)
   if not same_model(robot, other):  # the motors may differ
     raise UserError(
       f'{policy.name} is a policy of {policy.task.robot} and cannot go on where {first.name},'

@@ -24,7 +24,7 @@ from mjx_humanoid.playback import onnx_controller, onnx_graph
 from mjx_humanoid.playback.policy import Policy, save_policy
 from mjx_humanoid.playback.rollout import check_fit, rollout, standing, start_states, task_and_model
 from mjx_humanoid.tasks.observations import slices
-from mjx_humanoid.tasks.task import Task, find_robot, make_task
+from mjx_humanoid.tasks.task import Task, make_task, robot_of
 
 FORMAT = 5  # increased when readers of the metadata must change
 TOLERANCE = 1e-5  # of an action in [-1, 1]
@@ -114,7 +114,7 @@ def _export_onnx(policy: Policy, files: Sequence[Path]) -> str:
   _check_alike(policy, onnx_graph.largest_difference(network, policy), TOLERANCE)
   difference = onnx_controller.largest_difference(controller, policy, steady, paths)
   _check_alike(policy, difference, CONTROLLER_TOLERANCE)
-  contents = (network, controller, self_contained_xml(find_robot(policy.task.robot)).encode())
+  contents = (network, controller, self_contained_xml(robot_of(policy.task)).encode())
   write_files(dict(zip(files, contents, strict=True)), 'the policy')
   if difference is None:
     return 'the graphs are well formed; they could not be tried, because onnxruntime is not installed'

@@ -26,7 +26,7 @@ from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.tasks import step as control
 from mjx_humanoid.tasks.context import Context
 from mjx_humanoid.tasks.step import Noise
-from mjx_humanoid.tasks.task import Task, find_robot, make_task
+from mjx_humanoid.tasks.task import Task, make_task, robot_of
 
 STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
 CONTROL = int(mujoco.mjtState.mjSTATE_CTRL | mujoco.mjtState.mjSTATE_XFRC_APPLIED)  # in this order
@@ -56,7 +56,7 @@ class Trajectories(NamedTuple):
 
 def task_and_model(config: TaskConfig) -> tuple[Task, mujoco.MjModel]:
   """A task, and its robot's model with a converged solver. Raises UserError for an unknown name."""
-  robot = find_robot(config.robot)
+  robot = robot_of(config)
   model = build_model(robot, converged=True)
   return make_task(config, describe(robot, model, config.frame_skip)), model
 

@@ -32,7 +32,7 @@ from mjx_humanoid.tasks.asymmetry import one_sided
 from mjx_humanoid.tasks.checks import check_curriculum, check_task
 from mjx_humanoid.tasks.curricula import CURRICULA
 from mjx_humanoid.tasks.starts import SEARCHED, SETTLED
-from mjx_humanoid.tasks.task import Task, find_robot, make_task
+from mjx_humanoid.tasks.task import Task, make_task, robot_of
 
 DEMONSTRATIONS = 1_000_033  # separates the generator of demonstrations from that of start states
 CHECKED_STARTS = 64  # start states for the check of a reward before training
@@ -64,7 +64,7 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
   config = dataclasses.replace(config, num_envs=settle_num_envs(config, engine_name))
   chosen = choose_algorithm(config)
   _ = find_card(config.task.card)  # an error is raised now rather than at the end of training
-  robot = find_robot(config.task.robot)
+  robot = robot_of(config.task)
   model = build_model(robot)
   body = describe(robot, model, config.task.frame_skip)
   task = make_task(config.task, body)

@@ -21,6 +21,7 @@ from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.physics import randomize
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.physics.datasheet import datasheet_of
+from mjx_humanoid.physics.gains import with_actuation
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.context import ContextMaker, make_context
 from mjx_humanoid.tasks.functions import ObserveFn, SettleFn, StartFn, TerminateFn
@@ -88,6 +89,11 @@ def make_task(config: TaskConfig, body: Body) -> Task:
     sensor_noise=config.randomization.get('sensor_noise', 0.0),
     episode_steps=max(1, round(config.episode_length / body.control_step)),
   )
+
+
+def robot_of(config: TaskConfig) -> Robot:
+  """The datasheet of a task's robot, with the task's actuation. Raises UserError like find_robot and with_actuation."""
+  return with_actuation(find_robot(config.robot), config)
 
 
 def find_robot(name: str) -> Robot:

@@ -28,9 +28,9 @@ def override(*arguments, config=None):
   return resolve(config_file.apply_overrides(config or default_config(), config_file.split_overrides(arguments)))
 
 
-def refuse(*arguments, match):
+def refuse(*arguments, match, config=None):
   with pytest.raises(UserError, match=match) as error:
-    override(*arguments)
+    override(*arguments, config=config)
   assert '\n' not in str(error.value)
 
 
@@ -325,6 +325,10 @@ def test_ranges_and_choices_hold_for_overrides(argument, match):
     ('--config.task.randomization={"mass": 0}', 'task', 'randomization', {'mass': 0.0}),
     ('--config.task.push.force=0,150', 'task.push', 'force', (0.0, 150.0)),
     ('--config.task.command.low=(-1, 0, 0)', 'task.command', 'low', (-1.0, 0.0, 0.0)),
+    ('--config.task.pd.kp=40', 'task.pd', 'kp', {'': 40.0}),
+    ('--config.task.pd.kp=40,50.5', 'task.pd', 'kp', (40.0, 50.5)),
+    ('--config.task.pd.kp.knee=60', 'task.pd', 'kp', {'knee': 60.0}),
+    ('--config.task.pd.kp={"knee": 60, "": 40}', 'task.pd', 'kp', {'knee': 60.0, '': 40.0}),
     ('--config.init_from=runs/mine', None, 'init_from', 'runs/mine'),
     ('--config.task.start_strength=0', 'task', 'start_strength', 0.0),
   ],
@@ -355,6 +359,14 @@ def test_overrides_join_the_randomization_of_the_file():
   changes = ['--config.task.randomization.mass=0.3', '--config.task.randomization.motor_strength=0.1']
   assert override(*changes, config=config).task.randomization == expected
   assert resolve(config).task.randomization == {'mass': 0.1, 'friction': 0.2}
+
+
+def test_overrides_join_the_gains_of_the_file():
+  config = default_config()
+  config.task.pd.kp = 40
+  assert override('--config.task.pd.kp.knee=60', config=config).task.pd.kp == {'': 40.0, 'knee': 60.0}
+  config.task.pd.kp = [40, 50]
+  refuse('--config.task.pd.kp.knee=60', match="config.task.pd.kp is a list .* no entry 'knee'", config=config)
 
 
 def test_an_entry_may_be_a_file_of_the_users_own():

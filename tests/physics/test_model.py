@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.core.robot import Anatomy, Robot, Servos
+from mjx_humanoid.core.robot import PD, Anatomy, Robot
 from mjx_humanoid.physics.model import build_model, build_spec, model_file
 
 XBODY = mujoco.mjtObj.mjOBJ_XBODY
@@ -103,33 +103,33 @@ def test_a_nan_is_not_mended_by_mujoco(model):
   assert np.isnan(data.qvel).any()
 
 
-# Servos
+# PD control
 
 
 @pytest.mark.parametrize(
   ('ctrl', 'angle', 'velocity', 'torque'),
   [
     (0.0, 0.0, 0.0, 0.0),
-    (-0.9, -0.5, 2.0, -42.4),  # 80 N m x (1.5 (0.8 x -0.9 + 0.5) - 0.1 x 2)
+    (-0.9, -0.5, 2.0, -42.4),  # 120 (0.8 x -0.9 + 0.5) - 8 x 2
     (-0.5, -0.4, 0.0, 0.0),  # where it was asked to be
     (1.0, -1.0, 0.0, 80.0),  # 216 N m, were it not for the limit
     (-1.0, 0.0, 9.0, -80.0),
     (-3.0, -0.5, 0.0, -36.0),  # no more than ctrl = -1 is ever asked for
   ],
 )
-def test_servos_pull_towards_what_is_asked_within_the_torque_limit(robot, ctrl, angle, velocity, torque):
-  servo_model = build_model(dataclasses.replace(robot, servos=(('', Servos(stiffness=1.5, damping=0.1, reach=0.8)),)))
-  data = mujoco.MjData(servo_model)
+def test_pd_control_pulls_towards_the_target_within_the_torque_limit(robot, ctrl, angle, velocity, torque):
+  pd_model = build_model(dataclasses.replace(robot, pd=(('', PD(kp=120, kd=8, action_scale=0.8)),)))
+  data = mujoco.MjData(pd_model)
   data.actuator('knee_left').ctrl[0] = ctrl
   data.joint('knee_left').qpos[0], data.joint('knee_left').qvel[0] = angle, velocity
-  mujoco.mj_forward(servo_model, data)
+  mujoco.mj_forward(pd_model, data)
   assert data.joint('knee_left').qfrc_actuator[0] == pytest.approx(torque)
 
 
-def test_servos_change_nothing_but_the_motors(robot, model):
-  servo_model = build_model(dataclasses.replace(robot, servos=(('', Servos(1.0, 0.05, 2.0)),)))
+def test_pd_control_changes_nothing_but_the_motors(robot, model):
+  pd_model = build_model(dataclasses.replace(robot, pd=(('', PD(40.0, 2.0, 2.0)),)))
   arrays = [n for n in dir(model) if not n.startswith('_') and isinstance(getattr(model, n), np.ndarray)]
-  changed = {n for n in arrays if not np.array_equal(getattr(model, n), getattr(servo_model, n), equal_nan=True)}
+  changed = {n for n in arrays if not np.array_equal(getattr(model, n), getattr(pd_model, n), equal_nan=True)}
   motors = {'gainprm', 'biasprm', 'biastype', 'forcelimited', 'forcerange'}
   assert changed == {f'actuator_{field}' for field in motors}
 
@@ -391,7 +391,7 @@ def test_controls_from_minus_one_to_one_mean_the_files_own_range(hopper, actuato
     ({'root': 'trunc'}, "unknown body in the datasheet of robot 'hopper': 'trunc'. Did you mean 'trunk'? Choices: "),
     ({'feet': ('feet',)}, "unknown body in the datasheet of robot 'hopper': 'feet'. Choices: body_2, foot, trunk."),
     ({'floor': 'ground'}, "unknown floor geom in the datasheet of robot 'hopper': 'ground'. Choices: chest, floor, "),
-    ({'servos': (('knee', Servos(1, 1, 1)),)}, "joint group of servos in the datasheet of robot 'hopper': 'knee'."),
+    ({'pd': (('knee', PD(1, 1, 1)),)}, "joint group of PD control in the datasheet of robot 'hopper': 'knee'."),
     ({'anatomy': Anatomy('head', (), 0.5)}, "'hopper': 'head'"),
     ({'anatomy': Anatomy('trunk', ('shin',), 0.5)}, "'hopper': 'shin'"),
   ],

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from mjx_humanoid.core import saved_code, trust, user_code, user_files, user_objects
 from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.config import migration, schema
-from mjx_humanoid.core.config.settings import convert, restore, type_name
+from mjx_humanoid.core.config.settings import convert, entry_type, restore, type_name
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.files import read_json, write_json
 
@@ -121,14 +121,16 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
   # `restore` adds missing sections, so that the loop below finds each one.
   values = schema.to_dict(restore(schema.Config, config.to_dict(), 'config'))
   for name, text in overrides.items():
-    parent, leaf = _split(name, [n for n, (hint, _) in known.items() if typing.get_origin(hint) is dict])
-    is_entry = parent in known and typing.get_origin(known[parent][0]) is dict  # config.task.weights.height
-    if name not in known and not is_entry:
+    parent, leaf = _split(name, [n for n, (hint, _) in known.items() if entry_type(hint) is not None])
+    of_entry = entry_type(known[parent][0]) if parent in known else None  # of config.task.weights.height
+    if name not in known and of_entry is None:
       raise unknown('setting', name, known)
-    hint = typing.get_args(known[parent][0])[1] if is_entry else known[name][0]
+    hint = known[name][0] if of_entry is None else of_entry
     target: Any = values
     for part in parent.split('.')[1:]:
       target = target[part]
+    if isinstance(target, tuple):
+      raise UserError(f'{parent} is a list of numbers here, which has no entry {leaf!r}.')
     target[leaf] = parse(hint, text, name)
   return schema.as_config_dict(values)
 

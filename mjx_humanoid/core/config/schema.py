@@ -72,9 +72,12 @@ class Config:
 def default_config() -> ConfigDict:
   """A new ConfigDict with every default; unknown keys cannot be added."""
   config = as_config_dict(to_dict(Config())).lock()
-  config.task.weights.unlock()  # its keys are the names of reward terms
-  config.task.randomization.unlock()  # its keys are the names of properties
-  config.custom.unlock()
+  for name, (hint, _) in settings().items():
+    if machinery.entry_type(hint) is not None:  # its keys are names, such as those of reward terms
+      table = config
+      for part in name.split('.')[1:]:
+        table = table[part]
+      table.unlock()
   return config
 
 

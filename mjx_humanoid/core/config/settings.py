@@ -15,6 +15,7 @@ from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.user_objects import named
 
 S = typing.TypeVar('S')
+Numbers = dict[str, float] | tuple[float, ...]  # by name ('' for all others), or in an order
 LONGEST = 1e6  # s; control steps up to here can be counted in 32 bits
 
 
@@ -147,10 +148,10 @@ def convert(hint: Any, value: Any, name: str) -> Any:
   """`value` converted to the type `hint` without loss. Raises UserError if that is impossible."""
   origin, args = typing.get_origin(hint), typing.get_args(hint)
   wrong = UserError(f'{name} must be {type_name(hint)}, not {value!r}.')
+  if origin is types.UnionType:  # Numbers
+    return _numbers(args, value, name, wrong)
   if origin is tuple:
-    if isinstance(value, str) or not isinstance(value, list | tuple):
-      raise wrong
-    if args[-1] is not Ellipsis and len(value) != len(args):
+    if not isinstance(value, list | tuple) or (args[-1] is not Ellipsis and len(value) != len(args)):
       raise wrong
     return tuple(convert(args[0], v, name) for v in value)
   if origin is dict:
@@ -168,9 +169,26 @@ def convert(hint: Any, value: Any, name: str) -> Any:
   return value
 
 
+def _numbers(hints: tuple[Any, Any], value: Any, name: str, wrong: UserError) -> Any:
+  """`value` as numbers by name or in an order. A single number holds for all names."""
+  if isinstance(value, Mapping | list | tuple):
+    return convert(hints[0] if isinstance(value, Mapping) else hints[1], value, name)
+  if isinstance(value, bool) or not isinstance(value, int | float):
+    raise wrong
+  return {'': float(value)}
+
+
+def entry_type(hint: Any) -> Any:
+  """Type of the entries of a setting that is a dict, or may be one; None for other settings."""
+  tables = [h for h in (hint, *typing.get_args(hint)) if typing.get_origin(h) is dict]
+  return typing.get_args(tables[0])[1] if tables else None
+
+
 def type_name(hint: Any) -> str:
   """A setting's type in words."""
   origin, args = typing.get_origin(hint), typing.get_args(hint)
+  if origin is types.UnionType:
+    return 'a number, a list of numbers or a dictionary of numbers'
   if origin is tuple:
     count = 'a list' if args[-1] is Ellipsis else f'{len(args)}'
     return f'{count} of {args[0].__name__} values'

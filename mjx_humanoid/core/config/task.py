@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mjx_humanoid.core.config.settings import LONGEST, setting
+from mjx_humanoid.core.config.settings import LONGEST, Numbers, setting
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,32 @@ class PushConfig:
 
 
 @dataclass(frozen=True)
+class PDConfig:
+  """PD control of the joints: a number for all, a list with one for each motor, or numbers by part of joint names.
+
+  Joints without a number keep that of the datasheet; where it has none, that of the MJCF file or a guess.
+  """
+
+  kp: Numbers = setting({}, 'stiffness [N m/rad]: a number, one per motor, or by part of joint names', low=0)
+  kd: Numbers = setting({}, 'damping [N m s/rad], given like kp', low=0)
+  torque_limit: Numbers = setting({}, 'largest torque [N m], given like kp', above=0)
+  action_scale: Numbers = setting(
+    {}, 'angle from the standing pose to the target at an action of 1 [rad], given like kp', above=0
+  )
+
+
+@dataclass(frozen=True)
 class TaskConfig:
   """Robot, reward, observations, start and end of episodes, and report card."""
 
   robot: str = setting('humanoid', 'name of the robot, path/to/model.xml or path/to/file.py:ROBOT', own='robot')
+  actuation: str = setting(
+    'datasheet',
+    'what an action is: torque (share of the torque limit) or pd (target angle of PD control); datasheet: as the'
+    " robot's datasheet says, and the actuators of an MJCF file without one as they are",
+    choices=('datasheet', 'torque', 'pd'),
+  )
+  pd: PDConfig = field(default_factory=PDConfig)
   reward: str = setting('stand', 'name of the reward, or path/to/file.py:function', own='reward')
   weights: dict[str, float] = setting(
     {}, "weights of reward terms that override the reward's defaults, by term", own='reward term'
