@@ -22,6 +22,7 @@ FLOORS = {
   'playback': 5,
   'run': 6,
   'media': 6,
+  'viewer': 7,
 }
 COMMANDS = 8
 FACE = (PACKAGE,)  # the package itself hands out the API when it is asked

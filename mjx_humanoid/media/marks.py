@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mjx_humanoid.core.types import View
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.physics.camera import Arrow
 from mjx_humanoid.physics.rotations import to_world
@@ -20,16 +21,29 @@ FLOOR = 0.03  # m, height of the arrow of a command
 
 
 def arrows(paths: Trajectories, body: Body, step: int) -> list[Arrow]:
-  """The arrows of one step of the first episode: red above the robot for a push, blue on the floor for the command."""
+  """The arrows of one step of the first episode: see `arrows_at`."""
   view = type(paths.views)(*(field[0, step] for field in paths.views))
+  context = paths.contexts
+  push = np.zeros(3) if paths.pushes is None else paths.pushes[0, step]
+  return arrows_at(view, body, push, context.command[0, step], context.heading[0, step])
+
+
+def arrows_at(view: View, body: Body, push: np.ndarray, command: np.ndarray, heading: np.ndarray) -> list[Arrow]:
+  """Red above the robot for a push, blue on the floor for the command.
+
+  Args:
+    view: of one environment.
+    push: [3] N on the root.
+    command: [3] forward, left [m/s], turning left [rad/s].
+    heading: [2] unit vector on the floor that the command refers to.
+  """
   root = np.array([*body.position(view)[:2], body.height(view)])
   found = []
-  if paths.pushes is not None and (force := paths.pushes[0, step]).any():
+  if push.any():
     middle = root + np.array([0.0, 0.0, ABOVE * body.robot.standing_height])
-    half = PUSH_SCALE / 2 * force
+    half = PUSH_SCALE / 2 * push
     found.append(Arrow(middle - half, middle + half, RED))
-  context = paths.contexts
-  velocity = to_world(context.command[0, step, :2].astype(float), context.heading[0, step].astype(float))
+  velocity = to_world(command[:2].astype(float), heading.astype(float))
   if (speed := np.linalg.norm(velocity)) > MOVING:
     tail = np.array([*(root[:2] + CLEAR * velocity / speed), FLOOR])
     found.append(Arrow(tail, tail + COMMAND_SCALE * np.array([*velocity, 0.0]), BLUE))

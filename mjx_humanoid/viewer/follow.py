@@ -1,0 +1,119 @@
+"""Follows a run that is being trained: its newest policy, and the curves of its metrics."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.run_folder import POLICY_FILE
+from mjx_humanoid.playback import find
+from mjx_humanoid.playback.chain import Stage, make_stages
+
+METRICS_FILE = 'metrics.jsonl'
+CURVES = ('episode_return', 'episode_length', 'card/success_rate')
+POLL = 1.0  # s
+MOST_POINTS = 300  # of a curve: of longer ones, every second point is left out, and again
+LARGEST_READ = 4 << 20  # bytes of new metrics that are read at a time
+
+
+class Follower:
+  """Looks for a new policy file and new metrics in a run's folder, once a second, in a thread of its own."""
+
+  def __init__(self, folder: Path, *, allow_code: bool = False) -> None:
+    """Nothing is read yet. Args: folder: of the run."""
+    self.folder = folder
+    self.curves: dict[str, tuple[list[float], list[float]]] = {}  # steps and values, by metric
+    self.trouble = ''  # why the newest policy could not be taken
+    self._allow_code = allow_code
+    self._seen: tuple[int, int] = (0, 0)
+    self._read = 0  # bytes of the metrics
+    self._closing = threading.Event()
+    self._thread: threading.Thread | None = None
+
+  def newest(self) -> tuple[Stage, str] | None:
+    """The stage of the run's policy and its name with the step, if it is new since the last call.
+
+    Raises:
+      UserError: the policy cannot be loaded, as one of another version.
+    """
+    try:
+      status = (self.folder / POLICY_FILE).stat()
+    except OSError:
+      return None
+    if (stamp := (status.st_mtime_ns, status.st_ino)) == self._seen:
+      return None
+    self._seen = stamp
+    policy = find.load(str(self.folder), allow_code=self._allow_code)
+    return make_stages([policy], {})[0], f'{self.folder}, {policy.info.get("timesteps", 0):,} steps'
+
+  def wait_for_first(self, say: Callable[[str], None]) -> tuple[Stage, str]:
+    """The first policy of the run; waits for it, and says so once. Raises UserError as `newest`."""
+    said = False
+    while (found := self.newest()) is None:
+      if not said:
+        say(f'{self.folder} has no policy yet: waiting for its first checkpoint (Ctrl-C ends) ...')
+        said = True
+      self._closing.wait(POLL)
+    return found
+
+  def start(self, took: Callable[[Stage, str], None]) -> None:
+    """Starts the thread. Args: took: called with every new policy."""
+
+    def run() -> None:
+      while not self._closing.wait(POLL):
+        self.read_metrics()
+        try:
+          if found := self.newest():
+            took(*found)
+            self.trouble = ''
+        except UserError as error:
+          self.trouble = str(error)
+
+    self.read_metrics()
+    self._thread = threading.Thread(target=run, name='follower', daemon=True)
+    self._thread.start()
+
+  def close(self) -> None:
+    """Ends the thread."""
+    self._closing.set()
+
+  def read_metrics(self) -> None:
+    """Adds new lines of the metrics to the curves. A run that began anew begins its curves anew."""
+    path = self.folder / METRICS_FILE
+    try:
+      if path.stat().st_size < self._read:
+        self._read, self.curves = 0, {}
+      with path.open('rb') as file:
+        file.seek(self._read)
+        text = file.read(LARGEST_READ)
+    except OSError:
+      return
+    whole = text[: text.rfind(b'\n') + 1]
+    self._read += len(whole)
+    curves = {name: (list(x), list(y)) for name, (x, y) in self.curves.items()}
+    for line in whole.splitlines():
+      _add(line, curves)
+    self.curves = {name: _thinned(*curve) for name, curve in curves.items()}
+
+
+def _add(line: bytes, curves: dict[str, tuple[list[float], list[float]]]) -> None:
+  """Adds a line of metrics.jsonl to the curves. A line that is not one is left out."""
+  try:
+    metrics = json.loads(line)
+    step = float(metrics['timesteps'])
+    values = {name: float(metrics[name]) for name in CURVES if metrics.get(name) is not None}
+  except (ValueError, KeyError, TypeError):
+    return
+  for name, value in values.items():
+    steps, shown = curves.setdefault(name, ([], []))
+    steps.append(step)
+    shown.append(value)
+
+
+def _thinned(steps: list[float], values: list[float]) -> tuple[list[float], list[float]]:
+  while len(steps) > MOST_POINTS:
+    steps, values = steps[::2] + steps[-1:] * (len(steps) % 2 == 0), values[::2] + values[-1:] * (len(values) % 2 == 0)
+  return steps, values

@@ -1,0 +1,143 @@
+"""Runs a viewer with one of its faces until Ctrl-C: extras, ports, the printed link."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.viewer.gate import Gate
+
+if TYPE_CHECKING:
+  import argparse
+
+  from mjx_humanoid.viewer.viewer import Viewer
+
+NEEDED = {'mjpeg': ('starlette', 'uvicorn', 'websockets'), 'scene': ('viser', 'mjviser')}
+LOOK = 0.5  # s between looks at whether the viewer still works
+
+
+def check_installed(arguments: argparse.Namespace) -> None:
+  """Raises UserError if packages of the extra `view` are missing."""
+  if arguments.studio:
+    return
+  missing = [name for name in NEEDED['mjpeg' if arguments.mjpeg else 'scene'] if importlib.util.find_spec(name) is None]
+  if missing:
+    raise UserError(f"the live view needs {', '.join(missing)}: pip install 'mjx_humanoid[view]'.")
+
+
+def free_port(host: str, port: int) -> int:
+  """The port, or a free one for 0. Raises UserError if it is taken, or the host is no address of this machine."""
+  try:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+      probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+      probe.bind(address)
+      return int(probe.getsockname()[1])
+  except socket.gaierror:
+    raise UserError(f'--host={host} is no address: 127.0.0.1 for this machine alone, 0.0.0.0 for others.') from None
+  except OSError as error:
+    raise UserError(
+      f'port {port} of {host} cannot be used ({(error.strerror or str(error)).lower()}): choose another --port, or 0'
+      ' for any free one.'
+    ) from None
+
+
+def run_when_idle() -> None:
+  """Gives this process the processor only when no other process wants it."""
+  with contextlib.suppress(OSError, AttributeError):
+    os.nice(19)
+  with contextlib.suppress(OSError, AttributeError):  # Linux
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def serve(viewer: Viewer, arguments: argparse.Namespace) -> None:
+  """Shows a viewer until Ctrl-C or SIGTERM, and prints the link."""
+  if arguments.studio:
+    from mjx_humanoid.viewer.studio import show
+
+    show(viewer)
+    return
+  gate = Gate(arguments.host, arguments.port)
+  if gate.token:
+    print('other machines are let in: whoever has the link can steer, and nothing is encrypted.')
+  with stop_signal() as stop:
+    viewer.start()
+    try:
+      if arguments.mjpeg:
+        serve_pictures(viewer, gate, stop)
+      else:
+        serve_scene(viewer, gate, stop)
+    finally:
+      viewer.close()
+
+
+def serve_pictures(viewer: Viewer, gate: Gate, stop: threading.Event) -> None:
+  """The MJPEG face, until `stop`. Raises UserError if the viewer or the server fails."""
+  from mjx_humanoid.viewer.painter import Projector
+  from mjx_humanoid.viewer.server import PictureServer, make_server
+
+  projector = Projector(viewer.simulation)
+  server = make_server(PictureServer(viewer, gate, projector).app(), gate)
+  thread = threading.Thread(target=server.run, name='server', daemon=True)
+  projector.start()
+  thread.start()
+  try:
+    announce([f'open {gate.link()}', f'the pictures alone: {gate.link("stream.mjpg")}'])
+    wait(viewer, stop, thread)
+  finally:
+    projector.close()  # which ends the streams
+    server.should_exit = True
+    thread.join(5)
+
+
+def serve_scene(viewer: Viewer, gate: Gate, stop: threading.Event) -> None:
+  """The face in 3D, until `stop`. Raises UserError if the viewer fails."""
+  from mjx_humanoid.viewer.face import Face
+
+  face = Face(viewer, gate)
+  face.start()
+  try:
+    announce([f'open {gate.link()}'])
+    wait(viewer, stop, face.thread)
+  finally:
+    face.close()
+
+
+def announce(lines: list[str]) -> None:
+  """Prints the links, and how to end."""
+  print('\n'.join([*lines, 'Ctrl-C ends.']), flush=True)
+
+
+def wait(viewer: Viewer, stop: threading.Event, thread: threading.Thread) -> None:
+  """Waits for `stop`. Raises UserError if the simulation or the server ends before."""
+  while not stop.wait(LOOK):
+    if viewer.simulation.failure:
+      raise UserError(f'the simulation has failed: {viewer.simulation.failure}')
+    if not thread.is_alive():
+      raise UserError('the server has ended: is its port taken by another program?')
+
+
+@contextlib.contextmanager
+def stop_signal() -> Iterator[threading.Event]:
+  """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts at once."""
+  stop, before = threading.Event(), {}
+
+  def handle(number: int, frame: object) -> None:
+    if stop.is_set():
+      raise KeyboardInterrupt
+    stop.set()
+
+  for number in (signal.SIGINT, signal.SIGTERM):
+    before[number] = signal.signal(number, handle)
+  try:
+    yield stop
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
