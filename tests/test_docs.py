@@ -58,6 +58,8 @@ def only_parsed(monkeypatch):
   monkeypatch.setattr('mjx_humanoid.playback.find.load', reached)
   monkeypatch.setattr(importlib.import_module('mjx_humanoid.train'), 'train', reached)
   monkeypatch.setattr('mjx_humanoid.doctor.CHECKS', {})
+  monkeypatch.setattr('mjx_humanoid.viewer.serving.check_installed', lambda arguments: None)
+  monkeypatch.setattr('mjx_humanoid.viewer.serving.free_port', lambda host, port: port)
 
 
 # Commands

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
   from mjx_humanoid.viewer.viewer import Viewer
 
 NEEDED = {'mjpeg': ('starlette', 'uvicorn', 'websockets'), 'scene': ('viser', 'mjviser')}
+SWITCH = 0.0005  # s until Python lets another thread run: by default 5 ms, too long for the simulation
 LOOK = 0.5  # s between looks at whether the viewer still works
 
 
@@ -67,6 +69,7 @@ def serve(viewer: Viewer, arguments: argparse.Namespace) -> None:
   gate = Gate(arguments.host, arguments.port)
   if gate.token:
     print('other machines are let in: whoever has the link can steer, and nothing is encrypted.')
+  sys.setswitchinterval(SWITCH)
   with stop_signal() as stop:
     viewer.start()
     try:
