@@ -39,8 +39,7 @@ def main(argv: Sequence[str]) -> None:
     from mjx_humanoid.core.opengl import choose_gl
 
     choose_gl()  # before mujoco is imported, which then chooses its renderer; UserError where there is none
-  if not arguments.studio:
-    arguments.port = serving.free_port(arguments.host, arguments.port)
+  arguments.port = serving.free_port(arguments.host, arguments.port)
   if arguments.idle:
     serving.run_when_idle()
   serving.serve(make_viewer(arguments), arguments)
@@ -53,9 +52,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('policy', nargs='?', help='run folder, policy file or name of a pretrained policy (follow)')
   arguments.add_argument('--run', metavar='RUN', help='run folder, instead of a policy')
   arguments.add_argument('--follow', action='store_true', help="take the run's newest policy, and show learning curves")
-  face = arguments.add_mutually_exclusive_group()
-  face.add_argument('--mjpeg', action='store_true', help='a stream of pictures and a page, without WebGL')
-  face.add_argument('--studio', action='store_true', help='in a window of MuJoCo Studio')
+  arguments.add_argument('--mjpeg', action='store_true', help='a stream of pictures and a page, without WebGL')
   arguments.add_argument('--port', type=int, default=PORT, help='0: any free one (%(default)s)')
   arguments.add_argument('--host', default=LOOPBACK, help='address to listen on; beyond this machine with a token')
   arguments.add_argument('--num-envs', type=int, default=0, help='environments side by side (1; with --follow 4)')

@@ -34,7 +34,6 @@ def installed(monkeypatch):
     (['walk', '--run=runs/x'], 'not both'),
     (['walk', '--follow'], '--follow needs'),
     (['--run=runs/nothing', '--follow'], 'there is no run'),
-    (['walk', '--mjpeg', '--studio'], 'not allowed'),
     (['walk', '--worlds=2'], 'unrecognized'),
   ],
 )

@@ -1,1 +1,1 @@
-"""Live view of policies: the simulation loop, and its faces in a browser and in MuJoCo Studio."""
+"""Live view of policies: the simulation loop, and its faces in a browser."""

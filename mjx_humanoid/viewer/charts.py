@@ -76,15 +76,16 @@ class Charts:
       self._curves[name].data = _data(np.array(steps), [np.array(values)])
 
   def _plot(self, title: str, names: tuple[str, ...], height: int = HEIGHT) -> Any:
-    lines = [
+    lines: Any = [
       {'label': _label(name), 'stroke': COLOURS[i % len(COLOURS)], 'width': 2 if i == 0 else 1}
       for i, name in enumerate(names)
     ]
-    return self._gui.add_uplot(
+    gui: Any = self._gui
+    return gui.add_uplot(
       data=_data(np.zeros(0), [np.zeros(0)] * len(names)),
-      series=({'label': 'time'}, *lines),  # type: ignore[arg-type, typeddict-item]
+      series=({'label': 'time'}, *lines),
       title=title,
-      scales={'x': {'time': False}},  # type: ignore[dict-item, typeddict-item]
+      scales={'x': {'time': False}},
       height=height,
     )
 

@@ -97,7 +97,9 @@ def make_server(gate: Gate, label: str) -> viser.ViserServer:
 @contextlib.contextmanager
 def _guarding(gate: Gate) -> Iterator[list[str]]:
   """Inside, ports that `websockets` opens are guarded; the list is not empty after one was."""
-  import websockets.asyncio.server as library
+  import websockets.asyncio.server
+
+  library: Any = websockets.asyncio.server
 
   guarded: list[str] = []
   serve = library.serve
@@ -105,7 +107,13 @@ def _guarding(gate: Gate) -> Iterator[list[str]]:
   def guarded_serve(handler: Callable[..., Any], host: str, port: int, **options: Any) -> Any:
     guarded.append(host)
     process = options.pop('process_request')
-    limits = {'max_size': LARGEST, 'max_queue': 16, 'ping_interval': 5, 'ping_timeout': 10, 'close_timeout': 2}
+    limits: dict[str, Any] = {
+      'max_size': LARGEST,
+      'max_queue': 16,
+      'ping_interval': 5,
+      'ping_timeout': 10,
+      'close_timeout': 2,
+    }
     limits |= {'open_timeout': 10, 'server_header': None}
     return serve(
       _counted(handler, gate),
@@ -116,11 +124,11 @@ def _guarding(gate: Gate) -> Iterator[list[str]]:
       create_connection=_limited_connection(),
     )
 
-  library.serve = guarded_serve  # type: ignore[assignment, misc]
+  library.serve = guarded_serve
   try:
     yield guarded
   finally:
-    library.serve = serve  # type: ignore[misc]
+    library.serve = serve
 
 
 def _counted(handler: Callable[..., Any], gate: Gate) -> Callable[..., Any]:

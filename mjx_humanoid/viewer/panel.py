@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,7 @@ class Panel:
 
   def _add_steering(self) -> None:
     gui = self._gui
-    self._command = [gui.add_slider(name, low, high, 0.05, 0.0) for name, low, high in RANGES]
+    self._command: list[Any] = [gui.add_slider(name, low, high, 0.05, 0.0) for name, low, high in RANGES]
     for slider in self._command:
       slider.on_update(lambda _: self._steer())
     gui.add_button('Stop', hint='X').on_click(lambda _: self._stop())
@@ -123,7 +124,7 @@ class Panel:
   def _add_keys(self) -> None:
     simulation = self._viewer.simulation
     for key, part, step, words in STEERING:
-      self._add_key(words, key, lambda part=part, step=step: self._nudge(part, step))
+      self._add_key(words, key, functools.partial(self._nudge, part, step))
     self._add_key('stop', 'X', self._stop)
     self._add_key('push', 'P', self.push)
     self._add_key('reset', 'R', lambda: self.ask(kind='reset'))

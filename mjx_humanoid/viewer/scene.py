@@ -111,12 +111,12 @@ class Scene:
   def _add_marks(self) -> None:
     add = self._server.scene.add_arrows
     size = self._body.robot.standing_height
-    colours = {'push': RED[:3], 'command': BLUE[:3], 'contacts': np.array(ORANGE) / 255}
+    colours: dict[str, Any] = {'push': RED[:3], 'command': BLUE[:3], 'contacts': np.array(ORANGE) / 255}
     self._marks = {
       name: add(
         f'/marks/{name}',
         NOTHING,
-        tuple(int(255 * c) for c in colour),
+        np.array([int(255 * c) for c in colour]),
         shaft_radius=0.012 * size,
         head_radius=0.03 * size,
         head_length=0.07 * size,

@@ -27,8 +27,6 @@ LOOK = 0.5  # s between looks at whether the viewer still works
 
 def check_installed(arguments: argparse.Namespace) -> None:
   """Raises UserError if packages of the extra `view` are missing."""
-  if arguments.studio:
-    return
   missing = [name for name in NEEDED['mjpeg' if arguments.mjpeg else 'scene'] if importlib.util.find_spec(name) is None]
   if missing:
     raise UserError(f"the live view needs {', '.join(missing)}: pip install 'mjx_humanoid[view]'.")
@@ -61,11 +59,6 @@ def run_when_idle() -> None:
 
 def serve(viewer: Viewer, arguments: argparse.Namespace) -> None:
   """Shows a viewer until Ctrl-C or SIGTERM, and prints the link."""
-  if arguments.studio:
-    from mjx_humanoid.viewer.studio import show
-
-    show(viewer)
-    return
   gate = Gate(arguments.host, arguments.port)
   if gate.token:
     print('other machines are let in: whoever has the link can steer, and nothing is encrypted.')
