@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ml_collections import ConfigDict
 
 from mjx_humanoid.core import user_objects
-from mjx_humanoid.core.border import expanded, plain, public
+from mjx_humanoid.core.border import expanded, output_path, plain, public
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.core.files import check_free, check_writable, write_files
+from mjx_humanoid.core.files import write_files
 from mjx_humanoid.core.output import outliving_readers
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def train(
   *,
   name: str | None = None,
   resume: Run | str | Path | None = None,
+  overwrite: bool = False,
   on_metrics: OnMetrics | None = None,
   listeners: Sequence[Listener] = (),
   **settings: Any,
@@ -75,6 +76,7 @@ def train(
     config: the name of a built-in config ('stand', 'walk', ...), a config file, or a ConfigDict.
     resume: a run to continue from its latest checkpoint, or as 'runs/x@best' from another; settings change its config.
     name: name of the run; by default that of the config, with a number if the folder exists.
+    overwrite: delete an existing run of the same name.
     on_metrics: called after every update, for example to plot during training; stops the training if it returns True.
     listeners: called at every event of the training, see run/listeners.py.
     settings: any setting of the config, sections as dicts:
@@ -90,13 +92,12 @@ def train(
   from mjx_humanoid.run.start import set_up, start
 
   started, goes_on = time.time(), resume is not None
-  resolved, folder, step = asked(
-    config, name, _source(resume), {key: _source(value) for key, value in settings.items()}
-  )
+  values = {key: _source(value) for key, value in settings.items()}
+  resolved, folder, step = asked(config, name, _source(resume), values, overwrite=overwrite)
   told = [*([Callback(on_metrics)] if on_metrics else []), *listeners]
   with outliving_readers():
     setup = set_up(resolved, resume=goes_on)
-    loop, state = start(setup, folder, told, started, resume=goes_on, step=step)
+    loop, state = start(setup, folder, told, started, resume=goes_on, step=step, overwrite=overwrite)
     return Run(folder, loop.run(state))
 
 
@@ -164,6 +165,7 @@ def render(
   framerate: int = 30,
   seed: int = 0,
   path: str | Path | None = None,
+  force: bool = False,
   allow_code: bool = False,
 ) -> np.ndarray:
   """A video of policies, one after the other or side by side; like `python -m mjx_humanoid.play`.
@@ -172,22 +174,25 @@ def render(
     compare: side by side, from the same start state; 'random' means random actions in the task of the first policy.
     seconds: of each policy; command: forward and sideways [m/s] and yaw [rad/s] velocity to track.
     push: force in N of a push of 0.2 s every 4 s; start_strength: of start states, by default the report card's.
-    path: also write an .mp4 there; allow_code: see load.
+    path: also write an .mp4 there; force: replace a file that exists; allow_code: see load.
 
   Returns: frames uint8 [T, height, width, 3], for `mh.show(frames)`.
   """
   import numpy as np
 
   from mjx_humanoid.media.film import Look, film_policies
+  from mjx_humanoid.media.render import write_video
   from mjx_humanoid.playback.judge import task_changes
   from mjx_humanoid.playback.limits import checked
 
   told = checked(seconds=seconds, command=command, push=push, start_strength=start_strength, seed=seed)
+  video = output_path(path, ('.mp4',), 'a video', force=force)
   size = checked(width=width, height=height, framerate=framerate)
   chosen = _cast(policies, compare, allow_code)
   changes = task_changes(*(told[name] for name in ('command', 'push', 'start_strength')))
   pictures = film_policies(chosen, changes, Look(camera, **size), told['seconds'], told['seed'], compare=compare)
-  _write_video(path, pictures, size['framerate'])
+  if video is not None:
+    write_video(video, pictures, size['framerate'])
   return np.stack(pictures)
 
 
@@ -199,13 +204,6 @@ def _cast(policies: Sequence[PolicyLike], compare: bool, allow_code: bool) -> li
   if not any(chosen):
     raise UserError('render needs a policy: mh.render(mh.load("stand")).')
   return chosen
-
-
-def _write_video(path: str | Path | None, pictures: list[np.ndarray], framerate: int) -> None:
-  from mjx_humanoid.media.render import write_video
-
-  if path is not None:
-    write_video(expanded(path), pictures, framerate)
 
 
 def show(frames: np.ndarray, framerate: int = 30) -> None:
@@ -246,12 +244,13 @@ def trajectory(
   start_strength: float | None = None,
   seed: int = 0,
   path: str | Path | None = None,
+  force: bool = False,
   allow_code: bool = False,
 ) -> Trajectory:
   """One deterministic episode as arrays: time, qpos, qvel, ctrl, torque, power, contact.
 
   Args:
-    command, start_strength, allow_code: see render.
+    command, start_strength, force, allow_code: see render.
     path: also write it there, as .xml (a model with a keyframe a control step), .npz, .csv or .png (a plot).
   """
   import numpy as np
@@ -261,29 +260,28 @@ def trajectory(
   from mjx_humanoid.playback.limits import checked
 
   told = checked(seconds=seconds, command=command, seed=seed, start_strength=start_strength)
+  out = output_path(path, TRAJECTORY_FILES, 'a trajectory', force=force)
   chosen = _policy(policy, allow_code)
   task, model, text = keyframes.own_task(chosen, task_changes(told['command'], start_strength=told['start_strength']))
   traced = trajectories.trace(task, model, chosen, told['seconds'], np.random.default_rng(told['seed']))
-  if path is not None:
-    _write_trajectory(traced, text, expanded(path), chosen.name)
+  if out is not None:
+    write_files({out: _trajectory_file(traced, text, out.suffix, chosen.name)}, 'the trajectory')
   return traced
 
 
-def _write_trajectory(traced: Trajectory, text: str, path: Path, title: str) -> None:
+TRAJECTORY_FILES = ('.xml', '.npz', '.csv', '.png')
+
+
+def _trajectory_file(traced: Trajectory, text: str, suffix: str, title: str) -> bytes:
+  """The content of a file with one of the suffixes TRAJECTORY_FILES."""
   from mjx_humanoid.media import plots
   from mjx_humanoid.playback import keyframes, trajectories
 
-  makers: dict[str, Callable[[], bytes]] = {
-    '.xml': lambda: keyframes.with_keyframes(text, traced).encode(),
-    '.npz': lambda: trajectories.to_npz(traced),
-    '.csv': lambda: trajectories.to_csv(traced).encode(),
-    '.png': lambda: plots.plot(traced, title),
-  }
-  if path.suffix not in makers:
-    raise UserError(f'{path}: a trajectory is written as {", ".join(makers)}.')
-  check_free([path], force=False)
-  check_writable(path)
-  write_files({path: makers[path.suffix]()}, 'the trajectory')
+  if suffix == '.xml':
+    return keyframes.with_keyframes(text, traced).encode()
+  if suffix == '.csv':
+    return trajectories.to_csv(traced).encode()
+  return trajectories.to_npz(traced) if suffix == '.npz' else plots.plot(traced, title)
 
 
 def _policy(policy: PolicyLike, allow_code: bool) -> Policy:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mjx_humanoid.core.border import expanded
+from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import command
@@ -71,14 +71,14 @@ def main(argv: Sequence[str]) -> None:
   show(card)
   write_json(out, card, 'the report card')
   print(f'wrote {out}')
-  print(f'next: python -m mjx_humanoid.play {parsed.policy}')
+  print(f'next: python -m mjx_humanoid.play {typed(parsed.policy)}')
 
 
 def default_path(reference: str) -> Path:
   """card.json in the run's folder; <policy>_card.json here for a pretrained policy or a single file."""
   from mjx_humanoid.playback.find import POLICY_FILE
 
-  path = Path(reference).resolve()
+  path = expanded(reference).resolve()
   return path / 'card.json' if (path / POLICY_FILE).is_file() else Path(f'{path.stem}_card.json')
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mjx_humanoid.core.border import expanded
+from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import command
@@ -27,7 +27,7 @@ FORMATS = ('onnx', 'safetensors', 'npz')
 NEXT = {
   'onnx': 'python examples/play_onnx.py {out}   # of the repository; needs mujoco, numpy and onnxruntime alone',
   'safetensors': 'python -m mjx_humanoid.play {out}',
-  'npz': "numpy.load('{out}') has the arrays; this package plays .safetensors only",
+  'npz': 'numpy.load({name!r}) has the arrays; this package plays .safetensors only',
 }
 
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> None:
   print(f'wrote {", ".join(others)} and {last}' if others else f'wrote {last}')
   if tried:
     print(tried)
-  print(f'next: {NEXT[arguments.format].format(out=out)}')
+  print(f'next: {NEXT[arguments.format].format(out=typed(out), name=str(out))}')
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -61,7 +61,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def default_path(reference: str, kind: str) -> Path:
   """A file in the current folder, named after the run or the policy."""
-  path = Path(reference).resolve()
+  path = expanded(reference).resolve()
   return Path(f'{path.name if path.is_dir() else path.stem}.{kind}')
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mjx_humanoid.core.border import expanded
+from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import UserError, command
 from mjx_humanoid.core.files import check_free, check_writable
@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> None:
   picks = render.sheet_frames(len(pictures), arguments.framerate, stride_frequency(stages, compare=arguments.compare))
   render.write_sheet(sheet_path(out), pictures, picks)
   print(f'wrote {out} and {sheet_path(out)}')
-  print(f'next: python -m mjx_humanoid.evaluate {next((n for n in arguments.policy if n != "random"), "stand")}')
+  print(f'next: python -m mjx_humanoid.evaluate {typed(next(n for n in arguments.policy if n != "random"))}')
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -113,7 +113,7 @@ def output(arguments: argparse.Namespace) -> Path:
   """The path of the video: by default named after the policies, with a number where that would replace another."""
   if arguments.out:
     return Path(arguments.out)
-  name = '_'.join(Path(policy).resolve().stem for policy in arguments.policy)
+  name = '_'.join(expanded(policy).resolve().name.removesuffix('.safetensors') for policy in arguments.policy)
   path, number = Path(f'{name}.mp4'), 1
   while not arguments.force and (path.exists() or sheet_path(path).exists()):
     number += 1

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid.core import saved_code
-from mjx_humanoid.core.border import expanded
+from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.errors import UserError, command
 from mjx_humanoid.core.output import outliving_readers
-from mjx_humanoid.core.run_folder import checkpoint_step, split_reference
+from mjx_humanoid.core.run_folder import checkpoint_step, run_path, split_reference
 from mjx_humanoid.core.saved_code import portable
 from mjx_humanoid.run.resume import resumed
 
@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> None:
     loaded = config_file.load_config(arguments.config or DEFAULT_CONFIG)
     config = schema.resolve(config_file.apply_overrides(loaded, overrides))
     saved_code.allow(config, remember=True)  # the user typed its references
-    folder = expanded(config.run_dir) / config.name
+    folder = run_path(expanded(config.run_dir), config.name)
     check_folder(folder, overwrite=arguments.overwrite)
   with outliving_readers():
     train(config, folder, started, resume=bool(arguments.resume), step=step, overwrite=arguments.overwrite)
@@ -77,8 +77,8 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     check_overwritable(folder)
   elif folder.exists():
     raise UserError(
-      f'the run folder {folder} exists; choose another with --config.name=..., continue with --resume={folder}, or'
-      ' delete it with --overwrite'
+      f'the run folder {folder} exists; choose another with --config.name=..., continue with --resume={typed(folder)},'
+      ' or delete it with --overwrite'
     )
 
 
@@ -133,13 +133,15 @@ def conclude(report: Mapping[str, Any], folder: Path, recorder: Recorder | None)
   elif report['stopped_early']:
     print('stopped and saved; no report card was made')
   if report['stopped_early']:
-    print(f'continue with: python -m mjx_humanoid.train --resume={folder}')
+    print(f'continue with: python -m mjx_humanoid.train --resume={typed(folder)}')
     return
   if recorder is not None:
     print('rendering the final video ...', flush=True)
     print(recorder.final(load(str(folder))))
   card = '' if 'card' in report else ' --card=NAME'
-  print(f'next: python -m mjx_humanoid.play {folder}\n      python -m mjx_humanoid.evaluate {folder}{card}')
+  print(
+    f'next: python -m mjx_humanoid.play {typed(folder)}\n      python -m mjx_humanoid.evaluate {typed(folder)}{card}'
+  )
 
 
 def announce(setup: Setup, folder: Path) -> None:

@@ -93,6 +93,29 @@ def run_copy(finished_run, tmp_path):
 
 
 @pytest.fixture(scope='session')
+def robot():
+  """The datasheet of the humanoid."""
+  from mjx_humanoid.robots import robots
+
+  return robots()['humanoid']
+
+
+@pytest.fixture(scope='session')
+def model(robot):
+  """Its model, as training has it."""
+  from mjx_humanoid.physics.model import build_model
+
+  return build_model(robot)
+
+
+@pytest.fixture(scope='session')
+def body(robot, model):
+  from mjx_humanoid.physics.body import describe
+
+  return describe(robot, model)
+
+
+@pytest.fixture(scope='session')
 def standing_task():
   """The default task and its robot's model, as playback sees them: (task, model)."""
   from mjx_humanoid.core.config.task import TaskConfig

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from mjx_humanoid.core.errors import REASONS, UserError, explained
+from mjx_humanoid.core.files import check_free, check_writable
 
 P = ParamSpec('P')
 T = TypeVar('T')
@@ -32,10 +34,35 @@ def plain(value: Any) -> Any:
 
 def expanded(path: str | os.PathLike[str]) -> Path:
   """A path, in which ~ is the home folder. Shells leave it alone in --config.run_dir=~/runs."""
-  try:
-    return Path(path).expanduser()
-  except RuntimeError:  # the home folder of a user who does not exist
-    return Path(path)
+  return Path(os.path.expanduser(path))  # unlike Path.expanduser it leaves ./~ alone
+
+
+def output_path(path: str | os.PathLike[str] | None, suffixes: Sequence[str], what: str, *, force: bool) -> Path | None:
+  """The path of a file to write; None for none.
+
+  Args:
+    suffixes: the kinds of file that it may be; what: the content, for messages.
+    force: a file that exists may be replaced.
+
+  Raises:
+    UserError: another suffix, a file that exists, or one that cannot be written.
+  """
+  if path is None:
+    return None
+  out = expanded(path)
+  if out.suffix not in suffixes:
+    raise UserError(f'{out}: {what} is written as {", ".join(suffixes)}.')
+  check_free([out], force=force)
+  check_writable(out)
+  return out
+
+
+def typed(path: str | os.PathLike[str]) -> str:
+  """A path as it is typed in a shell: in quotes if it needs some, and never an option or a home folder."""
+  text = os.fspath(path)
+  if text.startswith('~'):
+    text = os.path.abspath(text)
+  return shlex.quote(f'./{text}' if text.startswith('-') else text)
 
 
 def public(function: Callable[P, T]) -> Callable[P, T]:

@@ -10,16 +10,26 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from mjx_humanoid.core.output import one_line, spell_out
+
+CLOSE = 3  # names that are suggested, at most, where not all are listed
+
 
 class UserError(Exception):
   """A mistake that the user can fix: one line that says what is wrong and what the choices are."""
 
 
-def unknown(kind: str, name: str, choices: Iterable[str], hint: str = '') -> UserError:
-  """An error for a name that is not in `choices`: suggests the closest choice, lists all, and appends a hint."""
+def unknown(kind: str, name: str, choices: Iterable[str], hint: str = '', *, listed: str = '') -> UserError:
+  """An error for a name that is not in `choices`: suggests the closest choice, lists all, and appends a hint.
+
+  Args:
+    listed: says where all choices are listed; then they are left out if some are close to the name.
+  """
   choices = sorted(choices)
-  close = difflib.get_close_matches(name, choices, n=1)
-  guess = f' Did you mean {close[0]!r}?' if close else ''
+  close = difflib.get_close_matches(name, choices, n=CLOSE if listed else 1)
+  guess = f' Did you mean {" or ".join(map(repr, close))}?' if close else ''
+  if listed and close:
+    return UserError(f'unknown {kind} {name!r}.{guess} {listed}')
   return UserError(f'unknown {kind} {name!r}.{guess} Choices: {", ".join(choices)}.{hint and f" {hint}"}')
 
 
@@ -30,6 +40,7 @@ REASONS = {
   errno.EROFS: 'choose a folder on a disk that can be written to',
   errno.EACCES: 'choose another folder, or change its permissions',
   errno.EPERM: 'choose another folder, or change its permissions',
+  errno.ENAMETOOLONG: 'choose a shorter name',
 }
 
 
@@ -49,10 +60,11 @@ def command(main: Callable[[Sequence[str]], None]) -> Command:
 
   @functools.wraps(main)
   def guarded(argv: Sequence[str] | None = None) -> None:
+    spell_out()
     try:
       main(sys.argv[1:] if argv is None else argv)
     except UserError as error:
-      print(f'error: {error}', file=sys.stderr)
+      print(f'error: {one_line(str(error))}', file=sys.stderr)
       raise SystemExit(2) from None
     except BrokenPipeError:  # the reading process has exited, as in `... | head`
       os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,7 +72,7 @@ def command(main: Callable[[Sequence[str]], None]) -> Command:
     except OSError as error:
       if error.errno not in REASONS:
         raise
-      print(f'error: {explained(error)}', file=sys.stderr)
+      print(f'error: {one_line(explained(error))}', file=sys.stderr)
       raise SystemExit(2) from None
     except KeyboardInterrupt:
       print('interrupted', file=sys.stderr)

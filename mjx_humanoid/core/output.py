@@ -24,6 +24,8 @@ class Output:
     if not self.lost:
       try:
         return self._stream.write(text)
+      except UnicodeEncodeError:  # a locale without these letters
+        return self._stream.write(text.encode('ascii', 'backslashreplace').decode())
       except OSError as error:
         self._lose(error)
     return len(text)
@@ -42,6 +44,19 @@ class Output:
       number, null = self._stream.fileno(), os.open(os.devnull, os.O_WRONLY)
       os.dup2(null, number)
       os.close(null)
+
+
+def spell_out() -> None:
+  """Letters that the locale lacks are printed as their numbers from now on, instead of ending the command."""
+  for stream in (sys.stdout, sys.stderr):
+    if getattr(stream, 'errors', '') == 'strict':
+      with contextlib.suppress(AttributeError, OSError, ValueError):
+        stream.reconfigure(errors='backslashreplace')  # type: ignore[union-attr]
+
+
+def one_line(text: str) -> str:
+  """The text with characters that do not print, such as a line end in a path, as Python writes them."""
+  return ''.join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 _outputs: list[Output] = []

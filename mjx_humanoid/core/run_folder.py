@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,9 +12,11 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import read_json
 
 POLICY_FILE = 'policy.safetensors'  # of a run, and of each of its checkpoints
+REPORT_FILE = 'report.json'  # the report card of the policy
 CHECKPOINTS = 'checkpoints'
 MANIFEST = 'manifest.json'  # of a checkpoint: written last, so that one without it is not complete
 BEST_FILE = 'best.json'
+LONGEST_NAME = 200  # bytes of a run's name, which files made from it exceed by an ending
 BEST = 'best'  # in a reference: the checkpoint with the highest score
 
 
@@ -21,6 +25,36 @@ class Best(NamedTuple):
 
   step: int
   score: float  # -inf: scores do not compare, or no episode had ended
+
+
+def run_path(run_dir: Path, name: str) -> Path:
+  """The folder of a new run.
+
+  Raises:
+    UserError: the name is not one of a folder below run_dir, or run_dir is no path.
+  """
+  if reason := _unusable(str(run_dir)):
+    raise UserError(f'config.run_dir={str(run_dir)!r} is no folder: {reason}.')
+  reason = _unusable(name)
+  parts = name.split('/')
+  if any(part in ('', '.', '..') for part in parts):
+    reason = 'it must name a folder below config.run_dir'
+  elif not name.isprintable():
+    reason = 'it has characters that cannot be printed'
+  elif not reason and max(len(os.fsencode(part)) for part in parts) > LONGEST_NAME:
+    reason = f'it is longer than {LONGEST_NAME} bytes'
+  if reason:
+    raise UserError(f'config.name={name!r} is no name of a run: {reason}.')
+  return run_dir / name
+
+
+def _unusable(path: str) -> str:
+  """Why no file can have this path on this system; '' if one can."""
+  try:
+    os.fsencode(path)
+  except UnicodeEncodeError as error:
+    return f'the file system here is {sys.getfilesystemencoding()}, which has no {path[error.start]!r}'
+  return 'it has a null character' if '\0' in path else ''
 
 
 def split_reference(reference: str) -> tuple[Path, str]:

@@ -16,6 +16,7 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid.core.types import Array, Inputs, Key, Terms, View
+from mjx_humanoid.envs import invalid as invalid_states
 from mjx_humanoid.physics.engine import Engine
 from mjx_humanoid.physics.states import settle, view_states
 from mjx_humanoid.tasks import step
@@ -55,7 +56,7 @@ class Outcome(NamedTuple):
   qvel: Array  # [B, nv]
   diverged: Array  # [B] bool: physics or observation was no longer finite; the reward is then 0
   terms: Terms  # reward terms by name, [B] each
-  metrics: dict[str, Array]  # sums over the batch; see EPISODE_METRICS
+  metrics: dict[str, Array]  # sums over the batch, see EPISODE_METRICS; and a row, see invalid.py
 
 
 # Sums, which can be added over steps and devices; logging divides them.
@@ -153,6 +154,8 @@ class Env:
     metrics = self._metrics(reset, episode_return, length, diverged, level, terms)
     metrics |= {'invalid_reward': jnp.sum(invalid_reward)}
     metrics |= {f'invalid_term/{name}': jnp.sum(value) for name, value in invalid.items()}
+    anywhere = functools.reduce(jnp.logical_or, invalid.values(), invalid_reward)
+    metrics |= {invalid_states.INVALID_STATE: invalid_states.pack(anywhere, judged.step, view)}
     after = EnvState(episode, obs, jnp.where(reset, 0.0, episode_return), jnp.where(reset, 0, length), level)
     return after, Outcome(
       reward, terminated, truncated, next_obs, reset, start.qpos, start.qvel, diverged, terms, metrics

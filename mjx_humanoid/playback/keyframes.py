@@ -51,9 +51,21 @@ def with_keyframes(text: str, trajectory: Trajectory, every: int = 1) -> str:
   ]
   for row in rows:
     time = float(trajectory.time[row])
-    arrays = (trajectory.qpos[row], trajectory.qvel[row], trajectory.ctrl[row])
-    qpos, qvel, ctrl = (' '.join(map(repr, array.tolist())) for array in arrays)
     name = f't_{time:0{5 + digits}.{digits}f}'
-    lines.append(f'    <key name="{name}" time="{time!r}" qpos="{qpos}" qvel="{qvel}" ctrl="{ctrl}"/>')
+    lines.append(_key(name, time, trajectory.qpos[row], trajectory.qvel[row], trajectory.ctrl[row]))
+  return _with_lines(text, [*lines, '  </keyframe>'])
+
+
+def with_state(text: str, name: str, time: float, qpos: np.ndarray, qvel: np.ndarray, ctrl: np.ndarray) -> str:
+  """The model with one keyframe: qpos [nq], qvel [nv] and the ctrl [nu] that led there."""
+  return _with_lines(text, ['  <keyframe>', _key(name, time, qpos, qvel, ctrl), '  </keyframe>'])
+
+
+def _key(name: str, time: float, *arrays: np.ndarray) -> str:
+  qpos, qvel, ctrl = (' '.join(map(repr, array.tolist())) for array in arrays)
+  return f'    <key name="{name}" time="{time!r}" qpos="{qpos}" qvel="{qvel}" ctrl="{ctrl}"/>'
+
+
+def _with_lines(text: str, lines: list[str]) -> str:
   before, end, after = text.rpartition(END)
-  return '\n'.join([before.rstrip(), '', *lines, '  </keyframe>', end + after])
+  return '\n'.join([before.rstrip(), '', *lines, end + after])

@@ -69,7 +69,7 @@ class Outcome(Protocol):
   @property
   def qvel(self) -> Any: ...
   @property
-  def metrics(self) -> Metrics: ...  # sums over the batch: steps, episodes, ...; see run/trainer.py
+  def metrics(self) -> Metrics: ...  # sums over the batch: steps, ...; see run/trainer.py. Of a row [N], the first
 
 
 class BatchedEnv(Protocol):
@@ -146,7 +146,7 @@ def collect_traced(
     return Collected(physics, state, key), (transition, out.metrics)
 
   carry, (batch, metrics) = jax.lax.scan(step, carry, None, length=algorithm.unroll_length)
-  return carry, batch, jax.tree.map(lambda x: x.sum(axis=0), metrics)
+  return carry, batch, {name: first_row(x) if x.ndim > 1 else x.sum(axis=0) for name, x in metrics.items()}
 
 
 class HostCollector:
@@ -199,4 +199,10 @@ class HostCollector:
 def stack(transitions: list[Transition], metrics: list[Metrics]) -> tuple[Transition, Metrics]:
   """Joins the lists from a HostCollector: transitions [T, B, ...] and summed metrics. Call it inside jit."""
   batch: Transition = jax.tree.map(lambda *x: jnp.stack(x), *transitions)
-  return batch, jax.tree.map(lambda *x: sum(x), *metrics)
+  parts = {name: [each[name] for each in metrics] for name in metrics[0]}
+  return batch, {name: first_row(jnp.stack(x)) if x[0].ndim else sum(x) for name, x in parts.items()}
+
+
+def first_row(rows: Array) -> Array:
+  """Of rows [T, N] the first that does not begin with 0; the first of all if there is none."""
+  return rows[jnp.argmax(rows[:, 0] != 0)]

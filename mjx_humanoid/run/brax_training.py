@@ -89,7 +89,7 @@ def train_on_brax(
   state, history = trainer.start(), []
   for iteration in range(math.ceil(settled.total_timesteps / trainer.steps_per_iteration)):
     state, metrics = trainer.step(state)
-    history.append({name: float(value) for name, value in jax.device_get(metrics).items()})
+    history.append({name: float(value) for name, value in jax.device_get(metrics).items() if value.ndim == 0})
     if on_update:
       on_update((iteration + 1) * trainer.steps_per_iteration, history[-1])
   policy = BraxPolicy(algorithm.actor(state.learner), settled.network.activation)

@@ -83,7 +83,7 @@ class Warnings(Listener):
   """Reports divergence of physics, and gradients that are not finite."""
 
   def on_start(self, loop: Loop) -> None:
-    self._say = loop.say
+    self._loop, self._say = loop, loop.say
     self._invalid, self._next_invalid, self._terms = 0, 1, set[str]()
     self._diverged, self._next = 0, 1  # environments so far, and the number for the next message
 
@@ -109,8 +109,17 @@ class Warnings(Listener):
     terms = f': term {", ".join(map(repr, sorted(self._terms)))}' if self._terms else ''
     self._say(
       f'rewards that were not finite up to step {step:,}: {self._invalid:,}{terms}; they count as 0. Physics was sound:'
-      ' look for a division by 0, or a root or logarithm of a negative number.'
+      f' look for a division by 0, or a root or logarithm of a negative number.{self._example()}'
     )
+
+  def _example(self) -> str:
+    """A sentence about a state in which a reward was not finite, with a space before it; '' if none is known."""
+    row, task = self._loop.invalid_state, self._loop.setup.task
+    if row is None or task is None:
+      return ''
+    from mjx_humanoid.run.invalid_states import show
+
+    return f' {show(task, row, self._loop.folder)}'.rstrip()
 
 
 class Callback(Listener):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import math
 import os
@@ -17,7 +19,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import masked_crc32c
 
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.core.files import Appender, read_bytes, to_json, write_text
+from mjx_humanoid.core.files import Appender, read_bytes, to_json, write_files, write_text, writing
 
 METRICS_FILE = 'metrics.jsonl'
 WHAT = 'the metrics'
@@ -30,7 +32,7 @@ class MetricsLogger:
   """
 
   def __init__(self, folder: Path, after: int = 0, say: Callable[[str], None] | None = None) -> None:
-    """Opens both files.
+    """Opens both files. A metrics.jsonl that cannot be read or written is kept under another name.
 
     Args:
       after: environment step from which a resumed run continues; later and damaged lines are dropped.
@@ -42,6 +44,8 @@ class MetricsLogger:
     self._say = say or (lambda line: print(line, file=sys.stderr))
     self._failing = False
     path = folder / METRICS_FILE
+    if path.is_file() and not os.access(path, os.R_OK | os.W_OK):
+      self._say(_set_aside(path))
     if path.exists():
       _drop_lines(path, after)
     self._lines = Appender(path, WHAT)
@@ -102,6 +106,24 @@ def _drop_lines(path: Path, after: int) -> None:
   kept = ''.join(line + '\n' for line in _read_lines(path) if _step(line) <= after)
   if kept.encode() != path.read_bytes():
     write_text(path, kept, WHAT)
+
+
+def _set_aside(path: Path) -> str:
+  """Renames a file without permissions, and copies what can be read of it in its place. Returns a line for the user.
+
+  Raises:
+    UserError: the folder cannot be written to.
+  """
+  content = b''
+  with contextlib.suppress(OSError):
+    content = path.read_bytes()
+  numbers = itertools.count(1)
+  kept = next(p for n in numbers if not (p := path.with_name(f'{path.stem}-{n}{path.suffix}')).exists())
+  with writing(path, WHAT):
+    path.rename(kept)
+  write_files({path: content}, WHAT)
+  copied = 'a copy of it' if content else 'a new file'
+  return f'{path} has no permission to be written: it is kept as {kept.name}, and metrics are added to {copied}.'
 
 
 def _step(line: str) -> float:

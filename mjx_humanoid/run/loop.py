@@ -13,10 +13,12 @@ from types import FrameType
 from typing import Any
 
 import jax
+import numpy as np
 
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.precision import single_precision
+from mjx_humanoid.envs.invalid import INVALID_STATE
 from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.run.listeners import Listener, Metrics, Warnings
@@ -75,6 +77,7 @@ class Loop:
     self.trainer = Trainer(self.setup)
     self.iterations = math.ceil(self.config.total_timesteps / self.trainer.steps_per_iteration)
     self.state: TrainState
+    self.invalid_state: np.ndarray | None = None  # in the last update, see envs/invalid.py
     self._policy: Policy | None = None
     self._checkpoints = Checkpoints(self.setup, self.folder)
     self._cards = ReportCards(self.started)
@@ -133,7 +136,9 @@ class Loop:
       self.say(f'training restarts at step {self.step:,} from its own policy (config.restart_interval).')
     self.state, measured = self.trainer.step(self.state)
     self._policy = None
-    metrics = {name: float(value) for name, value in jax.device_get(measured).items()}
+    fetched = jax.device_get(measured)
+    self.invalid_state = fetched.pop(INVALID_STATE, None)
+    metrics = {name: float(value) for name, value in fetched.items()}
     metrics = {name: value for name, value in metrics.items() if value or not name.startswith('invalid_term/')}
     metrics['steps_per_second'] = clock.tick(self.step)
     return any([listener.on_update(self.step, metrics) for listener in self._told])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import read_json, write_json
+from mjx_humanoid.core.run_folder import REPORT_FILE
 from mjx_humanoid.playback.cards import NONE
 from mjx_humanoid.playback.judge import judge_policy
 from mjx_humanoid.run.listeners import Listener
@@ -17,7 +18,6 @@ from mjx_humanoid.run.progress import duration
 if TYPE_CHECKING:
   from mjx_humanoid.run.loop import Loop
 
-REPORT_FILE = 'report.json'
 CARD_SEED = 20_000  # seed of start states of report cards; training seeds are usually smaller
 
 

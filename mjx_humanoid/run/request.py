@@ -15,27 +15,36 @@ from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.config.settings import merged
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.core.run_folder import checkpoint_step, split_reference
+from mjx_humanoid.core.run_folder import checkpoint_step, run_path, split_reference
 from mjx_humanoid.playback import find
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.run.resume import resumed
+from mjx_humanoid.run.start import check_overwritable
 
 
 def asked(
-  config: str | Path | ConfigDict, name: str | None, resume: str | Path | None, settings: Mapping[str, Any]
+  config: str | Path | ConfigDict,
+  name: str | None,
+  resume: str | Path | None,
+  settings: Mapping[str, Any],
+  *,
+  overwrite: bool = False,
 ) -> tuple[Config, Path, int | None]:
   """The config and the folder of a training, and the step that it continues from, None for the latest.
 
   Args:
     resume: a run to continue; None for a new run.
+    overwrite: the folder of a new run may hold an earlier one.
 
   Raises:
     UserError: an unknown setting, a value out of range, a run folder that exists already, or that is no run.
   """
   if resume is None:
-    resolved, folder, step = *new_run(config, name, settings), None
+    resolved, folder, step = *new_run(config, name, settings, overwrite=overwrite), None
   elif config != 'stand' or name is not None:
     raise UserError('resume continues with the config and the name of its run: leave out config and name.')
+  elif overwrite:
+    raise UserError('resume continues a run and overwrite deletes it: leave out one of them.')
   else:
     resolved, folder, step = continued(resume, settings)
   for note in saved_code.notes(resolved):
@@ -43,14 +52,19 @@ def asked(
   return resolved, folder, step
 
 
-def new_run(config: str | Path | ConfigDict, name: str | None, settings: Mapping[str, Any]) -> tuple[Config, Path]:
+def new_run(
+  config: str | Path | ConfigDict, name: str | None, settings: Mapping[str, Any], *, overwrite: bool = False
+) -> tuple[Config, Path]:
   """The config and the folder of a training; allows the user's own code in the config to run."""
   if (script := user_code.loading()) is not None:
     raise UserError(f'{script} trains when it is loaded: put that under `if __name__ == "__main__":`.')
   base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
   values = merged(schema.to_dict(schema.resolve(base)), _named(settings))
-  folder = _free_folder(expanded(values['run_dir']), name or values['name'], exactly=name is not None)
-  resolved = schema.resolve({**values, 'name': folder.name})
+  wanted = run_path(expanded(values['run_dir']), values['name'] if name is None else name)
+  if overwrite:
+    check_overwritable(wanted)
+  folder = wanted if overwrite else _free_folder(wanted, exactly=name is not None)
+  resolved = schema.resolve({**values, 'name': folder.relative_to(expanded(values['run_dir'])).as_posix()})
   saved_code.allow(resolved, remember=True)
   return resolved, folder
 
@@ -68,12 +82,12 @@ def _named(settings: Mapping[str, Any]) -> dict[str, Any]:
   return {**settings, 'init_from': find.give(source)} if isinstance(source, Policy) else dict(settings)
 
 
-def _free_folder(parent: Path, name: str, *, exactly: bool) -> Path:
+def _free_folder(wanted: Path, *, exactly: bool) -> Path:
   """A new folder for a run. Raises UserError if it must be exactly this one and it exists."""
-  folder, number = parent / name, 1
+  folder, number = wanted, 1
   if exactly and folder.exists():
-    raise UserError(f'the run folder {folder} exists; choose another name.')
+    raise UserError(f'the run folder {folder} exists; choose another name, or delete it with overwrite=True.')
   while folder.exists():
     number += 1
-    folder = parent / f'{name}-{number}'
+    folder = wanted.with_name(f'{wanted.name}-{number}')
   return folder

@@ -12,6 +12,8 @@ from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.files import check_writable
+from mjx_humanoid.core.run_folder import BEST_FILE, CHECKPOINTS, POLICY_FILE, REPORT_FILE
 from mjx_humanoid.run.lock import RunLock
 
 OF_THE_RUN = (  # settings that determine the meaning of weights and checkpoints, or the location of the run
@@ -29,6 +31,13 @@ OF_THE_RUN = (  # settings that determine the meaning of weights and checkpoints
   'network.shared',
   'network.symmetric',
 )
+
+
+def check_replaceable(folder: Path) -> None:
+  """Raises UserError where a resumed run could not write one of its files, so that no training is lost for that."""
+  checkpoints = folder / CHECKPOINTS
+  for path in (folder / config_file.CONFIG_FILE, folder / POLICY_FILE, folder / REPORT_FILE, checkpoints / BEST_FILE):
+    check_writable(path)
 
 
 def resumed(folder: Path, changed: Callable[[Config], Config], *, allow_code: bool) -> Config:
@@ -55,4 +64,5 @@ def resumed(folder: Path, changed: Callable[[Config], Config], *, allow_code: bo
       )
   if not os.access(folder, os.W_OK):
     raise UserError(f'the run folder {folder} cannot be written to.')
+  check_replaceable(folder)
   return config

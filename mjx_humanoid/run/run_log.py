@@ -35,7 +35,9 @@ class RunLog(Listener):
     except UserError:
       return
     try:
-      file.append(f'{datetime.datetime.now().astimezone().isoformat(" ", "seconds")} {line}\n'.encode())
+      file.append(
+        f'{datetime.datetime.now().astimezone().isoformat(" ", "seconds")} {line}\n'.encode(errors='backslashreplace')
+      )
     except UserError:
       pass  # metrics say that the disk is full
     finally:

@@ -128,10 +128,10 @@ def test_json_and_back_is_exact():
 @pytest.mark.parametrize(
   ('values', 'words'),
   [
-    ({'num_env': 3}, ["unknown key in config 'num_env'", "Did you mean 'num_envs'?", 'Choices: ']),
+    ({'num_env': 3}, ["unknown key in config 'num_env'", "Did you mean 'num_envs'? All settings: "]),
     ({'ppo': {'gama': 0.9}}, ["unknown key in config.ppo 'gama'", "Did you mean 'gamma'?"]),
     ({'task': {'rewards': 'stand'}}, ["unknown key in config.task 'rewards'", "'reward'"]),
-    ({'PPO': {}}, ["unknown key in config 'PPO'"]),
+    ({'PPO': {}}, ["unknown key in config 'PPO'", 'Choices: ', ', ppo, ']),
   ],
 )
 def test_unknown_keys_are_refused_with_the_closest(values, words):

@@ -11,16 +11,13 @@ from mjx_humanoid.core.errors import UserError
 
 
 @pytest.fixture
-def write(tmp_path):
+def write(write):
   """write({'mine.py': text}) -> the folder; all of its code is allowed."""
 
   def make(files):
-    for name, text in files.items():
-      path = tmp_path / name
-      path.parent.mkdir(parents=True, exist_ok=True)
-      path.write_text(text)
-      trust.allow([path] if path.suffix == '.py' else [])
-    return tmp_path
+    folder = write(files)
+    trust.allow(folder / name for name in files if name.endswith('.py'))
+    return folder
 
   return make
 

@@ -8,20 +8,6 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.user_files import bundle, defined_names, model_files, sha256
 
 
-@pytest.fixture
-def write(tmp_path):
-  """write({'a.py': text}) -> the folder."""
-
-  def make(files):
-    for name, text in files.items():
-      path = tmp_path / name
-      path.parent.mkdir(parents=True, exist_ok=True)
-      path.write_text(text)
-    return tmp_path
-
-  return make
-
-
 def names(paths, folder):
   return sorted(path.relative_to(folder).as_posix() for path in paths)
 

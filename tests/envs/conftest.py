@@ -21,20 +21,30 @@ from mjx_humanoid.tasks.task import make_task
 
 
 @pytest.fixture(scope='session')
-def model():
-  return build_model(robots()['humanoid'])
-
-
-@pytest.fixture(scope='session')
-def body(model):
-  return describe(robots()['humanoid'], model)
-
-
-@pytest.fixture(scope='session')
 def servo_body():
   """The humanoid with servos at 50 decisions a second: the one that learns to get up."""
   robot = robots()['humanoid_pd']
   return describe(robot, build_model(robot), 4)
+
+
+@pytest.fixture(scope='session')
+def registered():
+  """The environments of this package are known to Gymnasium."""
+  pytest.importorskip('gymnasium')
+  from mjx_humanoid.envs.registration import register
+
+  register()
+
+
+@pytest.fixture(scope='session')
+def quick_env():
+  """One quick Gymnasium environment for the tests that reset it themselves."""
+  pytest.importorskip('gymnasium')
+  from gym_tools import QUICK
+
+  from mjx_humanoid.envs.gym_env import GymEnv
+
+  return GymEnv(**QUICK)
 
 
 @pytest.fixture

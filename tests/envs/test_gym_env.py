@@ -14,18 +14,8 @@ import mujoco
 from gym_tools import LIMIT, QUICK, STAND, STILL, Direct, actions, assert_same, play
 
 from mjx_humanoid.envs.gym_env import GymEnv
-from mjx_humanoid.envs.registration import register
 
-
-@pytest.fixture(scope='module', autouse=True)
-def registered():
-  register()
-
-
-@pytest.fixture(scope='module')
-def env():
-  """One quick environment for the tests that reset it themselves."""
-  return GymEnv(**QUICK)
+pytestmark = pytest.mark.usefixtures('registered')
 
 
 # The protocol
@@ -42,12 +32,12 @@ def test_the_environment_checker_passes(opengl):
   assert [str(w.message) for w in caught if 'infinity' not in str(w.message)] == []
 
 
-def test_spaces_and_metadata(env):
-  obs, info = env.reset(seed=0)
-  assert env.observation_space.shape == obs.shape and env.observation_space.dtype == obs.dtype == np.float32
-  assert env.action_space == gymnasium.spaces.Box(-1, 1, (21,), np.float32)
+def test_spaces_and_metadata(quick_env):
+  obs, info = quick_env.reset(seed=0)
+  assert quick_env.observation_space.shape == obs.shape and quick_env.observation_space.dtype == obs.dtype == np.float32
+  assert quick_env.action_space == gymnasium.spaces.Box(-1, 1, (21,), np.float32)
   assert info == {}
-  assert env.metadata == {'render_modes': ['rgb_array'], 'render_fps': 40}
+  assert quick_env.metadata == {'render_modes': ['rgb_array'], 'render_fps': 40}
   assert GymEnv(**{**QUICK, 'frame_skip': 4}).metadata['render_fps'] == 50
 
 
@@ -64,31 +54,31 @@ def test_a_seed_makes_everything_that_follows():
   assert len(starts) == len(first)  # no start comes twice, in the next bank neither
 
 
-def test_a_seed_is_the_same_whatever_came_before(env):
+def test_a_seed_is_the_same_whatever_came_before(quick_env):
   fresh = play(GymEnv(**QUICK), actions(LIMIT), seed=8)
-  play(env, actions(LIMIT), seed=1)
-  env.reset()
-  assert_same(play(env, actions(LIMIT), seed=8), fresh)
+  play(quick_env, actions(LIMIT), seed=1)
+  quick_env.reset()
+  assert_same(play(quick_env, actions(LIMIT), seed=8), fresh)
 
 
-def test_what_is_returned_is_the_callers_own(env):
+def test_what_is_returned_is_the_callers_own(quick_env):
   controls = actions(4)
-  expected = play(env, controls, seed=2)
-  env.reset(seed=2)
+  expected = play(quick_env, controls, seed=2)
+  quick_env.reset(seed=2)
   for control in controls:
-    obs, *_ = env.step(control)
+    obs, *_ = quick_env.step(control)
     obs[:] = 1e6
     control[:] = 7
-  assert_same(play(env, actions(4), seed=2), expected)
+  assert_same(play(quick_env, actions(4), seed=2), expected)
 
 
-def test_a_step_needs_an_episode(env):
+def test_a_step_needs_an_episode(quick_env):
   fresh = GymEnv(**QUICK)
   with pytest.raises(gymnasium.error.ResetNeeded, match='reset'):
     fresh.step(STILL)
-  play(env, np.zeros((LIMIT, 21)), seed=0)
+  play(quick_env, np.zeros((LIMIT, 21)), seed=0)
   with pytest.raises(gymnasium.error.ResetNeeded, match='reset'):
-    env.step(STILL)
+    quick_env.step(STILL)
 
 
 # The same numbers
@@ -108,29 +98,29 @@ def test_rewards_ends_and_observations_are_those_of_our_env(moving_start, task):
   assert len(lengths) > 1
 
 
-def test_the_physics_is_that_of_c_mujoco(env, model, moving_start):
+def test_the_physics_is_that_of_c_mujoco(quick_env, model, moving_start):
   """Height and joint angles, in observations made of them, with nothing of ours in between but the model."""
   data = mujoco.MjData(model)
   data.qpos[:], data.qvel[:] = np.float32(moving_start['qpos']), np.float32(moving_start['qvel'])
-  env.reset(options=moving_start)
+  quick_env.reset(options=moving_start)
   for control in actions(8):
-    obs, *_ = env.step(control)
+    obs, *_ = quick_env.step(control)
     data.ctrl[:] = control
     mujoco.mj_step(model, data, 5)
     np.testing.assert_allclose(obs[[0, *range(4, 25)]], data.qpos[[2, *range(7, 28)]], atol=1e-5)
 
 
-def test_the_terms_of_the_reward_add_up_to_it(env):
-  _, steps = play(env, actions(LIMIT, strength=0.3), seed=5)
+def test_the_terms_of_the_reward_add_up_to_it(quick_env):
+  _, steps = play(quick_env, actions(LIMIT, strength=0.3), seed=5)
   for _, reward, _, _, info in steps:
     assert {'reward_height', 'reward_alive', 'reward_energy'} <= set(info)
     assert all(type(value) is float for value in info.values())
     assert sum(info.values()) == pytest.approx(reward, abs=1e-5)
 
 
-def test_actions_beyond_the_limits_count_as_the_limits(env):
+def test_actions_beyond_the_limits_count_as_the_limits(quick_env):
   wild, tame = 30 * actions(5), np.clip(30 * actions(5), -1, 1)
-  assert_same(play(env, wild, seed=1), play(env, tame, seed=1))
+  assert_same(play(quick_env, wild, seed=1), play(quick_env, tame, seed=1))
 
 
 # Ends
@@ -152,9 +142,9 @@ def test_a_time_limit_is_a_truncation_with_the_true_last_observation(model):
   np.testing.assert_allclose(env._envs.qpos[0, 2], data.qpos[2], atol=1e-3)
 
 
-def test_a_fall_is_a_termination(env, model):
+def test_a_fall_is_a_termination(quick_env, model):
   prone = {'qpos': np.r_[0, 0, 0.4, 0.7, 0, 0.7, 0, model.qpos0[7:]]}
-  _, steps = play(env, [STILL], options=prone)
+  _, steps = play(quick_env, [STILL], options=prone)
   assert steps[0][2:4] == (True, False)
   assert steps[0][0][0] < 0.7
 
@@ -164,15 +154,15 @@ def test_every_episode_has_all_its_time():
   assert [len(play(env, actions(50))[1]) for _ in range(3)] == [LIMIT] * 3
 
 
-def test_numbers_that_are_none_end_the_episode_without_harm(env):
-  obs, _ = env.reset(seed=0)
-  found, reward, terminated, truncated, info = env.step(np.full(21, np.nan))
+def test_numbers_that_are_none_end_the_episode_without_harm(quick_env):
+  obs, _ = quick_env.reset(seed=0)
+  found, reward, terminated, truncated, info = quick_env.step(np.full(21, np.nan))
   assert (reward, terminated, truncated) == (0.0, True, False)
   np.testing.assert_array_equal(found, obs)
   assert set(info.values()) == {0.0}
-  obs, _ = env.reset()
+  obs, _ = quick_env.reset()
   assert np.isfinite(obs).all()
-  assert math.isfinite(env.step(STILL)[1])
+  assert math.isfinite(quick_env.step(STILL)[1])
 
 
 # Worlds that differ, pushes, late actions

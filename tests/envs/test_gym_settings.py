@@ -17,18 +17,8 @@ from mjx_humanoid.core.config.schema import default_config, resolve
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.envs import host_env
 from mjx_humanoid.envs.gym_env import GymEnv
-from mjx_humanoid.envs.registration import register
 
-
-@pytest.fixture(scope='module', autouse=True)
-def registered():
-  register()
-
-
-@pytest.fixture(scope='module')
-def env():
-  """One quick environment for the tests that reset it themselves."""
-  return GymEnv(**QUICK)
+pytestmark = pytest.mark.usefixtures('registered')
 
 
 # Settings
@@ -52,8 +42,8 @@ def test_settings_of_the_task_are_keywords_of_make():
   assert env.unwrapped._envs.env.task.episode_steps == 2
 
 
-def test_a_second_environment_of_a_task_compiles_nothing(env):
-  assert GymEnv(**QUICK)._envs._programs is env._envs._programs
+def test_a_second_environment_of_a_task_compiles_nothing(quick_env):
+  assert GymEnv(**QUICK)._envs._programs is quick_env._envs._programs
 
 
 def test_a_reward_of_ones_own_is_read_again_when_it_was_edited(tmp_path):
@@ -106,16 +96,16 @@ def test_a_wrong_keyword_of_make_is_refused_in_the_same_words():
     ({'qvel': [math.nan] * 27}, r'the option qvel must be 27 finite numbers'),
   ],
 )
-def test_a_wrong_option_of_reset_is_refused(env, options, message):
+def test_a_wrong_option_of_reset_is_refused(quick_env, options, message):
   with pytest.raises(UserError, match=message):
-    env.reset(options=options)
+    quick_env.reset(options=options)
 
 
 @pytest.mark.parametrize('action', [0.0, np.zeros(20), np.zeros((1, 21))])
-def test_an_action_of_another_shape_is_refused(env, action):
-  env.reset(seed=0)
+def test_an_action_of_another_shape_is_refused(quick_env, action):
+  quick_env.reset(seed=0)
   with pytest.raises(UserError, match=r'the action has shape .*; it must be \(21,\)'):
-    env.step(action)
+    quick_env.step(action)
 
 
 def test_a_reward_that_does_not_work_is_refused_by_name(tmp_path):
@@ -141,9 +131,9 @@ def test_pictures_show_the_world_as_it_is(opengl):
   env.close()
 
 
-def test_without_a_render_mode_there_is_no_picture(env):
+def test_without_a_render_mode_there_is_no_picture(quick_env):
   with pytest.warns(UserWarning, match='render_mode'):
-    assert env.render() is None
+    assert quick_env.render() is None
 
 
 def test_no_opengl_is_chosen_before_the_first_picture(monkeypatch):

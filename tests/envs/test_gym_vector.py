@@ -16,15 +16,12 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.envs import gym_vector
 from mjx_humanoid.envs.gym_env import GymEnv
 from mjx_humanoid.envs.gym_vector import GymVectorEnv
-from mjx_humanoid.envs.registration import register
 
 ENVS = 4
 ENDLESS = {**QUICK, 'termination': 'never'}
 
 
-@pytest.fixture(scope='module', autouse=True)
-def registered():
-  register()
+pytestmark = pytest.mark.usefixtures('registered')
 
 
 def actions(steps, count=ENVS, strength=1.0):

@@ -1,27 +1,16 @@
 """What the tests of physics share: the humanoid, and one MJX program, since compiling takes half a minute."""
 
 import jax
+import mujoco
 import numpy as np
 import pytest
 
 from mjx_humanoid.core.process import COMPILER_OPTIONS
-from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import RANDOMIZATIONS, randomized_fields
-from mjx_humanoid.robots import robots
 
 MJX_WORLDS, MJX_SUBSTEPS = 16, 5
-
-
-@pytest.fixture(scope='session')
-def robot():
-  return robots()['humanoid']
-
-
-@pytest.fixture(scope='session')
-def model(robot):
-  return build_model(robot)
 
 
 @pytest.fixture(scope='session')
@@ -30,8 +19,27 @@ def converged_model(robot):
 
 
 @pytest.fixture(scope='session')
-def body(robot, model):
-  return describe(robot, model)
+def moving(model):
+  """A world in the air in a random pose and motion, after mj_forward."""
+  rng = np.random.default_rng(3)
+  data = mujoco.MjData(model)
+  data.qpos[:] = model.qpos0 + rng.normal(size=model.nq) * 0.3
+  data.qpos[2] = 3.0
+  data.qpos[3:7] /= np.linalg.norm(data.qpos[3:7])
+  data.qvel[:] = rng.normal(size=model.nv)
+  mujoco.mj_forward(model, data)
+  return data
+
+
+@pytest.fixture(scope='session')
+def lying(model):
+  """A world that lies on its back, half a second after it was let go."""
+  data = mujoco.MjData(model)
+  data.qpos[2] = 0.3
+  data.qpos[3:7] = [np.sqrt(0.5), 0, -np.sqrt(0.5), 0]
+  mujoco.mj_step(model, data, 100)
+  mujoco.mj_forward(model, data)
+  return data
 
 
 @pytest.fixture(scope='session')

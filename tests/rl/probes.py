@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from outcomes import Outcome
 
 from mjx_humanoid.core.config.network import NetworkConfig
 from mjx_humanoid.core.config.ppo import PPOConfig
@@ -24,19 +25,6 @@ class State(NamedTuple):
 
   age: Any
   obs: Any
-
-
-class Outcome(NamedTuple):
-  """As in envs/env.py."""
-
-  reward: Any
-  terminated: Any
-  truncated: Any
-  next_obs: Any
-  reset: Any
-  qpos: Any
-  qvel: Any
-  metrics: Any
 
 
 class EchoEngine:

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from outcomes import Outcome
 
 from mjx_humanoid.core.types import Inputs
 from mjx_humanoid.rl.collect import Collected, HostCollector, collect_traced, stack
@@ -23,17 +24,6 @@ class State(NamedTuple):
   age: Any
   obs: Any
   sent: Any  # the controls of the step before, where they arrive a step late
-
-
-class Outcome(NamedTuple):
-  reward: Any
-  terminated: Any
-  truncated: Any
-  next_obs: Any
-  reset: Any
-  qpos: Any
-  qvel: Any
-  metrics: Any
 
 
 class TracedPoint:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from outcomes import Outcome
 
 from mjx_humanoid.core.config.network import NetworkConfig
 from mjx_humanoid.core.config.ppo import PPOConfig
@@ -23,17 +24,6 @@ POINTS, STEPS = 4, 2  # 8 environment steps an iteration
 class State(NamedTuple):
   age: Any
   obs: Any
-
-
-class Outcome(NamedTuple):
-  reward: Any
-  terminated: Any
-  truncated: Any
-  next_obs: Any
-  reset: Any
-  qpos: Any
-  qvel: Any
-  metrics: Any
 
 
 class Engine:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -24,21 +25,28 @@ report_cards.judge_policy = points.card
 setup = points.point_setup(total_timesteps=1600, checkpoint_interval=int(8 * 4))
 folder = Path(sys.argv[1])
 loop, state = start(setup, folder, [], 0.0, resume=folder.exists())
-print('trains', flush=True)
 loop.run(state)
 """
+KILLS = 30
+TRIES = 20  # of a kill that is to come at a certain moment; saving takes milliseconds
 
 
-def train(folder: Path, kill_after: float | None = None) -> bool:
-  """Whether it came to its end. Killed so many seconds after it began to train; None: not at all."""
+class Times(NamedTuple):
+  """What an undisturbed training takes, in s from when its folder is made."""
+
+  saved: float  # until its first checkpoint is whole
+  end: float
+
+
+def train(folder: Path, kill: Callable[[], object] = lambda: None) -> bool:
+  """Whether a training came to its end. It is killed when `kill` returns True."""
   here = Path(__file__).resolve().parent
   command = [sys.executable, '-c', TRAIN, str(folder), str(here), str(here.parent)]
-  process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+  process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
   try:
-    for line in process.stdout:
-      if line == 'trains\n' and kill_after is not None:
-        time.sleep(kill_after)
-        process.kill()
+    while process.poll() is None and not kill():
+      time.sleep(0.0005)
+    process.kill()
     errors = process.stderr.read()
     assert process.wait() in (0, -9), errors
   finally:
@@ -46,36 +54,82 @@ def train(folder: Path, kill_after: float | None = None) -> bool:
   return process.returncode == 0
 
 
+def steps_saved(folder: Path) -> list[int]:
+  return CheckpointStore(folder / 'checkpoints', 9).steps()
+
+
+def half_saved(folder: Path) -> bool:
+  return any((folder / 'checkpoints').glob('*.partial*'))
+
+
+def after(seconds: float, begun: Callable[[], bool]) -> Callable[[], bool]:
+  """A kill that comes so many seconds after something was first seen."""
+  seen: list[float] = []
+
+  def due() -> bool:
+    if not seen and begun():
+      seen.append(time.monotonic())
+    return bool(seen) and time.monotonic() - seen[0] >= seconds
+
+  return due
+
+
 @pytest.fixture(scope='module')
 def straight(tmp_path_factory):
-  """(arrays, seconds) of a run that nobody killed."""
+  """(arrays, times) of a run that nobody killed."""
   folder = tmp_path_factory.mktemp('kills') / 'straight'
-  begin = time.monotonic()
+  made: list[float] = []
+  saved: list[float] = []
+
+  def watch() -> None:
+    if not made and folder.exists():
+      made.append(time.monotonic())
+    if not saved and steps_saved(folder):
+      saved.append(time.monotonic())
+
+  assert train(folder, watch)
+  times = Times(saved[0] - made[0], time.monotonic() - made[0])
+  return CheckpointStore(folder / 'checkpoints', 9).load()[1], times
+
+
+def kill_early(folder: Path, rng: random.Random, times: Times) -> bool:
+  """Kills a training before its first checkpoint. Returns whether it did."""
+  return not train(folder, after(rng.uniform(0, times.saved), folder.exists)) and not steps_saved(folder)
+
+
+def kill_while_saving(folder: Path, rng: random.Random, times: Times) -> bool:
+  """Kills a training when its checkpoint is half written. Returns whether it did."""
+  least = rng.randrange(0, 1000)  # steps, of 1600
+  ready = after(rng.uniform(0, 0.02), lambda: max(steps_saved(folder), default=-1) >= least and half_saved(folder))
+  return not train(folder, ready) and half_saved(folder)
+
+
+def kill_anywhere(folder: Path, rng: random.Random, times: Times) -> bool:
+  """Kills a training at any moment. Returns whether it did."""
+  return not train(folder, after(rng.uniform(0, times.end), folder.exists))
+
+
+KINDS = (kill_early, kill_while_saving, kill_anywhere)
+
+
+def check(parent: Path, straight, kill: int) -> None:
+  """A training that is killed goes on from there to the same parameters."""
+  expected, times = straight
+  rng = random.Random(kill)
+  kind = KINDS[kill % len(KINDS)]
+  folder = next(f for i in range(TRIES) if kind(f := parent / f'run_{i}', rng, times))
   assert train(folder)
-  return CheckpointStore(folder / 'checkpoints', 9).load()[1], time.monotonic() - begin
-
-
-def campaign(folder, straight, kills, seed=7):
-  """A third of the kills come before anything can have been saved, the others anywhere in training and saving."""
-  expected, seconds = straight
-  rng = random.Random(seed)
-  for kill in range(kills):
-    early = kill % 3 == 0
-    if early:
-      shutil.rmtree(folder, ignore_errors=True)
-    train(folder, rng.uniform(0, 0.3 if early else seconds / 2))
-  while not train(folder):
-    pass
   found = CheckpointStore(folder / 'checkpoints', 9).load()[1]
   assert found.keys() == expected.keys()
   assert [name for name in found if found[name].tobytes() != expected[name].tobytes()] == []
 
 
-def test_a_run_that_is_killed_goes_on_to_the_same_parameters(tmp_path, straight):
-  campaign(tmp_path / 'run', straight, 2)
+@pytest.mark.parametrize('kill', [0, 1])
+def test_a_run_that_is_killed_goes_on_to_the_same_parameters(tmp_path, straight, kill):
+  check(tmp_path, straight, kill)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('seed', range(10))
-def test_thirty_kills(tmp_path, straight, seed):
-  campaign(tmp_path / 'run', straight, 3, seed)
+@pytest.mark.parametrize('kill', range(KILLS))
+def test_thirty_kills(tmp_path, straight, kill):
+  check(tmp_path, straight, kill)

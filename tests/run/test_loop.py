@@ -1,49 +1,24 @@
-"""Protects a whole training: its files, its stops, and that a resumed run ends exactly as one never interrupted."""
+"""Protects a whole training: its files, and that a resumed run ends exactly as one never interrupted."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from types import SimpleNamespace
 
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
+from loop_tools import go, metrics, same_arrays, store
 
 from mjx_humanoid import train
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.playback.find import load
-from mjx_humanoid.playback.policy import load_policy, save_policy
-from mjx_humanoid.run.checkpoint import MANIFEST, CheckpointStore, digests, flatten
+from mjx_humanoid.playback.policy import load_policy
+from mjx_humanoid.run.checkpoint import flatten
 from mjx_humanoid.run.listeners import Callback
-from mjx_humanoid.run.loop import Loop, StopRequest
-from mjx_humanoid.run.policies import to_policy
+from mjx_humanoid.run.loop import Loop
 from mjx_humanoid.run.report_cards import CARD_SEED
 from mjx_humanoid.run.setup import prepare
-
-
-def store(folder):
-  return CheckpointStore(folder / 'checkpoints', 9)
-
-
-def go(loop, resume=False):
-  return loop.run(loop.begin(resume))
-
-
-def metrics(folder):
-  return [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
-
-
-def same_arrays(first, second):
-  """Bit for bit, every leaf: learner, environment, physics, keys and counters."""
-  assert first.keys() == second.keys()
-  different = [name for name in first if first[name].tobytes() != second[name].tobytes()]
-  assert different == []
 
 
 @pytest.mark.parametrize(
@@ -122,88 +97,6 @@ def test_n_and_n_more_iterations_equal_2n_on_mjx(tiny, tmp_path):
   resumed_equals_straight(lambda **more: tiny(**{**few, 'total_timesteps': 32, **more}), tmp_path)
 
 
-# From a policy that is there already
-
-
-def like(policy, **more):
-  """Settings of a training that can go on from a policy."""
-  return {
-    'task__observations': policy.task.observations,
-    'task__frame_skip': policy.task.frame_skip,
-    'network__policy_layers': tuple(kernel.shape[1] for kernel in policy.kernels[:-1]),
-    'network__activation': policy.activation,
-    'network__symmetric': policy.mirror is not None,
-    'total_timesteps': 64,
-    **more,
-  }
-
-
-def test_a_training_that_starts_from_the_ready_policy_acts_like_it(tiny, tmp_path):
-  """On the observations of its own start states, before anything is learned."""
-  ready = load('stand')
-  loop = Loop(prepare(tiny(**like(ready, init_from='stand'))), tmp_path)
-  state = loop.begin()
-  policy, obs = to_policy(loop.setup, state.learner, 0), np.asarray(state.carry.env.obs)
-  np.testing.assert_allclose(policy(obs), ready(obs), atol=2e-3)
-  scratch = Loop(prepare(tiny(**like(ready))), tmp_path).begin()
-  assert np.abs(to_policy(loop.setup, scratch.learner, 0)(obs) - ready(obs)).max() > 0.1
-  assert policy.info['init_from'] == 'stand'
-
-
-def test_a_resumed_run_does_not_load_it_again(tiny, tmp_path, make_policy):
-  """It goes on from its own checkpoint; the policy it began with may be gone by then."""
-  source = tmp_path / 'first.safetensors'
-  save_policy(make_policy(), source)
-  settings = like(make_policy(), init_from=str(source), network__symmetric=False)
-  folder = tmp_path / 'run'
-  folder.mkdir()
-  go(Loop(prepare(tiny(**settings)), folder))
-  learned = store(folder).load()[1]
-  source.unlink()
-  loop = Loop(prepare(tiny(**{**settings, 'total_timesteps': 128})), folder)
-  state = loop.begin(resume=True)
-  assert state.iteration == 1
-  same_arrays(flatten({'learner': state.learner}), {k: v for k, v in learned.items() if k.startswith("['learner']")})
-  assert loop.run(state)['timesteps'] == 128
-
-
-INIT_MISMATCHES = {
-  'other observations': ({'task__observations': ('joint_positions',)}, 'sees joint_positions, joint_velocities'),
-  'other layers': ({'network__policy_layers': (16, 4)}, 'set config.network.policy_layers=(8,)'),
-  'another activation': ({'network__activation': 'relu'}, 'set config.network.activation=elu'),
-  'a symmetric network': ({'network__symmetric': True}, 'set config.network.symmetric=False'),
-  'no normaliser': ({'ppo__normalize_observations': False}, 'set config.ppo.normalize_observations=True'),
-}
-
-
-@pytest.mark.parametrize('case', INIT_MISMATCHES)
-def test_a_policy_that_does_not_fit_is_one_line_and_no_folder(case, tiny_arguments, tmp_path, make_policy, user_error):
-  changes, words = INIT_MISMATCHES[case]
-  source = tmp_path / 'first.safetensors'
-  save_policy(make_policy(), source)
-  settings = like(make_policy(), init_from=source, network__symmetric=False)
-  message = user_error(train.main, tiny_arguments(**{**settings, **changes}))
-  assert message.startswith('config.init_from: ')
-  assert words in message
-  assert [path.name for path in tmp_path.iterdir()] == ['first.safetensors']
-
-
-def test_a_run_that_is_gone_on_from_is_told_in_the_report(tiny_arguments, tmp_path, finished_run):
-  train.main(tiny_arguments(init_from=finished_run, total_timesteps=64))
-  assert json.loads((tmp_path / 'tiny' / 'report.json').read_text())['info']['init_from'] == str(finished_run)
-  assert json.loads((tmp_path / 'tiny' / 'config.json').read_text())['init_from'] == str(finished_run)
-
-
-def test_a_run_goes_on_when_the_policy_that_it_began_with_is_gone(tiny_arguments, tmp_path, finished_run, capsys):
-  source = tmp_path / 'source'
-  shutil.copytree(finished_run, source)
-  train.main(tiny_arguments(init_from=source, total_timesteps=64))
-  assert f'starts from the policy {source}' in capsys.readouterr().out
-  shutil.rmtree(source)
-  train.main([f'--resume={tmp_path / "tiny"}', '--config.total_timesteps=128'])
-  assert 'starts from' not in capsys.readouterr().out
-
-
 # Checkpoints
 
 
@@ -279,142 +172,9 @@ def test_a_full_disk_ends_the_run_with_a_message_and_what_was_saved_stays(tiny, 
   assert go(Loop(prepare(tiny()), tmp_path), resume=True)['timesteps'] == 256
 
 
-def test_the_first_signal_is_a_wish_and_the_second_an_order():
-  with StopRequest() as stop:
-    assert not stop.wanted
-    os.kill(os.getpid(), signal.SIGINT)
-    assert stop.wanted
-    with pytest.raises(KeyboardInterrupt):
-      os.kill(os.getpid(), signal.SIGINT)
-      time.sleep(0.1)
-
-
-@pytest.mark.skipif(not hasattr(signal, 'SIGHUP'), reason='a system without terminals that hang up')
-def test_hanging_up_is_a_wish_however_often_and_nothing_under_nohup():
-  with StopRequest() as stop:
-    for _ in range(2):  # a shell and its terminal may both tell
-      os.kill(os.getpid(), signal.SIGHUP)
-      time.sleep(0.05)
-    assert stop.wanted
-  before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-  try:
-    with StopRequest() as stop:
-      os.kill(os.getpid(), signal.SIGHUP)
-      time.sleep(0.05)
-      assert not stop.wanted
-  finally:
-    signal.signal(signal.SIGHUP, before)
-
-
-def test_handlers_are_put_back():
-  before = [signal.getsignal(number) for number in StopRequest.SIGNALS]
-  with StopRequest():
-    pass
-  assert [signal.getsignal(number) for number in StopRequest.SIGNALS] == before
-
-
-def test_ctrl_c_saves_and_ends_tidily_and_the_run_goes_on_from_there(tiny_arguments, tmp_path):
-  """A real process and a real signal, in the middle of a training far from its end."""
-  command = [sys.executable, '-m', 'mjx_humanoid.train', *tiny_arguments(total_timesteps=64_000_000)]
-  process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-  folder = tmp_path / 'tiny'
-  try:
-    wait_for(lambda: (folder / 'metrics.jsonl').is_file() and metrics_lines(folder) >= 2, process)
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=120)
-  finally:
-    process.kill()
-  assert process.returncode == 0, errors
-  assert 'Traceback' not in errors
-  assert 'stopped and saved' in output
-  assert f'continue with: python -m mjx_humanoid.train --resume={folder}' in output
-  done = store(folder).steps()[-1]
-  assert load_policy(folder / 'policy.safetensors').info['timesteps'] == done >= 128
-  train.main([f'--resume={folder}', f'--config.total_timesteps={done + 64}'])
-  assert store(folder).steps()[-1] == done + 64
-  steps = [line['timesteps'] for line in metrics(folder)]
-  assert steps == list(range(64, done + 65, 64))  # no line is missing, none is there twice
-
-
-def test_a_stop_after_the_last_update_is_none(tiny, tmp_path):
-  """All steps are made: the run is judged, and nobody is told to resume what is complete."""
-  interrupt = Callback(lambda step, values: os.kill(os.getpid(), signal.SIGINT) if step == 128 else None)
-  report = go(Loop(prepare(tiny(total_timesteps=128)), tmp_path, [interrupt]))
-  assert (report['timesteps'], report['stopped_early'], report['episodes']) == (128, False, 2)
-
-
-def metrics_lines(folder):
-  return (folder / 'metrics.jsonl').read_text().count('\n')
-
-
-def wait_for(ready, process, limit=240):
-  end = time.monotonic() + limit
-  while not ready():
-    assert process.poll() is None, process.stderr.read()
-    assert time.monotonic() < end, 'it never got that far'
-    time.sleep(0.2)
-
-
 def test_flatten_names_leaves_by_path():
   assert list(flatten({'a': {'b': np.zeros(2)}, 'c': 1.0})) == ["['a']['b']", "['c']"]
 
 
 def test_speed_is_measured_from_the_first_update_on(finished_run):
   assert all(line['steps_per_second'] > 0 for line in metrics(finished_run))
-
-
-# Runs of earlier versions
-
-# Of arrays in checkpoints, in the order in which they are replaced: today's names, and those before `format` 2.
-ARRAYS = {
-  '.context.requested': '.context.asked',
-  '.context.target_position': '.context.place',
-  "['env'].episode.": "['env'].",
-}
-SETTINGS = {  # the same of settings of the task, which had no sections
-  'command': {
-    'kind': 'commands',
-    'value': 'command',
-    'low': 'command_low',
-    'high': 'command_high',
-    'interval': 'command_interval',
-    'rest': 'command_rest',
-  },
-  'station': {'gain': 'hold', 'radius': 'hold_radius'},
-  'gait': {'frequency': 'gait_frequency', 'speedup': 'gait_hurry', 'duty': 'gait_duty'},
-  'push': {'kind': 'pushes', 'force': 'push_force', 'duration': 'push_duration', 'interval': 'push_interval'},
-}
-
-
-def make_older(run):
-  """Writes the config and the checkpoints of a run as earlier versions did."""
-  config = json.loads((run / 'config.json').read_text())
-  assert config.pop('format') == 2
-  del config['custom'], config['task']['context']
-  for section, names in SETTINGS.items():
-    values = config['task'].pop(section)
-    config['task'] |= {names[name]: value for name, value in values.items()}
-  (run / 'config.json').write_text(json.dumps(config))
-  for step in store(run).steps():
-    arrays, path = store(run).load(step)[1:]
-    del arrays["['env'].length"]
-    for new, old in ARRAYS.items():
-      arrays = {name.replace(new, old): array for name, array in arrays.items()}
-    shutil.rmtree(path)
-    ocp.PyTreeCheckpointer().save(path, arrays)
-    (path / MANIFEST).write_text(json.dumps(digests(path)))
-
-
-def test_a_run_of_an_earlier_version_goes_on_exactly(finished_run, run_copy):
-  """In all but the lengths of the episodes under way, which only metrics need: they were not kept then."""
-  shutil.rmtree(store(run_copy).path(256))
-  make_older(run_copy)
-  assert {"['env'].context.asked", "['env'].context.place", "['env'].delay"} <= set(
-    ocp.PyTreeCheckpointer().restore(store(run_copy).path(128))
-  )
-  train.main([f'--resume={run_copy}'])
-  once, again = (store(run).load(256)[1] for run in (finished_run, run_copy))
-  for arrays in (once, again):
-    del arrays["['env'].length"]
-  same_arrays(once, again)
-  assert (run_copy / 'config.json').read_text() == (finished_run / 'config.json').read_text()

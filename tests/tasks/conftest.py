@@ -5,28 +5,54 @@ import functools
 import mujoco
 import numpy as np
 import pytest
+from start_tools import N, joint
 
 from mjx_humanoid.core.types import View
-from mjx_humanoid.physics.body import describe
-from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.motions.rising import RisePath
 from mjx_humanoid.physics.states import settle as settle_limp
-from mjx_humanoid.robots import robots
+from mjx_humanoid.tasks import starts
 from mjx_humanoid.tasks.context import Context
-
-
-@pytest.fixture(scope='session')
-def model():
-  return build_model(robots()['humanoid'])
-
-
-@pytest.fixture(scope='session')
-def body(model):
-  return describe(robots()['humanoid'], model)
+from mjx_humanoid.tasks.starts import make_start
 
 
 @pytest.fixture(scope='session')
 def settle(model):
   return functools.partial(settle_limp, model)
+
+
+@pytest.fixture(scope='session')
+def rise_path(body):
+  """A path to get up by that is known by hand: the descent of the humanoid, then a leap of 81 states.
+
+  Along the leap the elbows bend from -1.2 to 0.4 rad and the torso sinks from 0.85 m to 0.15 m; it moves ahead, to the
+  left, and up, quickest in the middle.
+  """
+  share = np.arange(81) / 80
+  qpos = np.repeat(body.descent[-1:].astype(np.float64), 81, axis=0)
+  qpos[:, 2] = 0.85 - 0.7 * share
+  for side in ('left', 'right'):
+    qpos[:, joint(body, f'elbow_{side}')] = -1.2 + 1.6 * share
+  qvel = np.zeros((81, body.nv))
+  qvel[:, :3] = np.sin(np.pi * share)[:, None] * [0.5, 0.2, 2.0]
+  still = np.zeros((17, body.nv))
+  depth = np.concatenate([np.linspace(0, 0.25, 17), np.linspace(0.25, 1, 81)])
+  return RisePath(depth, np.concatenate([body.descent, qpos]), np.concatenate([still, qvel]))
+
+
+@pytest.fixture
+def no_search(monkeypatch, rise_path):
+  """Starts along that path, which is otherwise found by a search."""
+  monkeypatch.setattr(starts, 'rise_path', lambda body: rise_path)
+
+
+@pytest.fixture
+def start(body, settle):
+  """Start states of a distribution: qpos, qvel."""
+
+  def draw(name='standing', seed=0, n=N, strength=1.0):
+    return make_start(name)(body, np.random.default_rng(seed), np.full(n, strength), settle)
+
+  return draw
 
 
 @pytest.fixture(scope='session')

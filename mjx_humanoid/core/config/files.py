@@ -6,7 +6,7 @@ import argparse
 import ast
 import difflib
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from ml_collections import ConfigDict
 from mjx_humanoid.core import saved_code, trust, user_code, user_files, user_objects
 from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.config import migration, schema
-from mjx_humanoid.core.config.settings import convert, entry_type, restore, type_name
-from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.config.settings import LISTED, convert, entry_type, restore, type_name
+from mjx_humanoid.core.errors import CLOSE, UserError
 from mjx_humanoid.core.files import read_json, write_json
 
 CONFIG_FILE = 'config.json'  # in a run's folder
@@ -105,10 +105,31 @@ def _meant(argument: str) -> str:
   name, equals, value = argument.lstrip('-').partition('=')
   if not equals and (name in config_names() or name.endswith('.py')):
     return f' Did you mean --config={name}?'
-  names = list(schema.settings())
-  endings = {full.split('.', i)[-1]: full for full in reversed(names) for i in range(full.count('.') + 1)}
+  endings = _endings(schema.settings())
   close = difflib.get_close_matches(name, endings, n=1, cutoff=0.75)
   return f' Did you mean --{endings[close[0]]}{equals}{value}?' if close else ''
+
+
+def _endings(names: Iterable[str]) -> dict[str, str]:
+  """The settings by every ending of their dotted names: gamma, ppo.gamma and config.ppo.gamma."""
+  return {full.split('.', i)[-1]: full for full in reversed(list(names)) for i in range(full.count('.') + 1)}
+
+
+def _unknown_setting(name: str, known: Iterable[str]) -> UserError:
+  """An error that suggests the settings with a name close to this one; where there is none, lists a section."""
+  known = list(known)
+  endings = _endings(known)
+  close = difflib.get_close_matches(name.removeprefix('config.'), endings, n=CLOSE)
+  if close and not any(setting.startswith(f'{name}.') for setting in known):
+    guesses = dict.fromkeys(repr(endings[ending]) for ending in close)
+    return UserError(f'unknown setting {name!r}. Did you mean {" or ".join(guesses)}? {LISTED}')
+  section = name
+  while not (inside := [setting for setting in known if setting.startswith(f'{section}.')]):
+    section = section.rpartition('.')[0]
+  choices = dict.fromkeys('.'.join(setting.split('.')[: section.count('.') + 2]) for setting in inside)
+
+
+XX
 
 
 def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict:
@@ -124,7 +145,7 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
     parent, leaf = _split(name, [n for n, (hint, _) in known.items() if entry_type(hint) is not None])
     of_entry = entry_type(known[parent][0]) if parent in known else None  # of config.task.weights.height
     if name not in known and of_entry is None:
-      raise unknown('setting', name, known)
+      raise _unknown_setting(name, known)
     hint = known[name][0] if of_entry is None else of_entry
     target: Any = values
     for part in parent.split('.')[1:]:

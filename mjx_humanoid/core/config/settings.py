@@ -16,6 +16,7 @@ from mjx_humanoid.core.user_objects import named
 
 S = typing.TypeVar('S')
 Numbers = dict[str, float] | tuple[float, ...]  # by name ('' for all others), or in an order
+LISTED = 'All settings: python -m mjx_humanoid.train --help.'
 LONGEST = 1e6  # s; control steps up to here can be counted in 32 bits
 
 
@@ -75,7 +76,7 @@ def restore(section: type[S], values: Any, path: str) -> S:
   fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, section))}
   for key in values:
     if key not in fields:
-      raise unknown(f'key in {path}', key, fields)
+      raise unknown(f'key in {path}', key, fields, listed=LISTED)
   checked = {}
   for key, value in values.items():
     hint: Any = hints[key]
@@ -100,7 +101,7 @@ def replaced(section: S, changes: Mapping[str, Any], path: str) -> S:
   for name, value in changes.items():
     first, _, rest = name.partition('.')
     if first not in values:
-      raise unknown(f'key in {path}', first, values)
+      raise unknown(f'key in {path}', first, values, listed=LISTED)
     inner: Any = getattr(section, first)
     if dataclasses.is_dataclass(inner):
       nested = {rest: value} if rest else value
