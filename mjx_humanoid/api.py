@@ -181,7 +181,6 @@ def render(
   import numpy as np
 
   from mjx_humanoid.media.film import Look, film_policies
-  from mjx_humanoid.media.render import write_video
   from mjx_humanoid.playback.judge import task_changes
   from mjx_humanoid.playback.limits import checked
 
@@ -189,11 +188,17 @@ def render(
   video = output_path(path, ('.mp4',), 'a video', force=force)
   size = checked(width=width, height=height, framerate=framerate)
   chosen = _cast(policies, compare, allow_code)
-  changes = task_changes(*(told[name] for name in ('command', 'push', 'start_strength')))
+  changes = task_changes(told['command'], told['push'], told['start_strength'])
   pictures = film_policies(chosen, changes, Look(camera, **size), told['seconds'], told['seed'], compare=compare)
-  if video is not None:
-    write_video(video, pictures, size['framerate'])
+  _write_video(video, pictures, size['framerate'])
   return np.stack(pictures)
+
+
+def _write_video(path: Path | None, pictures: list[np.ndarray], framerate: int) -> None:
+  from mjx_humanoid.media.render import write_video
+
+  if path is not None:
+    write_video(path, pictures, framerate)
 
 
 def _cast(policies: Sequence[PolicyLike], compare: bool, allow_code: bool) -> list[Policy | None]:

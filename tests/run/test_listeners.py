@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from points import card, train_points
@@ -181,7 +182,8 @@ def warn(*updates):
   said = []
 
   class Loop:
-    say = said.append
+    say, invalid_state = said.append, None
+    setup = SimpleNamespace(task=None)
 
   warnings = Warnings()
   warnings.on_start(Loop)

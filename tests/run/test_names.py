@@ -9,6 +9,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip('hypothesis')
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from points import card, point_setup, trainer
