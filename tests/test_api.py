@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import pydoc
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -78,8 +80,23 @@ def test_a_second_training_gets_a_folder_of_its_own(run):
   again = mh.train('stand', run_dir=str(trained.folder.parent), **{**SMALL, 'total_timesteps': 64})
   assert again.folder.name == 'stand-2'
   assert again.policy.name == 'stand-2'
-  with pytest.raises(mh.UserError, match='exists; choose another name'):
+  with pytest.raises(mh.UserError, match='exists; choose another name, or delete it with overwrite=True'):
     mh.train('stand', name='stand', run_dir=str(trained.folder.parent), **SMALL)
+
+
+def test_overwrite_deletes_the_run_of_that_name_and_nothing_else(run, tmp_path):
+  folder = Path(shutil.copytree(run[0].folder, tmp_path / 'mine'))
+  (folder / 'stranger.txt').write_text('of the run before')
+  again = mh.train('stand', name='mine', overwrite=True, run_dir=tmp_path, **{**SMALL, 'total_timesteps': 64})
+  assert (again.folder, again.policy.info['timesteps']) == (folder, 64)
+  assert not (folder / 'stranger.txt').exists()
+  (tmp_path / 'thesis').mkdir()
+  (tmp_path / 'thesis' / 'thesis.tex').write_text('precious')
+  with pytest.raises(mh.UserError, match='is no run'):
+    mh.train('stand', name='thesis', overwrite=True, run_dir=tmp_path, **SMALL)
+  with pytest.raises(mh.UserError, match='leave out one of them'):
+    mh.train(resume=folder, overwrite=True)
+  assert (tmp_path / 'thesis' / 'thesis.tex').read_text() == 'precious'
 
 
 @pytest.mark.parametrize(
@@ -133,6 +150,14 @@ def test_evaluate_is_the_card_of_the_command(tmp_path, capsys):
 def test_render_returns_frames_and_writes_a_video(opengl, tmp_path, run):
   small = {'seconds': 0.2, 'width': 64, 'height': 48}
   frames = mh.render('stand', path=tmp_path / 'stand.mp4', **small)
+  film = (tmp_path / 'stand.mp4').read_bytes()
+  with pytest.raises(mh.UserError, match=r'stand\.mp4 exists already.*force=True'):
+    mh.render('stand', path=tmp_path / 'stand.mp4', **small)
+  with pytest.raises(mh.UserError, match=r'a video is written as \.mp4'):
+    mh.render('stand', path=tmp_path / 'stand.avi', **small)
+  assert (tmp_path / 'stand.mp4').read_bytes() == film
+  mh.render('walk', path=tmp_path / 'stand.mp4', force=True, **small)
+  assert (tmp_path / 'stand.mp4').read_bytes() != film
   assert (frames.shape, frames.dtype) == ((6, 48, 64, 3), np.uint8)
   assert (tmp_path / 'stand.mp4').stat().st_size > 500
   assert mh.render('stand', run[0], 'random', compare=True, **small).shape == (6, 48, 192, 3)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -309,6 +311,24 @@ def test_a_reader_that_is_gone_does_not_end_training_and_the_run_says_why(tiny_a
   assert (process.wait(240), errors) == (0, '')
   assert json.loads((tmp_path / 'tiny' / 'report.json').read_text())['timesteps'] == 256
   assert 'nobody reads what is printed (Broken pipe)' in (tmp_path / 'tiny' / 'run.log').read_text()
+
+
+@pytest.mark.parametrize('name', ['config.json', 'policy.safetensors', 'report.json', 'checkpoints/best.json'])
+def test_a_file_that_could_not_be_replaced_is_told_before_training(run_copy, user_error, snapshot, monkeypatch, name):
+  monkeypatch.setattr('os.access', lambda path, mode: Path(path) != run_copy / name)
+  before = snapshot(run_copy)
+  assert f'{run_copy / name} cannot be written' in user_error(train.main, [f'--resume={run_copy}'])
+  assert snapshot(run_copy) == before
+
+
+@pytest.mark.parametrize('locale', [{'LC_ALL': 'C'}, {'LC_ALL': 'C', 'PYTHONIOENCODING': 'ascii'}])
+def test_names_that_the_locale_cannot_print_are_one_line_too(run_python, tmp_path, locale):
+  environment = {**os.environ, 'PYTHONCOERCECLOCALE': '0', 'PYTHONUTF8': '0', **locale}
+  arguments = ('-m', 'mjx_humanoid.train', '--config=stand', '--config.name=\u0436', '--config.run_dir=\u4eba')
+  (tmp_path / '\u4eba' / '\u0436').mkdir(parents=True)
+  done = run_python(*arguments, cwd=tmp_path, env=environment)
+  assert (done.returncode, done.stderr.count('\n')) == (2, 1), done.stderr
+  assert done.stderr.startswith('error: ')
 
 
 def test_resuming_what_cannot_be_written_to(run_copy, user_error, snapshot, monkeypatch):

@@ -25,7 +25,7 @@ class Output:
       try:
         return self._stream.write(text)
       except UnicodeEncodeError:  # a locale without these letters
-        return self._stream.write(text.encode('ascii', 'backslashreplace').decode())
+        self._stream.write(text.encode('ascii', 'backslashreplace').decode())
       except OSError as error:
         self._lose(error)
     return len(text)

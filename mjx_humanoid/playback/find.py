@@ -32,8 +32,7 @@ def find_policy(reference: str) -> Path:
   Raises:
     UserError: there is none; names the pretrained policies.
   """
-  path, which = split_reference(reference)
-  path = expanded(path)
+  path, which = split_reference(str(expanded(reference)))
   if which:
     return find_checkpoint(path, which)
   if (path / POLICY_FILE).is_file():

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import math
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from mjx_humanoid.core.run_folder import BEST_FILE, MANIFEST, Best, checkpoint_p
 
 SCORE = "['score']"  # name of the array that holds the score of a checkpoint
 REPLACED = '.replaced'  # ending of a checkpoint that another one is about to replace
+PATTERN = set('*?[]{}\\')  # letters that make a path a pattern
 FULL = (errno.ENOSPC, errno.EDQUOT)
 Arrays = dict[str, np.ndarray]
 # Names, or prefixes of names, of arrays in earlier versions, and their present names.
@@ -205,12 +207,22 @@ def recover(folder: Path) -> None:
         replaced.rename(final)
 
 
+def plain_temporary() -> tempfile.TemporaryDirectory[str] | None:
+  """A new folder whose path is not a pattern, whatever TMPDIR says; None where there can be none."""
+  for place in (None, '/tmp', '/var/tmp'):
+    with contextlib.suppress(OSError):
+      temporary = tempfile.TemporaryDirectory(dir=place)
+      if not PATTERN & set(temporary.name.replace(os.sep, '/')):
+        return temporary
+      temporary.cleanup()
+  return None
+
+
 @contextlib.contextmanager
 def plain_path(path: Path) -> Iterator[Path]:
   """Another path to a file or folder, without letters that Orbax would take for a pattern, such as [ or a backslash."""
-  try:
-    temporary = tempfile.TemporaryDirectory()
-  except OSError:  # no folder for temporary files
+  temporary = plain_temporary()
+  if temporary is None:
     yield path.resolve()
     return
   with temporary as folder:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mjx_humanoid.core.border import expanded, plain, public
+from mjx_humanoid.core.border import expanded, output_path, plain, public, typed
 from mjx_humanoid.core.config.schema import Config, resolve
 from mjx_humanoid.core.errors import UserError
 
@@ -34,6 +34,31 @@ def test_values_become_pythons_own(value, same):
   assert plain(value) == same
   assert type(plain(value)) is type(same)
   json.dumps(plain(value))
+
+
+@pytest.mark.parametrize(
+  ('path', 'text'),
+  [
+    ('runs/x', 'runs/x'),
+    ('a b', "'a b'"),
+    ("it's", "'it'\"'\"'s'"),
+    ('-x', './-x'),
+    ('~', f'{Path.cwd()}/~'),
+    (Path('a[b]'), "'a[b]'"),
+  ],
+)
+def test_a_path_as_a_shell_takes_it(path, text):
+  assert typed(path) == text
+
+
+def test_a_file_to_write_is_checked_before_any_work(tmp_path):
+  assert output_path(None, ('.mp4',), 'a video', force=False) is None
+  assert output_path(tmp_path / 'a.mp4', ('.mp4',), 'a video', force=False) == tmp_path / 'a.mp4'
+  (tmp_path / 'b.mp4').write_bytes(b'')
+  for path, message in (('a.avi', r'a video is written as \.mp4'), ('b.mp4', 'exists already'), ('b.mp4/c.mp4', 'no')):
+    with pytest.raises(UserError, match=message):
+      output_path(tmp_path / path, ('.mp4',), 'a video', force=False)
+  assert output_path(tmp_path / 'b.mp4', ('.mp4',), 'a video', force=True) == tmp_path / 'b.mp4'
 
 
 def test_other_objects_are_left_alone():

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from mjx_humanoid.core.output import Output, lost_reader, outliving_readers
+from mjx_humanoid.core.output import Output, lost_reader, one_line, outliving_readers
 
 PROGRAM = """
 import sys
@@ -23,6 +23,17 @@ with outliving_readers():
   print('error', file=sys.stderr)
   open(sys.argv[1], 'w').write(lost_reader())
 """
+
+
+def test_letters_that_the_locale_lacks_are_spelt_out():
+  stream = io.TextIOWrapper(io.BytesIO(), encoding='ascii')
+  assert Output(stream).write('\u0436 3\u00b0') == 4
+  stream.flush()
+  assert stream.buffer.getvalue() == rb'\u0436 3\xb0'
+
+
+def test_a_line_stays_a_line():
+  assert one_line('a\nb \x1b[31m \u4eba \udcff') == r'a\nb \x1b[31m ' + '\u4eba' + r' \udcff'
 
 
 def test_a_reader_that_is_gone_ends_nothing(tmp_path):

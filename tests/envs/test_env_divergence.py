@@ -11,6 +11,7 @@ import pytest
 from env_tools import ENVS, KEY, at_age, at_rest
 
 from mjx_humanoid.core.types import View
+from mjx_humanoid.envs.invalid import INVALID_STATE, unpack
 
 
 def spoil(field, row, value=np.nan):
@@ -49,7 +50,7 @@ def test_an_environment_that_diverges_earns_nothing_and_keeps_its_last_observati
   assert out.reward.tolist() == out.terms['height'].tolist() == [2, 2, 0, 2]
   np.testing.assert_array_equal(out.next_obs[2], begun.obs[2])
   # Its return so far still counts as an episode of four steps; its terms do not count.
-  found = {name: float(value) for name, value in out.metrics.items()}
+  found = {name: float(value) for name, value in out.metrics.items() if value.ndim == 0}
   assert (found['episodes'], found['episode_return'], found['episode_length']) == (1, 30, 4)
   assert found['term/height'] == 3 * 2
   assert float(state.obs[2, 0]) in (5, 6, 7)
@@ -94,6 +95,14 @@ def test_a_reward_that_is_not_finite_is_counted_apart_and_ends_nothing(make_env,
   assert float(out.metrics['diverged']) == 0
   assert float(out.metrics['invalid_reward']) == float(out.metrics['invalid_term/bad']) == 2
   assert float(out.metrics['term/bad']) == 2
+  found = unpack(np.asarray(out.metrics[INVALID_STATE]), body.nq, body.nv)
+  assert (found.environment, found.step, found.qpos[2]) == (1, 1, 3)
+  assert (found.qpos.shape, found.qvel.shape, found.ctrl.shape) == ((body.nq,), (body.nv,), (body.nu,))
+
+
+def test_without_an_invalid_reward_there_is_no_state_of_one(advance, body):
+  _, out = advance(change=spoil('qpos', 0))
+  assert unpack(np.asarray(out.metrics[INVALID_STATE]), body.nq, body.nv) is None
 
 
 def test_a_term_that_is_not_finite_is_counted_by_its_name_though_the_total_is(make_env, bank, body, model):

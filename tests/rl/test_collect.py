@@ -14,7 +14,7 @@ import pytest
 from outcomes import Outcome
 
 from mjx_humanoid.core.types import Inputs
-from mjx_humanoid.rl.collect import Collected, HostCollector, collect_traced, stack
+from mjx_humanoid.rl.collect import Collected, HostCollector, collect_traced, first_row, stack
 
 STARTS = np.array([[0.0], [0.5], [-4.0]], np.float32)  # of three worlds, whenever they begin anew
 STEPS = 7
@@ -75,6 +75,14 @@ class LatePointEnv(PointEnv):
   def act(self, state, ctrl):
     age = state.age[:, None]
     return state._replace(sent=ctrl), Inputs(state.sent, 0.01 * age, 0.001 * age)
+
+
+def test_of_rows_the_first_that_says_something_is_kept():
+  rows = jnp.array([[0.0, 9.0], [1.0, 5.0], [1.0, 6.0]])
+  assert first_row(rows).tolist() == [1, 5]
+  assert first_row(rows[:1]).tolist() == [0, 9]
+  _, metrics = stack([jnp.zeros(2)] * 3, [{'row': row, 'sum': row[1]} for row in rows])
+  assert (metrics['row'].tolist(), float(metrics['sum'])) == ([1, 5], 20)
 
 
 class Acting:

@@ -134,6 +134,23 @@ def test_a_damaged_line_does_not_prevent_resuming(tmp_path, line):
   assert [entry['timesteps'] for entry in lines(tmp_path)] == [64, 128, 192]
 
 
+def test_a_file_without_permissions_is_kept_and_the_metrics_go_on_in_a_copy(tmp_path, monkeypatch):
+  write(tmp_path, [64, 128])
+  kept, said = tmp_path / 'metrics-1.jsonl', []
+  readable = lambda path, mode: os.path.basename(path) != METRICS_FILE or kept.exists()  # noqa: E731 (root may do all)
+  monkeypatch.setattr('mjx_humanoid.run.logger.os.access', readable)
+  before = (tmp_path / METRICS_FILE).read_bytes()
+  with MetricsLogger(tmp_path, after=64, say=said.append) as logger:
+    logger.write(128, {'loss': 1.0})
+  assert said == [
+    f'{tmp_path / METRICS_FILE} has no permission to be written: it is kept as metrics-1.jsonl, and metrics are added'
+    ' to a copy of it.'
+  ]
+  assert kept.read_bytes() == before
+  assert [line['timesteps'] for line in lines(tmp_path)] == [64, 128]
+  assert lines(tmp_path)[1]['loss'] == 1.0
+
+
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
   (tmp_path / METRICS_FILE).mkdir()
   with pytest.raises(UserError, match=r'metrics\.jsonl is not a readable file of metrics: Is a directory'):
