@@ -43,7 +43,7 @@ def test_values_become_pythons_own(value, same):
     ('a b', "'a b'"),
     ("it's", "'it'\"'\"'s'"),
     ('-x', './-x'),
-    ('~', f'{Path.cwd()}/~'),
+    ('~', f"'{Path.cwd()}/~'"),
     (Path('a[b]'), "'a[b]'"),
   ],
 )
