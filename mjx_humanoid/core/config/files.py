@@ -126,10 +126,8 @@ def _unknown_setting(name: str, known: Iterable[str]) -> UserError:
   section = name
   while not (inside := [setting for setting in known if setting.startswith(f'{section}.')]):
     section = section.rpartition('.')[0]
-  choices = dict.fromkeys('.'.join(setting.split('.')[: section.count('.') + 2]) for setting in inside)
-
-
-XX
+  choices = dict.fromkeys(setting.removeprefix(f'{section}.').split('.')[0] for setting in inside)
+  return UserError(f'unknown setting {name!r}; {section} has {", ".join(choices)}. {LISTED}')
 
 
 def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict:
