@@ -33,7 +33,8 @@ def main(argv: Sequence[str]) -> None:
   elif first in ('-V', '--version'):
     print(version())
   elif option == '--sensors':
-    list_sensors(value or ' '.join(rest))
+    outside = '--allow-outside' in rest
+    list_sensors(value or ' '.join(word for word in rest if word != '--allow-outside'), outside=outside)
   elif first in ('-h', '--help'):
     print(USAGE)
     list_commands()
@@ -123,9 +124,16 @@ def list_choices() -> None:
   section('algorithms, config.algorithm', algorithms())
 
 
-def list_sensors(robot: str) -> None:
-  """Prints every sensor of a robot's model, for `body.sensor(view, name)`. Raises UserError for an unknown robot."""
-  from mjx_humanoid.core import saved_code
+def list_sensors(robot: str, *, outside: bool = False) -> None:
+  """Prints every sensor of a robot's model, for `body.sensor(view, name)`.
+
+  Args:
+    outside: its MJCF file may read files outside its own folder.
+
+  Raises:
+    UserError: an unknown robot.
+  """
+  from mjx_humanoid.core import model_files, saved_code
   from mjx_humanoid.core.config.task import TaskConfig
   from mjx_humanoid.physics.model import build_model
   from mjx_humanoid.physics.sensors import describe_sensors
@@ -135,6 +143,7 @@ def list_sensors(robot: str) -> None:
   if not robot:
     raise UserError(f'--sensors needs a robot: --sensors=NAME, one of {", ".join(robots())}.')
   saved_code.allow(TaskConfig(robot=robot))  # the user typed its name
+  model_files.allow_outside(outside)
   sensors = describe_sensors(build_model(find_robot(robot)))
   width = max(len(sensor.unit) for sensor in sensors.values())
   lines = {name: f'{s.width}  {s.unit:<{width}}  {s.meaning}' for name, s in sensors.items()}

@@ -1,4 +1,8 @@
-"""Checks the installation and says how to fix it: python -m mjx_humanoid.doctor"""
+"""Checks the installation and says how to fix it: python -m mjx_humanoid.doctor
+
+With --robot=NAME or --robot=path/to/model.xml it checks a robot instead: what is read from its files and guessed, what
+MJX cannot do with it, whether its timestep is stable. It also writes a picture of the standing pose.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mjx_humanoid.core.config.files import parser
+from mjx_humanoid.core import model_files, saved_code
+from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.config.files import apply_overrides, parser, split_overrides
 from mjx_humanoid.core.errors import UserError, command
 
 FREE_DISK = 2e9  # bytes; checkpoints and videos of a run take much less
@@ -40,7 +46,16 @@ def main(argv: Sequence[str]) -> None:
   arguments.add_argument(
     '--quick', action='store_true', help='skip the check of MJX inside a scan, which takes half a minute'
   )
-  quick = arguments.parse_args(argv).quick
+  arguments.add_argument('--robot', help='check this robot instead: a name, path/to/model.xml or path/to/file.py:ROBOT')
+  arguments.add_argument('--out', help='the picture of a robot, .png; by default named after it, in the current folder')
+  model_files.add_option(arguments)
+  parsed, rest = arguments.parse_known_args(argv)
+  if parsed.robot:
+    check_robot(parsed.robot, split_overrides(rest), parsed.out)
+    return
+  if rest or parsed.out:
+    raise UserError(f'{" ".join(rest) or "--out"} needs --robot=...; see python -m mjx_humanoid.doctor --help.')
+  quick = parsed.quick
   states = []
   for name, check in CHECKS.items():
     if quick and check is check_deadlock:
@@ -54,6 +69,38 @@ def main(argv: Sequence[str]) -> None:
     print('fix the lines marked bad, then run doctor again')
     raise SystemExit(1)
   print('next: python -m mjx_humanoid.train --config=configs/stand.py')
+
+
+def check_robot(name: str, overrides: dict[str, str], out: str | None) -> None:
+  """Prints the report on a robot and writes a picture of it; exit status 1 if training would refuse it.
+
+  Args:
+    overrides: settings of the task, as on the command line of train.
+
+  Raises:
+    UserError: the robot cannot be built.
+  """
+  from mjx_humanoid.run import inspection
+
+  config = schema.resolve(apply_overrides(schema.default_config(), {**overrides, 'config.task.robot': name}))
+  saved_code.allow(config)  # the user typed its name
+  found, bad = inspection.build(config.task), False
+  for line in inspection.report(found):
+    print(f'{line.state:>5}  {line.name}: {line.text}', flush=True)
+    bad |= line.state == 'bad'
+  path = Path(out or f'{found.body.robot.name}_standing.png')
+  try:
+    inspection.picture(found, path)
+    print(f'   ok  picture: the standing pose in {path}')
+  except UserError as error:
+    print(f' warn  picture: none ({error})')
+  if bad:
+    print('training refuses this robot: fix the lines marked bad, then run doctor again')
+    raise SystemExit(1)
+  print(
+    f'next: python -m mjx_humanoid.train --config=stand --config.name={found.body.robot.name}'
+    f' --config.task.robot={name} --config.task.frame_skip=0'
+  )
 
 
 def run_check(check: Callable[[], Finding]) -> Finding:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mjx_humanoid.core import model_files
 from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
@@ -54,6 +55,7 @@ def main(argv: Sequence[str]) -> None:
     '--json', help="output file; by default card.json in the run's folder, else <policy>_card.json here"
   )
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
+  model_files.add_option(arguments)
   parsed = arguments.parse_args(argv)
   from rich.console import Console
   from rich.markup import escape

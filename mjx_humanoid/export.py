@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mjx_humanoid.core import model_files
 from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
@@ -56,6 +57,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('--out', help='output file; by default named after the policy, in the current folder')
   arguments.add_argument('--force', action='store_true', help='replace files that exist')
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
+  model_files.add_option(arguments)
   return arguments.parse_args(argv)
 
 

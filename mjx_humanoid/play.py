@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mjx_humanoid.core import model_files
 from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import UserError, command
@@ -89,6 +90,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('--height', type=int, default=480, help='height in pixels (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='seed of start states, actions (%(default)s)')
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
+  model_files.add_option(arguments)
   parsed = arguments.parse_args(argv)
   check_ranges(parsed)
   return parsed

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mjx_humanoid.core import saved_code
+from mjx_humanoid.core import model_files, saved_code
 from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config import files as config_file
@@ -43,6 +43,7 @@ def main(argv: Sequence[str]) -> None:
   )
   parser.add_argument('--overwrite', action='store_true', help='delete an existing run of the same name')
   parser.add_argument('--allow-code', action='store_true', help=saved_code.ALLOW_HELP)
+  model_files.add_option(parser)
   arguments, rest = parser.parse_known_args(argv)
   overrides = config_file.split_overrides(rest)
   if arguments.resume and arguments.config:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mjx_humanoid.core import model_files
 from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
@@ -75,6 +76,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('--plot', action='store_true', help='also write a plot, .png')
   arguments.add_argument('--force', action='store_true', help='overwrite files that exist')
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
+  model_files.add_option(arguments)
   parsed = arguments.parse_args(argv)
   if parsed.seed < 0:
     raise UserError(f'--seed={parsed.seed} is out of range: 0 or more.')

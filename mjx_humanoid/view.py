@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mjx_humanoid.core import model_files
 from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import UserError, command
@@ -63,6 +64,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     '--idle', action='store_true', help='compute only when nothing else does, as beside a training'
   )
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
+  model_files.add_option(arguments)
   parsed = arguments.parse_args(argv)
   check(parsed)
   return parsed

@@ -61,9 +61,10 @@ class Robot:
   root: str  # root body of the kinematic tree; standing height is measured at its frame
   feet: tuple[str, ...]  # bodies that touch the floor while standing
   standing_height: float  # of the root body's frame above the floor
-  fallen_height: float  # height of the root below which the robot counts as fallen
+  fallen_height: float  # height of the root below which the robot counts as fallen; 0: it cannot fall
   package: str = ''  # the installed package that contains the file
   floor: str = 'floor'  # name of the floor geom
+  new_floor: float | None = None  # height of a floor that is added because the file has none
   pose: JointAngles | None = None  # the standing pose, placed on the floor; None: the MJCF file's pose, unchanged
   legs: tuple[str, ...] = ()  # substrings of leg joint names; the other joints belong to arms and trunk
   stride_offsets: tuple[float, ...] = ()  # phase offset of each foot in the stride, in [0, 1); (): evenly spaced
@@ -97,6 +98,12 @@ class Robot:
   def offsets(self) -> tuple[float, ...]:
     """Phase offset of each foot in the stride: 0 swings first, 0.5 half a stride later."""
     return self.stride_offsets or tuple(i / len(self.feet) for i in range(len(self.feet)))
+
+  def with_feet(self, what: str) -> tuple[str, ...]:
+    """The feet. Raises UserError if the robot has none; the message says that `what` needs them."""
+    if not self.feet:
+      raise UserError(f'{what} needs feet, and robot {self.name!r} has none; name them by config.task.feet.')
+    return self.feet
 
   def pd_of(self, joint: str) -> PD | None:
     """PD control of a joint: that of the longest group name in its name; None if it has none."""

@@ -9,14 +9,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.model_files import model_files
 
 PACKAGE = __name__.partition('.')[0]
 MOST_DATA = 64 * 2**20  # bytes; larger data files are not copied with the code
 LONGEST_NAME = 256  # characters of a string that may name a file
-MESH_FOLDERS = ('meshdir', 'texturedir', 'assetdir')  # attributes of an MJCF's <compiler>
 
 
 @dataclass(frozen=True)
@@ -169,27 +168,3 @@ def named_files(tree: ast.Module, folder: Path, root: Path) -> Iterator[Path]:
       path = (folder / value).resolve()
       if path.suffix != '.py' and path.is_relative_to(root) and path.is_file() and path.stat().st_size <= MOST_DATA:
         yield path
-
-
-def model_files(xml: Path) -> set[Path]:
-  """Meshes, textures and other files that an MJCF file names, directly or through those that it includes."""
-  included, folders, elements = {xml.resolve()}, [xml.parent], list[ElementTree.Element]()
-  queue = [xml.resolve()]
-  while queue:
-    try:
-      tree = ElementTree.parse(queue.pop()).getroot()
-    except ElementTree.ParseError:
-      continue  # MuJoCo will say what is wrong with it
-    elements += tree.iter()
-    folders += [xml.parent / c.get(a, '') for c in tree.iter('compiler') for a in MESH_FOLDERS if c.get(a)]
-    more = {(xml.parent / e.get('file', '')).resolve() for e in tree.iter('include')} - included
-    queue += [path for path in more if path.is_file()]
-    included |= more
-  found = {path for path in included if path.is_file()} - {xml.resolve()}
-  for element in elements:
-    names = [value for name, value in element.items() if name.startswith('file')]  # a cube map has six
-    files = {path for n in names for folder in folders if (path := (folder / n).resolve()).is_file()}
-    found |= files
-    if element.tag == 'model':  # an attached model has separate folders
-      found |= {file for path in files - {xml.resolve()} for file in model_files(path)}
-  return found - {xml.resolve()}

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.process import quiet_imports
 from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.engine import NOTHING
@@ -33,6 +34,15 @@ class MjxState(NamedTuple):
 
   data: Any  # mjx.Data, batched
   fields: dict[str, Array]  # model fields that differ between environments, [B, ...] each
+
+
+def put_model(model: mujoco.MjModel, impl: str, graph_mode: Any) -> Any:
+  """The model as mjx.Model. Raises UserError with MJX's reason if MJX cannot simulate it."""
+  try:
+    return mjx.put_model(model, impl=impl, graph_mode=graph_mode)
+  except NotImplementedError as error:
+    reason = ' '.join(str(error).split()).rstrip('.')
+    raise UserError(f'MJX cannot simulate this robot: {reason}; use the engine native.') from None
 
 
 class MjxEngine:
@@ -60,6 +70,9 @@ class MjxEngine:
       impl: 'jax' or 'warp'.
       fields: see make_engine.
       graph_mode: how Warp captures CUDA graphs, a name in mujoco.mjx.warp.types.GraphMode; empty for MJX's default.
+
+    Raises:
+      UserError: MJX cannot simulate the model.
     """
     self.name = 'mjx-warp' if impl == 'warp' else 'mjx'
     self.fields = {name: jnp.asarray(values, jnp.float32) for name, values in fields.items()}
@@ -71,7 +84,7 @@ class MjxEngine:
     # MJX never resets an environment by itself, and MuJoCo Warp rejects models with this flag.
     model.opt.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
     mode = getattr(mjx_warp.GraphMode, graph_mode) if graph_mode else None
-    self._model = mjx.put_model(model, impl=impl, graph_mode=mode)
+    self._model = put_model(model, impl, mode)
     # Model fields with a row for each environment are mapped over; the others are shared.
     self._axes = jax.tree.map(lambda _: None, self._model)
     if fields:

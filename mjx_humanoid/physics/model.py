@@ -12,12 +12,16 @@ from pathlib import Path
 import mujoco
 
 from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.model_files import refuse_outside
 from mjx_humanoid.core.robot import Robot
 from mjx_humanoid.physics import scenery
 from mjx_humanoid.physics.motors import complete_actuators
 
 # Solver of report cards and playback: more iterations would not change the solution.
 CONVERGED = (100, 50)
+FAULTY_SPARSE = '4.0.0'  # version of MuJoCo whose Newton solver is wrong with a sparse Jacobian
+SPARSE_FROM = 60  # degrees of freedom from which MuJoCo itself chooses a sparse Jacobian
+DOFS = {mujoco.mjtJoint.mjJNT_FREE: 6, mujoco.mjtJoint.mjJNT_BALL: 3}
 TOUCH_REACH = 0.6  # m, radius of touch sensors around the frame of their body; larger for tall robots
 
 
@@ -40,11 +44,33 @@ def model_file(robot: Robot) -> Path:
 
 
 def read_spec(path: Path, name: str) -> mujoco.MjSpec:
-  """An MJCF file as an editable spec. Raises UserError with MuJoCo's message if it cannot be read."""
+  """An MJCF file as an editable spec.
+
+  Raises:
+    UserError: with MuJoCo's message if it cannot be read; or it names files outside its own folder.
+  """
+  malformed = refuse_outside(path)
   try:
-    return mujoco.MjSpec.from_file(str(path))
+    spec = mujoco.MjSpec.from_file(str(path))
   except ValueError as error:
     raise UserError(f'robot {name!r}: MuJoCo cannot read {path}: {" ".join(str(error).split())}') from None
+  if malformed:  # MuJoCo is less strict, but the files that it reads are then unknown
+    raise UserError(f'robot {name!r}: {path} is not well-formed XML: {malformed}.')
+  return spec
+
+
+def sparse_is_wrong(spec: mujoco.MjSpec) -> bool:
+  """Whether this MuJoCo would use a sparse Jacobian for which its Newton solver computes a wrong Hessian (4.0.0)."""
+  if mujoco.__version__ != FAULTY_SPARSE or spec.option.solver != mujoco.mjtSolver.mjSOL_NEWTON:
+    return False
+  if spec.option.jacobian == mujoco.mjtJacobian.mjJAC_AUTO:
+    return sum(DOFS.get(joint.type, 1) for joint in spec.joints) >= SPARSE_FROM
+  return bool(spec.option.jacobian == mujoco.mjtJacobian.mjJAC_SPARSE)
+
+
+def sparse_replaced(robot: Robot) -> bool:
+  """Whether the file's sparse Jacobian is replaced by a dense one; see sparse_is_wrong."""
+  return sparse_is_wrong(read_spec(model_file(robot), robot.name))
 
 
 def same_model(a: Robot, b: Robot) -> bool:
@@ -66,6 +92,10 @@ def build_spec(robot: Robot) -> mujoco.MjSpec:
   # An environment that diverges must become NaN on every engine rather than silently reset itself.
   spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
   name_all(spec)
+  if robot.new_floor is not None:
+    scenery.add_floor(spec, robot.floor, robot.new_floor)
+  if sparse_is_wrong(spec):
+    spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
   _check_names(spec, robot)
   complete_actuators(spec, robot)
   _add_floor_contacts(spec, robot)
@@ -89,7 +119,11 @@ def name_all(spec: mujoco.MjSpec) -> None:
 
 
 def compiled(spec: mujoco.MjSpec, name: str) -> mujoco.MjModel:
-  """The compiled model. Raises UserError with the robot's name and MuJoCo's message if it does not compile."""
+  """The compiled model. Raises UserError with the robot's name and MuJoCo's message if it does not compile.
+
+  Args:
+    name: name of the robot, for messages.
+  """
   try:
     with warnings.catch_warnings():
       warnings.simplefilter('ignore', UserWarning)  # about deprecated attributes in the user's MJCF file

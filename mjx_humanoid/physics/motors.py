@@ -7,7 +7,7 @@ import math
 import mujoco
 
 from mjx_humanoid.core.errors import UserError, unknown
-from mjx_humanoid.core.robot import PD, Robot
+from mjx_humanoid.core.robot import PD, Robot, in_group
 
 NO_LIMIT = math.inf
 
@@ -98,9 +98,8 @@ def _make_pd(spec: mujoco.MjSpec, motor: mujoco.MjsActuator, pd: PD, robot: Robo
   joint = spec.joint(motor.target)
   limit = pd.torque_limit or own_limit(spec, motor)
   gear = limit if math.isfinite(limit) else 1.0
-  standing = joint.ref
-  for part, angle in robot.pose or ():
-    standing = angle if part in motor.target else standing
+  angle = in_group(dict(robot.pose or ()), motor.target)
+  standing = joint.ref if angle is None else angle
   motor.gear[0] = gear
   motor.gaintype, motor.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
   motor.gainprm[0] = pd.kp / gear * pd.action_scale

@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.core.robot import JointAngles, Pose, Robot
+from mjx_humanoid.core.robot import JointAngles, Pose, Robot, in_group
 from mjx_humanoid.physics.root import Root
 
 DESCENT = 8  # interpolated poses between two poses of a descent
@@ -23,18 +23,19 @@ def standing(model: mujoco.MjModel, robot: Robot, root: Root) -> np.ndarray:
 
 
 def with_joints(model: mujoco.MjModel, qpos: np.ndarray, angles: JointAngles) -> np.ndarray:
-  """A pose [nq] with new angles of the joints whose names contain the given substrings.
+  """A pose [nq] with new angles of joints, each that of the longest given substring in its name.
 
   Raises:
     UserError: no joint's name contains a substring.
   """
   qpos = qpos.copy()
   names = [model.joint(i).name for i in range(model.njnt)]
-  for part, angle in angles:
-    found = [i for i, name in enumerate(names) if part in name]
-    if not found:
+  for part, _ in angles:
+    if not any(part in name for name in names):
       raise UserError(f'the datasheet has an angle for {part!r}, which is in no joint name: {", ".join(names)}.')
-    qpos[model.jnt_qposadr[found]] = angle
+  for joint, name in enumerate(names):
+    if (angle := in_group(dict(angles), name)) is not None:
+      qpos[model.jnt_qposadr[joint]] = angle
   return qpos
 
 

@@ -1,4 +1,4 @@
-"""The cameras and the light of a model."""
+"""The cameras, the light and, where a file has none, the floor of a model."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ CAMERAS = {
   'track': ([1.9, -2.1, 0.15], [0.741, 0.671, 0, -0.1, 0.11, 0.99]),
   'front': ([3.4, 0, 0.1], [0, 1, 0, -0.08, 0, 1]),
 }
+
+
+FLOOR = 'floor'  # name of an added floor
+
+
+def add_floor(spec: mujoco.MjSpec, name: str, height: float) -> None:
+  """Adds a floor at this height in m."""
+  plane = mujoco.mjtGeom.mjGEOM_PLANE
+  spec.worldbody.add_geom(name=name, type=plane, size=[40, 40, 40], pos=[0, 0, height], rgba=[0.6, 0.65, 0.7, 1])
 
 
 def add_cameras(spec: mujoco.MjSpec, robot: Robot) -> None:

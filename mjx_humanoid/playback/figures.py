@@ -77,6 +77,8 @@ def _motion(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
 
 
 def _gait(paths: Trajectories, body: Body, alive: np.ndarray) -> Figures:
+  if not body.robot.feet:
+    return dict.fromkeys(('least_duty', 'most_duty', 'strides_with_flight'), np.zeros(len(alive)))
   feet = np.stack([touching(paths, body, foot) for foot in body.robot.feet], axis=-1)
   steady = after(alive, SETTLING, body)
   duty = np.stack([mean(feet[..., i], steady) for i in range(feet.shape[-1])], axis=-1)

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from mjx_humanoid.core.config.schema import Config
-from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.config.task import PDConfig, TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.core.saved_code import portable
@@ -24,10 +24,12 @@ from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.choice import choose, make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
+from mjx_humanoid.physics.stability import refuse_unstable
 from mjx_humanoid.playback.cards import NONE, find_card
 from mjx_humanoid.playback.judge import check_card
 from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
 from mjx_humanoid.rl.collect import BatchedEnv
+from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.asymmetry import one_sided
 from mjx_humanoid.tasks.checks import check_curriculum, check_task
 from mjx_humanoid.tasks.curricula import CURRICULA
@@ -66,6 +68,8 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
   _ = find_card(config.task.card)  # an error is raised now rather than at the end of training
   robot = robot_of(config.task)
   model = build_model(robot)
+  if config.task.robot not in robots() or config.task.pd != PDConfig():
+    refuse_unstable(robot, model)
   body = describe(robot, model, config.task.frame_skip)
   task = make_task(config.task, body)
   refuse_idle(config, task)

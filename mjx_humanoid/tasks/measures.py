@@ -21,6 +21,8 @@ def lead_over_feet(view: View, body: Body) -> Array:
 
   x + v / sqrt(g / h) of an inverted pendulum: where the feet must be for it to come to rest (Hof et al., 2005).
   """
+  if not body.robot.feet:  # a fixed robot cannot lose its balance
+    return jnp.zeros(2)
   feet = jnp.stack([body.sensor(view, f'{foot}_pos') for foot in body.robot.feet]).mean(axis=0)
   com = body.sensor(view, 'com_pos')
   lead = jnp.sqrt(jnp.maximum(com[2] - feet[2], LEAST_LEAD * body.robot.standing_height) / GRAVITY)
@@ -45,5 +47,5 @@ def touching(view: View, body: Body, name: str) -> Array:
 
 
 def rms(x: Array) -> Array:
-  """Root mean square of [n]."""
-  return jnp.sqrt(jnp.mean(jnp.square(x)) + 1e-8)
+  """Root mean square of [n]; 0 where n is 0."""
+  return jnp.sqrt(jnp.sum(jnp.square(x)) / max(x.size, 1) + 1e-8)

@@ -138,7 +138,7 @@ def leaping(view: View, body: Body, context: Context) -> Array:
 @TERMS.register()
 def on_feet(view: View, body: Body, context: Context) -> Array:
   """Share of the contact forces that the feet carry, times the share of standing height; 0 in the air."""
-  feet = sum(touching(view, body, foot) for foot in body.robot.feet)
+  feet = sum(touching(view, body, foot) for foot in body.robot.with_feet('on_feet'))
   everything = sum(touching(view, body, name) for name in body.touch_names)
   return feet / jnp.maximum(everything, 0.05) * rise(view, body, context)
 
@@ -181,7 +181,7 @@ def cross_track(view: View, body: Body, context: Context) -> Array:
 @TERMS.register()
 def gait(view: View, body: Body, context: Context) -> Array:
   """Share of the feet that are in stance or in swing as the gait clock commands."""
-  feet = zip(body.robot.feet, body.robot.offsets, strict=True)
+  feet = zip(body.robot.with_feet('gait'), body.robot.offsets, strict=True)
   right = [(touching(view, body, foot) > 0) != (swing(context, offset) >= 0) for foot, offset in feet]
   return jnp.stack(right).mean()
 
@@ -189,15 +189,15 @@ def gait(view: View, body: Body, context: Context) -> Array:
 @TERMS.register()
 def air_time(view: View, body: Body, context: Context) -> Array:
   """Share of the feet that are off the floor; 0 while standing is commanded. Its sum over steps is air time."""
-  lifted = jnp.stack([touching(view, body, foot) == 0 for foot in body.robot.feet]).mean()
+  lifted = jnp.stack([touching(view, body, foot) == 0 for foot in body.robot.with_feet('air_time')]).mean()
   return jnp.where(moving(context.requested), lifted, 0.0)
 
 
 @TERMS.register()
 def clearance(view: View, body: Body, context: Context) -> Array:
   """Height of feet in swing as targeted, 0.1 m in the middle of the swing, within about 0.05 m."""
-  size, values = body.robot.standing_height, []
-  for foot, offset, ground in zip(body.robot.feet, body.robot.offsets, body.foot_heights, strict=True):
+  size, values, feet = body.robot.standing_height, [], body.robot.with_feet('clearance')
+  for foot, offset, ground in zip(feet, body.robot.offsets, body.foot_heights, strict=True):
     through = swing(context, offset)
     wanted = FOOT_LIFT * size * jnp.sin(jnp.pi * through) ** 2
     lift = body.sensor(view, f'{foot}_pos')[2] - ground
@@ -208,7 +208,7 @@ def clearance(view: View, body: Body, context: Context) -> Array:
 @TERMS.register()
 def slip(view: View, body: Body, context: Context) -> Array:
   """Squared speed of feet that touch the floor, in m^2/s^2; a cost."""
-  feet = body.robot.feet
+  feet = body.robot.with_feet('slip')
   speeds = [jnp.sum(jnp.square(body.sensor(view, f'{foot}_linvel')[:2])) for foot in feet]
   return sum(jnp.minimum(v, 4.0) * (touching(view, body, f) > 0) for f, v in zip(feet, speeds, strict=True))
 
@@ -216,7 +216,7 @@ def slip(view: View, body: Body, context: Context) -> Array:
 @TERMS.register()
 def level_feet(view: View, body: Body, context: Context) -> Array:
   """Soles parallel to the floor, within about 25 degrees."""
-  tilts = [body.sensor(view, f'{foot}_up')[:2] for foot in body.robot.feet]
+  tilts = [body.sensor(view, f'{foot}_up')[:2] for foot in body.robot.with_feet('level_feet')]
   return jnp.stack([gaussian(tilt, 0.42) for tilt in tilts]).mean()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from mjx_humanoid.core.user_code import split
 from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.physics import randomize
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.physics.datasheet import datasheet_of
+from mjx_humanoid.physics.datasheet import adjusted, datasheet_of
 from mjx_humanoid.physics.gains import with_actuation
 from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks.context import ContextMaker, make_context
@@ -93,18 +94,24 @@ def make_task(config: TaskConfig, body: Body) -> Task:
 
 def robot_of(config: TaskConfig) -> Robot:
   """The datasheet of a task's robot, with the task's actuation. Raises UserError like find_robot and with_actuation."""
-  return with_actuation(find_robot(config.robot), config)
+  return with_actuation(find_robot(config.robot, config.feet, config.keyframe), config)
 
 
-def find_robot(name: str) -> Robot:
-  """The datasheet that config.task.robot names, or that of a path/to/model.xml. Raises UserError if there is none.
+def find_robot(name: str, feet: Sequence[str] = (), keyframe: str = '') -> Robot:
+  """The datasheet that config.task.robot names, or that of a path/to/model.xml.
 
   A relative MJCF path in a user's own datasheet is relative to the file of the datasheet.
+
+  Args:
+    feet, keyframe: see config.task.
+
+  Raises:
+    UserError: there is no such robot, foot or keyframe.
   """
   if name.endswith('.xml'):
-    return datasheet_of(Path(name))
+    return datasheet_of(Path(name).expanduser(), feet, keyframe)
   robot = robots()[name]
-  if not is_own(name):
-    return robot
-  beside = split(name)[0].expanduser().resolve().parent / robot.file
-  return dataclasses.replace(robot, file=str(beside)) if beside.is_file() else robot
+  if is_own(name):
+    beside = split(name)[0].expanduser().resolve().parent / robot.file
+    robot = dataclasses.replace(robot, file=str(beside)) if beside.is_file() else robot
+  return adjusted(robot, feet, keyframe)

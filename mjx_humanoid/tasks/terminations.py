@@ -5,6 +5,8 @@ To add one, write a function here under `@TERMINATIONS.register()`.
 
 from __future__ import annotations
 
+import numpy as np
+
 from mjx_humanoid.core.registry import Registry
 from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.body import Body
@@ -18,22 +20,27 @@ TIPPED = 0.5**0.5  # cosine of 45 degrees
 TIME_TO_RISE = 3.0  # s
 
 
+def lower_than(height: float, view: View, body: Body) -> Array:
+  """Whether the root is lower than this height in m; never for a robot that cannot fall."""
+  return body.height(view) < (height if body.robot.fallen_height else -np.inf)
+
+
 @TERMINATIONS.register()
 def fallen(view: View, body: Body, context: Context) -> Array:
   """The root is below the fallen height of the datasheet."""
-  return body.height(view) < body.robot.fallen_height
+  return lower_than(body.robot.fallen_height, view, body)
 
 
 @TERMINATIONS.register()
 def off_balance(view: View, body: Body, context: Context) -> Array:
   """The root is below 85 % of standing height, where the robot can hardly recover its balance."""
-  return body.height(view) < body.robot.off_balance_height
+  return lower_than(body.robot.off_balance_height, view, body)
 
 
 @TERMINATIONS.register()
 def never(view: View, body: Body, context: Context) -> Array:
   """Only the time limit ends an episode."""
-  return body.height(view) < -1e9
+  return lower_than(-np.inf, view, body)
 
 
 @TERMINATIONS.register()
@@ -46,10 +53,10 @@ def overdue(view: View, body: Body, context: Context) -> Array:
 @TERMINATIONS.register()
 def tipped(view: View, body: Body, context: Context) -> Array:
   """The root leans by more than 45 degrees, or is below half of standing height."""
-  return (body.up(view)[..., 2] < TIPPED) | (body.height(view) < 0.5 * body.robot.standing_height)
+  return (body.up(view)[..., 2] < TIPPED) | lower_than(0.5 * body.robot.standing_height, view, body)
 
 
 @TERMINATIONS.register()
 def collapsed(view: View, body: Body, context: Context) -> Array:
   """The root is below 30 % of standing height: lower than a robot can be on upright knees."""
-  return body.height(view) < COLLAPSED * body.robot.standing_height
+  return lower_than(COLLAPSED * body.robot.standing_height, view, body)

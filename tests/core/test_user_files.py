@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.core.user_files import bundle, defined_names, model_files, sha256
+from mjx_humanoid.core.model_files import model_files
+from mjx_humanoid.core.user_files import bundle, defined_names, sha256
 
 
 def names(paths, folder):

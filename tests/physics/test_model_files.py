@@ -6,7 +6,7 @@ import pytest
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.robot import PD, Anatomy, Robot
-from mjx_humanoid.physics.model import build_model, build_spec
+from mjx_humanoid.physics.model import build_model, build_spec, sparse_replaced
 
 # Files that were not written for this package
 
@@ -176,3 +176,34 @@ def test_a_sensor_of_the_files_own_that_is_another_is_refused(hopper):
     UserError, match=r"'hopper': its sensor 'foot_pos' is not what tasks read by that name; rename it"
   ):
     build_model(hopper(sensors=sensor))
+
+
+@pytest.mark.parametrize(
+  ('option', 'version', 'dense'),
+  [
+    ('jacobian="sparse"', '4.0.0', True),
+    ('jacobian="sparse"', '4.0.1', False),
+    ('jacobian="sparse" solver="CG"', '4.0.0', False),
+    ('', '4.0.0', False),
+  ],
+)
+def test_a_sparse_jacobian_is_replaced_where_it_is_wrong(hopper, monkeypatch, option, version, dense):
+  """MuJoCo 4.0.0 computes a wrong Hessian with it in Newton's method."""
+  monkeypatch.setattr(mujoco, '__version__', version)
+  robot = hopper(text=HOPPER.replace('<mujoco>', f'<mujoco><option {option}/>'))
+  assert (build_model(robot).opt.jacobian == mujoco.mjtJacobian.mjJAC_DENSE) == dense
+  assert sparse_replaced(robot) == dense
+
+
+def test_a_large_model_is_compiled_as_dense_too(tmp_path, monkeypatch):
+  """MuJoCo itself chooses a sparse Jacobian from 60 degrees of freedom: 6 and 54 hinges."""
+  monkeypatch.setattr(mujoco, '__version__', '4.0.0')
+  for hinges, dense in ((53, False), (54, True)):
+    links = ''.join(f'<body><joint name="j{i}"/><geom size="0.1"/>' for i in range(hinges)) + '</body>' * hinges
+    path = tmp_path / f'chain_{hinges}.xml'
+    path.write_text(
+      '<mujoco><worldbody><geom name="floor" type="plane" size="1 1 1"/><body name="head" pos="0 0 1"><freejoint/>'
+      f'<geom size="0.1"/>{links}</body></worldbody><actuator><motor joint="j0"/></actuator></mujoco>'
+    )
+    spec = build_spec(Robot('chain', '', str(path), 'head', (), 1.0, 0.5))
+    assert (spec.option.jacobian == mujoco.mjtJacobian.mjJAC_DENSE) == dense

@@ -77,6 +77,12 @@ class TaskConfig:
   """Robot, reward, observations, start and end of episodes, and report card."""
 
   robot: str = setting('humanoid', 'name of the robot, path/to/model.xml or path/to/file.py:ROBOT', own='robot')
+  feet: tuple[str, ...] = setting(
+    (), "bodies that are the robot's feet (empty = those of the datasheet, or a guess where it has none)"
+  )
+  keyframe: str = setting(
+    '', 'keyframe of the MJCF file with the standing pose (empty = as in the datasheet, or a guess where it has none)'
+  )
   actuation: str = setting(
     'datasheet',
     'what an action is: torque (share of the torque limit) or pd (target angle of PD control); datasheet: as the'
