@@ -23,6 +23,7 @@ FLOORS = {
   'run': 6,
   'media': 6,
   'viewer': 7,
+  'studies': 7,
 }
 COMMANDS = 8
 FACE = (PACKAGE,)  # the package itself hands out the API when it is asked

@@ -4,7 +4,7 @@ An actor normalises its observation, passes it through fully connected layers an
 
   x = clip((obs - mean) / std, -CLIP, CLIP)
   y = layers(x), or with a mirror (layers(x) + mirrored(layers(mirrored(x)))) / 2
-  action = clip(y, -1, 1)
+  action = clip(y, -1, 1), or tanh(y) for a squashed actor
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Actor(NamedTuple):
   mean: Array  # [O] of the observation normaliser
   std: Array  # [O] of the observation normaliser
   mirror: Mirror | None  # for a symmetric policy
+  squash: bool = False  # actions are tanh of the last layer, as those of SAC; else they are clipped to [-1, 1]
 
 
 def normalize(obs: Array, mean: Array, std: Array) -> Array:
@@ -105,7 +106,17 @@ def symmetrized(function: Callable[[Array], Array], x: Array, mirror: Mirror | N
   return action if mirror is None else (action + mirror.action(function(mirror.obs(x)))) / 2
 
 
-def mean_action(actor: Actor, obs: Array, activation: str) -> Array:
-  """The mean action [..., A] for observations [..., O], before it is clipped to [-1, 1]."""
+def output(actor: Actor, obs: Array, activation: str) -> Array:
+  """The last layer [..., A] for observations [..., O]: the mean of the Gaussian that actions are drawn from."""
   x = normalize(obs, actor.mean, actor.std)
   return symmetrized(lambda y: layers(y, actor.kernels, actor.biases, activation), x, actor.mirror)
+
+
+def squashed(actor: Actor, y: Array) -> Array:
+  """The action [..., A] of a value [..., A] of that Gaussian: its tanh if the actor is squashed, else the value."""
+  return y.__array_namespace__().tanh(y) if actor.squash else y
+
+
+def mean_action(actor: Actor, obs: Array, activation: str) -> Array:
+  """The deterministic action [..., A] for observations [..., O], before it is clipped to [-1, 1]."""
+  return squashed(actor, output(actor, obs, activation))

@@ -84,6 +84,7 @@ def describe(policy: Policy, task: Task, model: mujoco.MjModel) -> dict[str, Any
     'actuators': list(body.actuator_names),
     'activation': policy.activation,
     'clip': CLIP,  # standard deviations, of the normalised observation
+    'squash': 'tanh' if policy.squash else 'clip',  # from the last layer to actions in [-1, 1]
     'task': to_dict(saved_code.renamed(policy.task, saved_code.portable)),
     'info': policy.info,
   }

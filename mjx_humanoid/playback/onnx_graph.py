@@ -113,6 +113,8 @@ def _build(graph: Graph, policy: Policy) -> None:
     back = _mirrored(graph, answer, mirror.action_sources, mirror.action_signs, 'mirror.action')
     total = graph.node('Add', action, back, name='both')
     action = graph.node('Mul', total, graph.constant('half', 0.5), name='average')
+  if policy.squash:
+    action = graph.node('Tanh', action, name='squashed')
   least, most = graph.constant('action.low', -1.0), graph.constant('action.high', 1.0)
   graph.node('Clip', action, least, most, name=OUTPUT)
 

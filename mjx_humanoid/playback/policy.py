@@ -20,11 +20,12 @@ from mjx_humanoid.core.config.settings import restore, to_dict
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import write_files
-from mjx_humanoid.core.network import ACTIVATIONS, Actor, Mirror, mean_action
+from mjx_humanoid.core.network import ACTIVATIONS, Actor, Mirror, output, squashed
 from mjx_humanoid.core.user_code import split
 
 FORMAT = 2  # increased when older code can no longer read a file of this version
-READABLE = ('1', '2')  # format 1 had no sections inside its task, and a digest of the weights alone
+SQUASHED = 3  # the same with a squash, which code that reads format 2 would ignore
+READABLE = ('1', '2', '3')  # format 1 had no sections inside its task, and a digest of the weights alone
 OWN_CODE = 'own_code'  # key in the info: SHA-256 of the user's own files, by the names in the task
 NEEDED = {'robot': 'is of the robot', 'observation': 'observes', 'context part': 'needs the part of the context'}
 
@@ -42,6 +43,7 @@ class Policy:
   task: TaskConfig
   info: dict[str, Any]  # how it was made: name, seed, timesteps, versions, date
   mirror: Mirror | None = None  # of a symmetric policy, which averages over x and its mirror image
+  squash: bool = False  # see core.network.Actor
 
   def __repr__(self) -> str:
     """Its name, its sizes and its task, without the weights."""
@@ -66,7 +68,7 @@ class Policy:
   @property
   def actor(self) -> Actor:
     """The actor alone."""
-    return Actor(self.kernels, self.biases, self.log_std, self.mean, self.std, self.mirror)
+    return Actor(self.kernels, self.biases, self.log_std, self.mean, self.std, self.mirror, self.squash)
 
   def __call__(self, obs: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
     """Controls [..., A] for observations [..., O]: the mean action, or a sample if `rng` is given.
@@ -76,10 +78,11 @@ class Policy:
     """
     if np.shape(obs)[-1:] != self.mean.shape:
       raise UserError(f'{self.name} takes observations of {len(self.mean)} elements, not {np.shape(obs)}.')
-    action = np.asarray(mean_action(self.actor, np.asarray(obs, np.float32), self.activation))
+    actor = self.actor
+    value = np.asarray(output(actor, np.asarray(obs, np.float32), self.activation))
     if rng is not None:
-      action = action + np.exp(self.log_std) * rng.standard_normal(action.shape, np.float32)
-    return np.clip(action, -1.0, 1.0)
+      value = value + np.exp(self.log_std) * rng.standard_normal(value.shape, np.float32)
+    return np.clip(squashed(actor, value), -1.0, 1.0)
 
 
 def save_policy(policy: Policy, path: Path) -> None:
@@ -93,8 +96,9 @@ def save_policy(policy: Policy, path: Path) -> None:
   if policy.mirror is not None:
     arrays |= {f'mirror.{name}': array for name, array in policy.mirror._asdict().items()}
   metadata = {
-    'format': str(FORMAT),
+    'format': str(SQUASHED if policy.squash else FORMAT),
     'activation': policy.activation,
+    **({'squash': 'tanh'} if policy.squash else {}),
     'task': json.dumps(to_dict(saved_code.renamed(policy.task, saved_code.portable))),
     'info': json.dumps({**policy.info, **_own_code(policy)}),
   }
@@ -126,7 +130,8 @@ def load_policy(path: Path, *, allow_code: bool = False) -> Policy:
   if metadata.get('format') not in READABLE:
     raise UserError(
       f'{path} is a policy of format {metadata.get("format", "unknown")!r}; this version reads formats'
-      f' {" and ".join(READABLE)}. Export it again with the version that made it, or update mjx_humanoid.'
+      f' {", ".join(READABLE[:-1])} and {READABLE[-1]}. Export it again with the version that made it, or update'
+      ' mjx_humanoid.'
     )
   try:
     _check_digest(arrays, metadata)
@@ -180,6 +185,7 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
     std=arrays['normalizer.std'],
     mirror=mirror,
     activation=metadata['activation'],
+    squash=metadata['format'] == str(SQUASHED),
     task=restore(TaskConfig, migrate_task(task) if metadata['format'] == '1' else task, 'task'),
     info=dict(json.loads(metadata['info']).items()),
   )

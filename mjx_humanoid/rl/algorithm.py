@@ -38,7 +38,7 @@ class Spec(NamedTuple):
 class Algorithm(Protocol[L]):
   """Learns from transitions. A learner L is one pytree: the whole state of the algorithm.
 
-  A class that is derived from this one inherits `kept` and `restored`.
+  A class that is derived from this one inherits `kept`, `restored`, `apart` and `rejoined`.
   """
 
   @property
@@ -78,8 +78,16 @@ class Algorithm(Protocol[L]):
     """A learner from a new one and what `kept` returned."""
     return kept
 
+  def apart(self, learner: L) -> dict[str, Array]:
+    """Large arrays that are saved beside the checkpoints, those of the latest only; none by default."""
+    return {}
 
-MEMBERS = ('unroll_length', 'init', 'act', 'update', 'actor', 'adopt', 'kept', 'restored')
+  def rejoined(self, learner: L, arrays: dict[str, Array]) -> L:
+    """A learner with the arrays that `apart` returned. Not called where they are missing."""
+    return learner
+
+
+MEMBERS = ('unroll_length', 'init', 'act', 'update', 'actor', 'adopt', 'kept', 'restored', 'apart', 'rejoined')
 
 
 @dataclasses.dataclass(frozen=True)

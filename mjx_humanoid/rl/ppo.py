@@ -13,9 +13,9 @@ import optax
 from mjx_humanoid.core.config.ppo import PPOConfig
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.core.network import CLIP, Actor
+from mjx_humanoid.core.network import Actor
 from mjx_humanoid.core.types import Array, Demonstrations, Key, Transition
-from mjx_humanoid.rl import gradients, minibatches, networks, normalize, schedules, warm_start
+from mjx_humanoid.rl import actor_critic, gradients, minibatches, networks, normalize, reward_scale, schedules
 from mjx_humanoid.rl.algorithm import Algorithm, Metrics, Spec
 from mjx_humanoid.rl.ppo_loss import Batch, ppo_loss
 from mjx_humanoid.rl.returns import gae
@@ -37,6 +37,7 @@ class Learner(NamedTuple):
   learning_rate: Array  # []
   timesteps: Array  # [] float32, environment steps so far
   warm_up: Array  # [] int32, remaining transitions during which only the critic learns
+  scale: Any = ()  # reward_scale.RewardScale with normalize_rewards; else empty
 
 
 def check(config: Config, settings: PPOConfig) -> None:
@@ -48,7 +49,7 @@ def make(config: Config, spec: Spec, settings: PPOConfig) -> PPO:
   """PPO with the config's network. Raises UserError if demonstrations or a mirror are needed and missing."""
   mirror = spec.mirror() if config.network.symmetric else None
   shape = networks.Networks(config.network, spec.observation_size, spec.action_size, mirror)
-  return PPO(shape, settings, config.schedule_timesteps, demonstrations(spec, settings))
+  return PPO(shape, settings, config.schedule_timesteps, demonstrations(spec, settings), config.num_envs)
 
 
 def demonstrations(spec: Spec, settings: PPOConfig) -> Demonstrations | None:
@@ -69,6 +70,7 @@ class PPO(Algorithm[Learner]):
   hyper: PPOConfig
   total_timesteps: int
   demonstrations: Demonstrations | None = None  # for the actor to imitate
+  num_envs: int = 1
 
   @property
   def unroll_length(self) -> int:
@@ -92,6 +94,7 @@ class PPO(Algorithm[Learner]):
       learning_rate=jnp.asarray(self.hyper.learning_rate, jnp.float32),
       timesteps=jnp.zeros(()),
       warm_up=jnp.zeros((), jnp.int32),
+      scale=reward_scale.init(self.num_envs) if self.hyper.normalize_rewards else (),
     )
 
   def act(self, learner: Learner, obs: Array, key: Key) -> tuple[Array, dict[str, Array]]:
@@ -102,7 +105,8 @@ class PPO(Algorithm[Learner]):
 
   def update(self, learner: Learner, batch: Transition, key: Key) -> tuple[Learner, Metrics]:
     """See Algorithm. Several epochs of minibatches over the batch."""
-    rows, value_metrics = self._prepare(learner, batch)
+    learner, reward = self._scaled(learner, batch)
+    rows, value_metrics = self._prepare(learner, batch._replace(reward=reward))
     actor_trains = learner.warm_up == 0
     rate = jnp.where(actor_trains, self._planned_rate(learner), WARM_UP_RATE)
     params, opt_state, metrics = self._descend(learner, rows, rate, actor_trains, key)
@@ -118,12 +122,21 @@ class PPO(Algorithm[Learner]):
       average=self._averaged(learner.average, params, timesteps / size),
       opt_state=opt_state,
       # Statistics change after the update, so that the update uses those that the actions were chosen with.
-      normalizer=self._observe_all(learner.normalizer, batch.obs),
+      normalizer=actor_critic.observed(learner.normalizer, batch.obs, self.net.mirror),
       learning_rate=jnp.where(actor_trains, next_rate, learner.learning_rate),
       timesteps=timesteps,
       warm_up=jnp.maximum(learner.warm_up - size, 0),
+      scale=learner.scale,
     )
     return learner, metrics | {'learning_rate': rate, **value_metrics}
+
+  def _scaled(self, learner: Learner, batch: Transition) -> tuple[Learner, Array]:
+    """The learner with the statistics of these returns, and the rewards [T, B] in their scale, where configured."""
+    if not self.hyper.normalize_rewards:
+      return learner, batch.reward
+    ended = batch.terminated | batch.truncated
+    scale = reward_scale.update(learner.scale, batch.reward, ended, self.hyper.gamma)
+    return learner._replace(scale=scale), batch.reward / reward_scale.divisor(scale)
 
   def _planned_rate(self, learner: Learner) -> Array:
     hyper = self.hyper
@@ -171,12 +184,7 @@ class PPO(Algorithm[Learner]):
   def actor(self, learner: Learner) -> Actor:
     """See Algorithm."""
     params = {**learner.params, **learner.average}
-    layers, normalizer = self.net.layers(params), learner.normalizer
-    mean, std = normalizer.mean, normalizer.std
-    if not self.hyper.normalize_observations:
-      mean, std = jnp.zeros_like(mean), jnp.ones_like(std)
-    kernels, biases = (tuple(layer[name] for layer in layers) for name in ('kernel', 'bias'))
-    return Actor(kernels, biases, self.net.log_std(params), mean, std, self.net.mirror)
+    return actor_critic.actor_of(self.net, params, learner.normalizer, self.hyper.normalize_observations)
 
   def adopt(self, learner: Learner, actor: Actor) -> Learner:
     """See Algorithm. Observations that the actor did not have get zero weights at first.
@@ -185,15 +193,10 @@ class PPO(Algorithm[Learner]):
     training if that is less. Without this, the first updates would follow meaningless advantages and the policy would
     lose its skill.
     """
-    actor = warm_start.widened(actor, self.net.observation_size)
-    params = jax.tree.map(lambda x: x, learner.params)  # a copy of the tree, not of its arrays
-    own = self.net.layers(params)
-    shapes = [layer['kernel'].shape for layer in own]
-    normalized, symmetric = self.hyper.normalize_observations, self.net.mirror is not None
-    warm_start.check_fit(actor, shapes, normalized=normalized, symmetric=symmetric, section=SECTION)
-    for layer, kernel, bias in zip(own, actor.kernels, actor.biases, strict=True):
-      layer |= {'kernel': jnp.asarray(kernel), 'bias': jnp.asarray(bias)}
-    normalizer = normalize.known(jnp.asarray(actor.mean), jnp.asarray(actor.std))
+    enabled = self.hyper.normalize_observations
+    params, normalizer = actor_critic.adopted(
+      self.net, learner.params, actor, normalize_observations=enabled, section=SECTION
+    )
     warm_up = jnp.asarray(min(WARM_UP, self.total_timesteps // 10), jnp.int32)  # at most a tenth of the training
     average = jax.tree.map(jnp.copy, self._actor_params(params))
     return learner._replace(params=params, average=average, normalizer=normalizer, warm_up=warm_up)
@@ -227,13 +230,5 @@ class PPO(Algorithm[Learner]):
     decay = jnp.minimum(self.hyper.ema_decay, (1 + updates) / (10 + updates))
     return jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, average, self._actor_params(params))
 
-  def _observe_all(self, normalizer: normalize.Normalizer, obs: Array) -> normalize.Normalizer:
-    """Statistics of the observations and, where used, of their mirror images, so that both are scaled alike."""
-    if self.net.mirror is None:
-      return normalize.update(normalizer, obs)
-    return normalize.update(normalizer, jnp.concatenate([obs, self.net.mirror.obs(obs)]))
-
   def _normalize(self, learner: Learner, obs: Array) -> Array:
-    if self.hyper.normalize_observations:
-      return normalize.normalize(learner.normalizer, obs)
-    return jnp.clip(obs, -CLIP, CLIP)
+    return actor_critic.normalized(learner.normalizer, obs, self.hyper.normalize_observations)

@@ -19,7 +19,13 @@ def widened(actor: Actor, size: int) -> Actor:
 
 
 def check_fit(
-  actor: Actor, shapes: Sequence[tuple[int, ...]], *, normalized: bool, symmetric: bool, section: str
+  actor: Actor,
+  shapes: Sequence[tuple[int, ...]],
+  *,
+  normalized: bool,
+  symmetric: bool,
+  section: str,
+  squash: bool = False,
 ) -> None:
   """Checks that a learner can start from an actor.
 
@@ -27,6 +33,7 @@ def check_fit(
     shapes: of the kernels of the learner's own actor, in order.
     normalized: whether the learner normalises observations.
     symmetric: whether its network has a mirror.
+    squash: whether it squashes its actions.
     section: dotted name of the algorithm's settings, for the message.
 
   Raises:
@@ -40,5 +47,10 @@ def check_fit(
     )
   if not normalized and (np.any(actor.mean) or np.any(np.asarray(actor.std) != 1)):
     raise UserError(f'config.init_from: set {section}.normalize_observations=True, as that policy is.')
+  if actor.squash != squash:
+    raise UserError(
+      f'config.init_from: that policy {"squashes its actions by tanh" if actor.squash else "clips its actions"}, so'
+      f' config.algorithm must be {"sac" if actor.squash else "ppo or a2c"}.'
+    )
   if (actor.mirror is not None) != symmetric:
     raise UserError(f'config.init_from: set config.network.symmetric={actor.mirror is not None}, as that policy is.')

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from mjx_humanoid.core.config.network import NetworkConfig
 from mjx_humanoid.core.config.schema import Config, resolve, to_dict
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.core.network import Actor, Mirror, mean_action
+from mjx_humanoid.core.network import Actor, Mirror, output, squashed
 from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.core.types import Array, Key
 from mjx_humanoid.envs.from_brax import FromBrax, seen
@@ -40,10 +40,10 @@ class BraxPolicy:
   def __call__(self, obs: Any, key: Key | None = None) -> tuple[Array, dict[str, Array]]:
     """Actions [..., A] in [-1, 1] for observations [..., O]: the mean, or by `key` a sample where not deterministic."""
     with jax.default_matmul_precision('highest'):  # as in training; GPUs would round more
-      action = mean_action(self.actor, seen(obs), self.activation)
+      value = output(self.actor, seen(obs), self.activation)
     if not self.deterministic:
-      action = networks.sample(key, action, self.actor.log_std)
-    return jnp.clip(action, -1.0, 1.0), {}
+      value = networks.sample(key, value, self.actor.log_std)
+    return jnp.clip(squashed(self.actor, value), -1.0, 1.0), {}
 
 
 class Trained(NamedTuple):

@@ -97,6 +97,13 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
   return [{name: math.nan if value is None else value for name, value in entry.items()} for entry in entries]
 
 
+def seconds_spent(folder: Path) -> float:
+  """Seconds of training that the metrics of a run tell of; 0 where there are none."""
+  if not (folder / METRICS_FILE).is_file():
+    return 0.0
+  return max((entry['seconds'] for entry in read_metrics(folder) if 'seconds' in entry), default=0.0)
+
+
 def _read_lines(path: Path) -> list[str]:
   return read_bytes(path, 'file of metrics').decode(errors='replace').splitlines()
 

@@ -23,6 +23,7 @@ from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.run.listeners import Listener, Metrics, Warnings
 from mjx_humanoid.run.lock import RunLock
+from mjx_humanoid.run.logger import seconds_spent
 from mjx_humanoid.run.policies import from_policy, to_policy
 from mjx_humanoid.run.progress import Clock, Progress
 from mjx_humanoid.run.report_cards import ReportCards, judged_at
@@ -118,7 +119,7 @@ class Loop:
     self.state = state
     with RunLock(self.folder), StopRequest() as stop, self._listening():
       self.doing('compiling')
-      clock, halted = Clock(self.step), False
+      clock, halted = Clock(self.step, seconds_spent(self.folder)), False
       while self.iteration < self.iterations and not (halted or stop.wanted):
         halted = self._iterate(clock)
       self.doing('saving')
@@ -141,6 +142,7 @@ class Loop:
     metrics = {name: float(value) for name, value in fetched.items()}
     metrics = {name: value for name, value in metrics.items() if value or not name.startswith('invalid_term/')}
     metrics['steps_per_second'] = clock.tick(self.step)
+    metrics['seconds'] = clock.seconds()
     return any([listener.on_update(self.step, metrics) for listener in self._told])
 
   @contextlib.contextmanager

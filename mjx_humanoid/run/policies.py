@@ -66,6 +66,7 @@ def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
     mean=array(actor.mean),
     std=array(actor.std),
     mirror=None if actor.mirror is None else Mirror(*map(np.asarray, actor.mirror)),
+    squash=actor.squash,
     activation=setup.config.network.activation,
     task=setup.config.task,
     info=describe(setup, timesteps),

@@ -33,12 +33,22 @@ def duration(seconds: float) -> str:
 
 
 class Clock:
-  """Measures environment steps per second, from the second update on without compilation."""
+  """Measures environment steps per second, from the second update on without compilation, and the whole time."""
 
-  def __init__(self, done: int) -> None:
-    """Args: done: environment steps that a resumed run starts from."""
+  def __init__(self, done: int, spent: float = 0.0) -> None:
+    """Starts the clock.
+
+    Args:
+      done: environment steps that a resumed run starts from.
+      spent: seconds of training that they took.
+    """
     self._since, self._before = time.monotonic(), done
+    self._begun = self._since - spent
     self._compiled = False
+
+  def seconds(self) -> float:
+    """Seconds of training so far, in all processes, with compilation and report cards."""
+    return time.monotonic() - self._begun
 
   def tick(self, done: int) -> float:
     """Steps per second since the first update, after an update that led to `done` steps; at first, of that update."""

@@ -15,6 +15,7 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.run_folder import CHECKPOINTS, POLICY_FILE
 from mjx_humanoid.playback.policy import load_policy, save_policy
 from mjx_humanoid.rl.collect import Collected
+from mjx_humanoid.run.apart import FOLDER, ArrayStore
 from mjx_humanoid.run.checkpoint import CheckpointStore, unflatten
 from mjx_humanoid.run.listeners import Listener
 from mjx_humanoid.run.setup import Setup
@@ -31,6 +32,7 @@ class Checkpoints(Listener):
     """Args: folder: the run's folder."""
     self.store = CheckpointStore(folder / CHECKPOINTS, setup.config.keep_checkpoints)
     self._setup, self._folder = setup, folder
+    self._apart = ArrayStore(folder / FOLDER)
     self._score = -math.inf  # running mean of returns
     self._saved = 0.0  # when, by the monotonic clock
 
@@ -58,7 +60,11 @@ class Checkpoints(Listener):
     comparable = config.curriculum == 'none' and not config.restart_interval
     score = self._score if comparable else -math.inf
     policy = loop.policy()
+    if apart := self._setup.algorithm.apart(loop.state.learner):
+      self._apart.save(loop.step, apart)  # before the checkpoint that needs it
     self.store.save(loop.step, self._tree(loop.state), score, lambda f: save_policy(policy, f / POLICY_FILE))
+    if apart:
+      self._apart.keep(loop.step)
     save_policy(policy, self._folder / POLICY_FILE)
     self._saved = time.monotonic()
 
@@ -89,8 +95,21 @@ class Checkpoints(Listener):
     with trainer.computing():
       physics = setup.env.engine.unpack(tree['physics'])
       kept, env, env_key, key = jax.tree.map(jnp.asarray, [tree[x] for x in ('learner', 'env', 'env_key', 'key')])
-    learner = setup.algorithm.restored(fresh.learner, kept)
+      learner = self._rejoined(setup.algorithm.restored(fresh.learner, kept), saved)
     return TrainState(learner, Collected(physics, env, env_key), key, iteration)
+
+  def _rejoined(self, learner: Any, step: int) -> Any:
+    """The learner with the arrays kept beside the checkpoint of a step, unless they are missing or of another size."""
+    algorithm = self._setup.algorithm
+    needed = algorithm.apart(learner)
+    if not needed:
+      return learner
+    arrays = self._apart.load(step)
+    if arrays is None or {k: v.shape for k, v in arrays.items()} != {k: v.shape for k, v in needed.items()}:
+      why = 'is not kept' if arrays is None else 'has another size'
+      self.store.say(f'the replay memory of step {step:,} {why}: training goes on with an empty one.')
+      return learner
+    return algorithm.rejoined(learner, jax.tree.map(jnp.asarray, arrays))
 
   def _check_settings(self, checkpoint: Path) -> None:
     """Raises UserError where the engine or the number of environments is not the checkpoint's."""

@@ -90,6 +90,16 @@ def test_every_ready_policy_can_be_exported(tmp_path, session, observations):
     assert np.abs(act(session(tmp_path / f'{name}.onnx'), obs) - policy(obs)).max() <= 1e-5
 
 
+def test_a_squashed_policy_acts_through_tanh_in_the_network_and_in_the_controller(make_policy, tmp_path, session):
+  """Both graphs are compared with the policy before they are written."""
+  policy = make_policy(squash=True)
+  exported = export(policy, 'onnx', tmp_path / 'p.onnx')
+  obs = np.random.default_rng(0).normal(size=(20, policy.observation_size)).astype(np.float32)
+  np.testing.assert_allclose(act(session(exported.files[0]), obs), policy(obs), atol=1e-5)
+  assert 'no action differs by more than' in exported.tried
+  assert formats.describe(policy, *formats.task_and_model(policy.task))['squash'] == 'tanh'
+
+
 def test_no_hidden_layers(policy, tmp_path, session, observations):
   linear = dataclasses.replace(policy, kernels=(np.full((52, 21), 0.01, np.float32),), biases=(policy.biases[1],))
   export(linear, 'onnx', tmp_path / 'p.onnx')

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from policy_tools import parts, rewrite
 from safetensors.numpy import save_file
 
 from mjx_humanoid.core.config.task import CommandConfig, GaitConfig, PushConfig, StationConfig
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.playback.policy import digest, load_policy
+from mjx_humanoid.core.network import output
+from mjx_humanoid.playback.policy import digest, load_policy, save_policy
 
 
 @pytest.mark.parametrize(
@@ -35,11 +37,34 @@ def test_a_file_whose_digest_was_removed_is_refused(path):
     load_policy(path)
 
 
-@pytest.mark.parametrize('stated', ['0', '3', 'x', None])
+@pytest.mark.parametrize('stated', ['0', '4', 'x', None])
 def test_another_format_is_refused_with_all_numbers(path, stated):
   rewrite(path, metadata={'format': stated})
-  with pytest.raises(UserError, match=r'is a policy of format .*; this version reads formats 1 and 2'):
+  with pytest.raises(UserError, match=r'is a policy of format .*; this version reads formats 1, 2 and 3'):
     load_policy(path)
+
+
+def test_a_squashed_policy_says_so_and_others_are_written_as_before(tmp_path, make_policy):
+  """Code that reads format 2 would clip its actions without a word."""
+  obs = np.random.default_rng(0).normal(size=(5, make_policy().observation_size))
+  for squash, stated in ((False, '2'), (True, '3')):
+    policy, file = make_policy(squash=squash), tmp_path / f'{squash}.safetensors'
+    save_policy(policy, file)
+    metadata = parts(file)[1]
+    assert (metadata['format'], 'squash' in metadata) == (stated, squash)
+    loaded = load_policy(file)
+    assert loaded.squash == squash
+    np.testing.assert_array_equal(loaded(obs), policy(obs))
+
+
+def test_squashed_actions_are_the_tanh_of_the_last_layer_with_and_without_noise(make_policy):
+  plain, squashed = make_policy(), make_policy(squash=True)
+  obs = np.random.default_rng(0).normal(size=(50, plain.observation_size))
+  raw = output(plain.actor, obs.astype(np.float32), plain.activation)
+  assert np.abs(raw).max() > 1
+  np.testing.assert_allclose(squashed(obs), np.tanh(raw), rtol=1e-6)
+  noise = np.exp(plain.log_std) * np.random.default_rng(3).standard_normal(raw.shape, np.float32)
+  np.testing.assert_allclose(squashed(obs, np.random.default_rng(3)), np.tanh(raw + noise), rtol=1e-5)
 
 
 # Format 1 had no sections in its task, other names for some terms, and a digest of the weights alone.

@@ -119,3 +119,73 @@ def mean_actions(algorithm, learner, observations) -> np.ndarray:
   """The mean action at each of these observations."""
   obs = jnp.asarray(observations, jnp.float32)[:, None]
   return np.asarray(algorithm.act(learner, obs, jax.random.PRNGKey(0))[1]['mean'][:, 0])
+
+
+def bandit() -> Probe:
+  """Episodes of one step at observation -1 or 1. The best action is half the observation, and is worth 1."""
+  return Probe(
+    reward=lambda age, obs, action: 1 - jnp.square(action - 0.5 * obs),
+    terminated=always,
+    truncated=never,
+    observe=lambda age, key: jax.random.rademacher(key, (len(age), 1)).astype(jnp.float32),
+  )
+
+
+def cycle(*, ends: bool) -> Probe:
+  """Observations 0, 1, 0, 1 and so on; a step from 1 is rewarded with 1, and is the last of its episode.
+
+  With gamma 0.5, observations 0 and 1 are worth 0.5 and 1 if the task ends there. If it is a time limit, the value goes
+  on: v(1) = 1 + v(0) / 2 and v(0) = v(1) / 2, that is 2/3 and 4/3.
+  """
+  return Probe(
+    reward=lambda age, obs, action: obs,
+    terminated=lambda age: (age >= 2) & ends,
+    truncated=lambda age: age >= 2,
+    observe=lambda age, key: (age % 2)[:, None].astype(jnp.float32),
+  )
+
+
+def probe_a2c(**hyper):
+  """The real A2C, small."""
+  from mjx_humanoid.core.config.a2c import A2CConfig
+  from mjx_humanoid.rl import a2c
+
+  settings = {'unroll_length': 8, 'learning_rate': 2e-2, 'lr_schedule': 'constant'}
+  network = NetworkConfig(policy_layers=(8,), value_layers=(8,), activation='tanh', symmetric=False)
+  config = Config(num_envs=WORLDS, network=network, a2c=A2CConfig(**{**settings, **hyper}))
+  return a2c.make(config, Spec(observation_size=1, action_size=1, mirror=unused), config.a2c)
+
+
+def probe_sac(**hyper):
+  """The real SAC, small: classic, with one hidden layer, unless hyper says otherwise."""
+  from mjx_humanoid.core.config.sac import SACConfig
+  from mjx_humanoid.rl import sac
+
+  settings = {'preset': 'classic', 'unroll_length': 2, 'updates_per_step': 0.125, 'batch_size': 32, 'num_bins': 21}
+  settings |= {'replay_size': 1024, 'warmup_steps': 128, 'learning_rate': 1e-2, 'initial_alpha': 1e-3, 'tau': 0.05}
+  settings |= {'critic_width': 8, 'critic_blocks': 1, 'critic_expansion': 2}
+  network = NetworkConfig(policy_layers=(16,), value_layers=(16,), activation='tanh', symmetric=False)
+  config = Config(num_envs=WORLDS, network=network, sac=SACConfig(**{**settings, **hyper}))
+  sac.check(config, config.sac)
+  return sac.make(config, Spec(observation_size=1, action_size=1, mirror=unused), config.sac)
+
+
+def soft_values(algorithm, learner, observations) -> np.ndarray:
+  """What SAC's critics think these observations are worth under its deterministic actions, in units of the reward."""
+  from mjx_humanoid.rl import reward_scale
+  from mjx_humanoid.rl.sac_loss import values_of
+
+  trained = learner.trained
+  obs = algorithm._normalize(learner, jnp.asarray(observations, jnp.float32)[:, None])
+  action = jnp.tanh(algorithm.net.policy(trained.actor, obs)[0])
+  outputs, _ = algorithm.net.critics(trained.critics, trained.stats, obs, action, train=False)
+  unit = 1.0
+  if algorithm.net.parts.normalize_rewards:
+    unit = reward_scale.divisor(learner.scale, algorithm.hyper.value_range)
+  return np.asarray(values_of(algorithm.net, outputs).mean(axis=0) * unit)
+
+
+def squashed_actions(algorithm, learner, observations) -> np.ndarray:
+  """SAC's deterministic action at each of these observations."""
+  obs = algorithm._normalize(learner, jnp.asarray(observations, jnp.float32)[:, None])
+  return np.asarray(jnp.tanh(algorithm.net.policy(learner.trained.actor, obs)[0])[:, 0])

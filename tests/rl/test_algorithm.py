@@ -157,7 +157,9 @@ def test_fields_of_settings_that_are_not_made_by_setting_are_told(tmp_path):
 def test_what_a_users_own_lacks_is_named(tmp_path):
   code = 'class Half:\n  unroll_length = 3\n  init = act = update = 1\n\ndef make(*rest):\n  return Half()\n'
   path = typed(tmp_path / 'half.py', code)
-  with pytest.raises(UserError, match=r'lacks actor, adopt, kept, restored; derive it from .*Algorithm') as error:
+  with pytest.raises(
+    UserError, match=r'lacks actor, adopt, kept, restored, apart, rejoined; derive it from .*Algorithm'
+  ) as error:
     make_algorithm(Config(algorithm=str(path)), SPEC)
   assert '\n' not in str(error.value)
 

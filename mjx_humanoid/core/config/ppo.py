@@ -43,3 +43,4 @@ class PPOConfig:
   max_grad_norm: float = setting(1.0, 'gradients are scaled down to this global norm', above=0)
   normalize_observations: bool = setting(True, 'normalise observations by their running mean and standard deviation')
   normalize_advantages: bool = setting(True, 'normalise advantages within each minibatch')
+  normalize_rewards: bool = setting(False, 'divide rewards by the running standard deviation of the returns')

@@ -14,8 +14,10 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from mjx_humanoid.core.config import settings as machinery
+from mjx_humanoid.core.config.a2c import A2CConfig
 from mjx_humanoid.core.config.network import NetworkConfig
 from mjx_humanoid.core.config.ppo import PPOConfig
+from mjx_humanoid.core.config.sac import SACConfig
 from mjx_humanoid.core.config.settings import setting
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
@@ -61,6 +63,8 @@ class Config:
   task: TaskConfig = field(default_factory=TaskConfig)
   network: NetworkConfig = field(default_factory=NetworkConfig)
   ppo: PPOConfig = field(default_factory=PPOConfig)
+  a2c: A2CConfig = field(default_factory=A2CConfig)
+  sac: SACConfig = field(default_factory=SACConfig)
   custom: dict[str, Any] = setting({}, "settings of a user's own algorithm, by name")
 
   @property

@@ -1,0 +1,28 @@
+"""Stands still and upright like stand, learned by SAC in fewer environment steps."""
+
+from ml_collections import ConfigDict
+
+from mjx_humanoid.config import default_config
+
+
+def get_config() -> ConfigDict:
+  config = default_config()
+  config.name = 'stand_sac'
+  config.algorithm = 'sac'
+  # The task of configs/stand.py.
+  config.task.reward = 'stand'
+  config.task.card = 'stand'
+  config.task.termination = 'off_balance'
+  config.task.episode_length = 3.0
+  config.task.start_strength = 2.0
+  config.task.frame_skip = 4  # 50 control steps per second
+  config.num_envs = 32
+  config.network.policy_layers = (256, 256)
+  config.network.activation = 'relu'
+  config.sac.gamma = 0.96
+  config.sac.replay_size = 400_000
+  config.sac.warmup_steps = 5_000
+  config.sac.updates_per_step = 0.0625  # one update for 16 environment steps, for two cores
+  config.evaluation_interval = 25_000
+  config.total_timesteps = 400_000
+  return config

@@ -1,0 +1,160 @@
+"""The trainings of a comparison: those that exist are reused, those that were stopped go on, the others are started."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mjx_humanoid.core.config import files as config_file
+from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.config.schema import Config
+from mjx_humanoid.core.config.settings import to_dict
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.playback.cards import NONE
+from mjx_humanoid.run.report_cards import judged_at
+
+CARDS = 10  # report cards during a training whose config asks for none
+JUDGED_ALIKE = ('task.robot', 'task.card')  # settings that determine what a report card measures
+FREE = ('name', 'run_dir', 'num_threads')  # settings in which a run that exists may differ from the one that is wanted
+
+
+@dataclass(frozen=True)
+class Wanted:
+  """One training of a comparison."""
+
+  label: str  # name of its config
+  seed: int
+  config: Config
+  arguments: tuple[str, ...]  # of the command train
+
+  @property
+  def folder(self) -> Path:
+    """The run's folder."""
+    return Path(self.config.run_dir) / self.config.name
+
+  @property
+  def state(self) -> str:
+    """'missing', 'stopped' or 'complete'. Raises UserError if the folder holds a run with other settings."""
+    file = self.folder / config_file.CONFIG_FILE
+    if not file.is_file():
+      return 'missing'
+    found = to_dict(config_file.load_json(file))
+    if difference := first_difference(to_dict(self.config), found):
+      raise UserError(f'{self.folder} is a run with other settings: {difference}; give another --out=...')
+    done = judged_at(self.folder)
+    return 'complete' if done is not None and done >= self.config.total_timesteps else 'stopped'
+
+
+def first_difference(wanted: Mapping[str, Any], found: Mapping[str, Any], prefix: str = 'config') -> str:
+  """The first setting whose values differ, with both; '' if there is none."""
+  for name, value in wanted.items():
+    if prefix == 'config' and name in FREE:
+      continue
+    other = found.get(name)
+    if isinstance(value, Mapping) and isinstance(other, Mapping):
+      if difference := first_difference(value, other, f'{prefix}.{name}'):
+        return difference
+    elif (list(value) if isinstance(value, tuple) else value) != (list(other) if isinstance(other, tuple) else other):
+      return f'{prefix}.{name} is {other!r} there and {value!r} here'
+  return ''
+
+
+def wanted_runs(names: Sequence[str], seeds: int, out: Path, overrides: Mapping[str, str]) -> list[Wanted]:
+  """The trainings of these configs with the seeds 0 to seeds - 1.
+
+  Args:
+    names: config files, or names of built-in configs.
+    out: folder of the comparison.
+    overrides: settings for all of them, as given on the command line.
+
+  Raises:
+    UserError: an unknown config or setting, two configs of one name, or configs that do not judge alike.
+  """
+  configs: dict[str, Config] = {}
+  found: list[Wanted] = []
+  for name in names:
+    loaded = config_file.load_config(name)
+    base = schema.resolve(config_file.apply_overrides(loaded, dict(overrides)))
+    if base.name in configs:
+      raise UserError(f'two of the configs have the name {base.name!r}: give each its own config.name.')
+    configs[base.name] = base
+    for seed in range(seeds):
+      own = {
+        'config.name': f'{base.name}-{seed}',
+        'config.run_dir': str(out / 'runs'),
+        'config.seed': str(seed),
+        'config.render_interval': '0',
+        'config.stop_when_passed': 'False',
+        'config.evaluation_interval': str(base.evaluation_interval or max(1, base.total_timesteps // CARDS)),
+      }
+      both = {**overrides, **own}
+      config = schema.resolve(config_file.apply_overrides(loaded, both))
+      arguments = (f'--config={name}', *(f'--{setting}={value}' for setting, value in both.items()))
+      found.append(Wanted(base.name, seed, config, arguments))
+  check_judged_alike(configs)
+  return found
+
+
+def check_judged_alike(configs: Mapping[str, Config]) -> None:
+  """Raises UserError if these configs, by name, have different report cards, or none."""
+  (first, config), *others = configs.items()
+  if config.task.card == NONE:
+    raise UserError(f'{first} has no report card (config.task.card=none), so there is nothing to compare it by.')
+  for setting in JUDGED_ALIKE:
+    for name, other in others:
+      one, two = getattr(config.task, setting.partition('.')[2]), getattr(other.task, setting.partition('.')[2])
+      if one != two:
+        raise UserError(
+          f'{first} and {name} are not judged alike: config.{setting} is {one!r} and {two!r}; set it with'
+          f' --config.{setting}=... for both, or leave one out.'
+        )
+
+
+def same_rewards(configs: Sequence[Config]) -> bool:
+  """Whether returns of these configs can be compared: they have the same reward, weights and time limit."""
+  kinds = [(c.task.reward, c.task.weights, c.task.episode_length, c.task.frame_skip) for c in configs]
+  return all(kind == kinds[0] for kind in kinds)
+
+
+def train_all(runs: Sequence[Wanted]) -> None:
+  """Trains what is missing and continues what was stopped, one after the other, each in a process of its own.
+
+  Raises:
+    UserError: a training failed, or a folder holds a run with other settings, before anything is trained.
+  """
+  states = [run.state for run in runs]
+  for number, (run, state) in enumerate(zip(runs, states, strict=True), 1):
+    print(f'[{number} of {len(runs)}] {run.config.name}: {state}', flush=True)
+    if state == 'complete':
+      continue
+    resume = (f'--resume={run.folder}',)
+    status = call(['-m', 'mjx_humanoid.train', *(resume if state == 'stopped' else run.arguments)])
+    if status:
+      raise UserError(f'the training {run.config.name} failed (exit status {status}); the same command continues.')
+    if run.state != 'complete':
+      raise UserError(f'{run.config.name} was stopped; the same command continues.')
+
+
+def call(arguments: Sequence[str]) -> int:
+  """The exit status of Python with these arguments. After Ctrl-C, which the process gets too, waits for its end."""
+  process = subprocess.Popen([sys.executable, *arguments])
+  try:
+    return process.wait()
+  except KeyboardInterrupt:
+    process.wait()
+    raise
+
+
+def labels(runs: Sequence[Wanted]) -> dict[str, list[Wanted]]:
+  """The runs of each config, in order."""
+  return {name: [run for run in runs if run.label == name] for name in dict.fromkeys(run.label for run in runs)}
+
+
+def unseeded(config: Config) -> dict[str, Any]:
+  """The settings that all seeds share."""
+  return to_dict(dataclasses.replace(config, name='', run_dir='', seed=0))

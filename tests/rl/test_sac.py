@@ -1,0 +1,297 @@
+"""Protects SAC: its settings, its losses by hand, its actor, and that it learns values known beforehand."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from probes import bandit, cycle, learn, probe_sac, soft_values, squashed_actions, unused
+
+from mjx_humanoid.core.config.network import NetworkConfig
+from mjx_humanoid.core.config.sac import SACConfig
+from mjx_humanoid.core.config.schema import Config
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.network import Mirror, mean_action
+from mjx_humanoid.rl import actor_critic, replay_memory, sac_loss
+from mjx_humanoid.rl.algorithm import Spec, algorithms, choose_algorithm, make_algorithm
+from mjx_humanoid.rl.sac import SAC
+from mjx_humanoid.rl.sac_networks import gaussian_entropy, squashed_log_prob
+from mjx_humanoid.rl.sac_parts import PRESETS, parts_of
+
+PLAIN = NetworkConfig(policy_layers=(6,), value_layers=(5,), activation='tanh', symmetric=False)
+SMALL = {'replay_size': 256, 'warmup_steps': 32, 'critic_width': 4, 'critic_blocks': 1, 'num_bins': 11, 'batch_size': 8}
+
+
+def config(network=PLAIN, **hyper):
+  sac = SACConfig(**{**SMALL, 'updates_per_step': 0.5, 'unroll_length': 1, **hyper})
+  return Config(algorithm='sac', num_envs=4, network=network, sac=sac)
+
+
+def make(network=PLAIN, mirror=unused, **hyper):
+  return make_algorithm(config(network, **hyper), Spec(2, 2, mirror))
+
+
+# Settings
+
+
+def test_it_is_listed_and_chosen_by_its_name():
+  assert 'soft actor-critic' in algorithms()['sac'].lower()
+  assert not {'sac_loss', 'sac_parts', 'replay', 'sac_update'} & set(algorithms())
+  assert isinstance(make(), SAC)
+
+
+def test_a_part_is_as_in_the_preset_unless_a_setting_says_otherwise():
+  assert parts_of(SACConfig()).residual
+  assert parts_of(SACConfig()).tau == PRESETS['fast']['tau']
+  classic = parts_of(SACConfig(preset='classic', batch_norm='yes', tau=0.5))
+  assert (classic.residual, classic.categorical, classic.batch_norm, classic.tau) == (False, False, True, 0.5)
+  assert not parts_of(SACConfig(head='scalar', rms_norm='no')).categorical
+
+
+def test_the_classic_target_is_one_nat_below_zero_for_each_action():
+  """Haarnoja et al. (2018), appendix D."""
+  assert gaussian_entropy(PRESETS['classic']['target_std'], 3) == pytest.approx(-3.0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+  ('settings', 'words'),
+  [
+    ({'updates_per_step': 0.3}, 'whole number; the closest ratio that fits is 0.25'),
+    ({'updates_per_step': 0.01}, 'the closest ratio that fits is 0.25'),
+    ({'warmup_steps': 300}, 'holds fewer transitions than config.sac.warmup_steps=300'),
+    ({'network': dataclasses.replace(PLAIN, shared=True)}, 'config.network.shared: actor and critics of SAC share no'),
+    ({'network': dataclasses.replace(PLAIN, final_std=0.1)}, 'config.network.final_std: the exploration noise of SAC'),
+  ],
+)
+def test_settings_that_do_not_fit_are_refused_in_one_line(settings, words):
+  with pytest.raises(UserError) as error:
+    choose_algorithm(config(**settings))
+  assert words in str(error.value)
+  assert '\n' not in str(error.value)
+
+
+def test_the_size_of_the_replay_memory_is_stated(capsys):
+  make()
+  # 256 transitions of 4 * (2 * 2 + 2 + 1) + 2 = 30 bytes
+  assert 'replay memory: 256 transitions, 7.68e-06 GB of main memory' in capsys.readouterr().out
+
+
+def test_a_replay_memory_that_does_not_fit_is_refused_with_the_size_that_does(monkeypatch):
+  monkeypatch.setattr(replay_memory, 'available_memory', lambda: 6000)
+  with pytest.raises(UserError, match=r'config\.sac\.replay_size: 256 transitions .* need 7\.68e-06 GB') as error:
+    make()
+  assert 'the largest size that fits is 180.' in str(error.value)  # 0.9 * 6000 / 30
+  assert '\n' not in str(error.value)
+  make(replay_size=180)
+
+
+# Losses
+
+
+def test_the_density_of_squashed_actions_integrates_to_one():
+  """At mean 0.3 and standard deviation 0.8, over actions from -1 to 1."""
+  action = np.linspace(-0.99999, 0.99999, 200_001)
+  value = np.arctanh(action)
+  log_std = np.full_like(value, math.log(0.8))
+  log_prob = squashed_log_prob(*(jnp.asarray(x)[:, None] for x in (value, (value - 0.3) / 0.8, log_std)))
+  assert np.trapezoid(np.exp(np.asarray(log_prob)), action) == pytest.approx(1.0, abs=1e-3)
+
+
+def one_row(discount, next_cost):
+  """A transition with reward 1."""
+  two = jnp.zeros((1, 2))
+  return sac_loss.Target(two, two, jnp.ones(1), jnp.full(1, discount), two, two, jnp.full(1, next_cost))
+
+
+def test_the_scalar_target_by_hand(monkeypatch):
+  """The lower of the next values 3 and 2, less the cost 0.5, discounted by 0.9: 1 + 0.9 * 1.5 = 2.35.
+
+  Critics say 2 and 3: half the squares are 0.06125 and 0.21125.
+  """
+  algorithm = make(preset='classic')
+  batch = sac_loss.Target(
+    *(jnp.zeros((1, 2)),) * 2, *map(jnp.array, ([1.0], [0.9])), *(jnp.zeros((1, 2)),) * 2, jnp.array([0.5])
+  )
+  outputs = jnp.array([[[2.0]], [[3.0]]]), jnp.array([[[3.0]], [[2.0]]])
+  monkeypatch.setattr(sac_loss, 'both', lambda *_: (*outputs, {}))
+  loss, (_, metrics) = sac_loss.critic_loss(algorithm.net, {}, {}, batch, {})
+  assert float(loss) == pytest.approx(0.06125 + 0.21125, rel=1e-5)
+  assert float(metrics['value']) == 2.5
+  assert float(metrics['td_error']) == pytest.approx((0.35 + 0.65) / 2, rel=1e-5)
+
+
+def test_the_categorical_target_by_hand(monkeypatch):
+  """Bins -5 to 5. The lower critic is sure of 2: reward 1 and 0.5 (2 - 1) more, that is 1.5, halved between 1 and 2."""
+  algorithm = make(head='categorical')
+  batch = sac_loss.Target(
+    *(jnp.zeros((1, 2)),) * 2, *map(jnp.array, ([1.0], [0.5])), *(jnp.zeros((1, 2)),) * 2, jnp.array([1.0])
+  )
+
+  def sure(value):
+    return jnp.where(jnp.arange(11) == value + 5, 0.0, -50.0)
+
+  following = jnp.stack([sure(4), sure(2)])[:, None]
+  now = jnp.zeros((2, 1, 11))
+  monkeypatch.setattr(sac_loss, 'both', lambda *_: (now, following, {}))
+  loss, (_, metrics) = sac_loss.critic_loss(algorithm.net, {}, {}, batch, {})
+  assert float(loss) == pytest.approx(2 * math.log(11), rel=1e-5)  # of each critic, uniform over the bins
+  assert float(metrics['td_error']) == pytest.approx(1.5, rel=1e-5)  # their mean is 0
+  grads = jax.grad(lambda x: sac_loss.categorical.cross_entropy(jnp.eye(11)[6:8].mean(0), x))(jnp.zeros(11))
+  monkeypatch.setattr(sac_loss, 'both', lambda net, p, *_: (p, following, {}))
+  found = jax.grad(lambda p: sac_loss.critic_loss(algorithm.net, {}, {}, batch, p)[0])(now)
+  np.testing.assert_allclose(found[0, 0], grads, atol=1e-5)
+
+
+def test_the_temperature_rises_while_entropy_is_below_its_target():
+  slope = jax.grad(lambda x: sac_loss.alpha_loss(-2.0, jnp.array([3.0, 5.0]), x))(jnp.log(0.5))
+  assert float(slope) == pytest.approx(-0.5 * (4.0 - 2.0), rel=1e-5)  # descending makes it larger
+
+
+def test_after_an_update_the_weights_of_each_unit_have_length_one_and_targets_follow():
+  algorithm = make(tau=0.25)
+  learner = jax.jit(algorithm.init)(jax.random.PRNGKey(0))
+  after, metrics = updated(algorithm, learner, 10)
+  kernel = after.trained.critics['Dense_0']['kernel']  # [critics, in, out]
+  np.testing.assert_allclose(np.linalg.norm(kernel, axis=1), 1, atol=1e-5)
+  assert int(after.trained.count) == 2 * 3  # two updates in each of three iterations: 32 transitions are stored at 8
+  assert float(metrics['skipped']) == 0
+  moved = [
+    np.asarray(x['head']['bias']) for x in (learner.trained.critics, after.trained.targets, after.trained.critics)
+  ]
+  assert 0 < np.abs(moved[1] - moved[0]).max() < np.abs(moved[2] - moved[0]).max()
+
+
+def experience(algorithm, seed, obs_size=2, reward=1.0):
+  from mjx_humanoid.core.types import Transition
+
+  rng = np.random.default_rng(seed)
+  shape = (algorithm.unroll_length, algorithm.num_envs)
+  obs, following = (jnp.asarray(rng.normal(size=(*shape, obs_size)), jnp.float32) for _ in range(2))
+  action = jnp.asarray(rng.uniform(-1, 1, (*shape, algorithm.net.action_size)), jnp.float32)
+  flags = jnp.zeros(shape, bool)
+  return Transition(obs, action, jnp.full(shape, reward), flags, flags, following, {})
+
+
+@functools.cache
+def classic():
+  """The classic preset, and its update compiled once for all tests."""
+  algorithm = make(preset='classic')
+  return algorithm, jax.jit(algorithm.init), jax.jit(algorithm.update)
+
+
+def updated(algorithm, learner, count, update=None, **more):
+  update = update or jax.jit(algorithm.update)
+  for seed in range(count):
+    learner, metrics = update(learner, experience(algorithm, seed, **more), jax.random.PRNGKey(seed))
+  return learner, metrics
+
+
+def test_updates_that_are_not_finite_are_skipped_and_counted():
+  algorithm, init, update = classic()
+  learner = init(jax.random.PRNGKey(0))
+  after, metrics = updated(algorithm, learner, 9, update, reward=float('nan'))
+  assert float(metrics['skipped']) == 2
+  for new, old in zip(jax.tree.leaves(after.trained.critics), jax.tree.leaves(learner.trained.critics), strict=True):
+    np.testing.assert_array_equal(new, old)
+
+
+# The actor
+
+
+def grown(algorithm, init=None):
+  """A learner whose actor does something, with statistics of observations."""
+  learner = (init or jax.jit(algorithm.init))(jax.random.PRNGKey(0))
+  head = {'kernel': jax.random.normal(jax.random.PRNGKey(1), (6, 2)), 'bias': jnp.array([0.1, -0.2])}
+  trained = learner.trained._replace(actor=learner.trained.actor | {'mean_head': head})
+  obs = 4 + 2 * jax.random.normal(jax.random.PRNGKey(2), (9, 2))
+  normalizer = actor_critic.observed(learner.normalizer, obs, algorithm.net.mirror)
+  return learner._replace(trained=trained, normalizer=normalizer), obs
+
+
+MIRROR = Mirror(np.array([1, 0]), np.array([1.0, 1.0]), np.array([1, 0]), np.array([-1.0, -1.0]))
+
+
+@pytest.mark.parametrize('symmetric', [False, True])
+def test_the_actor_holds_what_acting_used(symmetric):
+  network = dataclasses.replace(PLAIN, symmetric=symmetric)
+  algorithm = make(network, lambda: MIRROR, preset='classic') if symmetric else classic()[0]
+  learner, obs = grown(algorithm)
+  actor = algorithm.actor(learner)
+  assert actor.squash
+  expected = mean_action(actor, obs, 'tanh')
+  x = (obs - actor.mean) / actor.std
+  by_hand = jnp.tanh(jnp.tanh(x @ actor.kernels[0] + actor.biases[0]) @ actor.kernels[1] + actor.biases[1])
+  if symmetric:  # exactly, for observations with left and right exchanged
+    np.testing.assert_allclose(mean_action(actor, obs[:, ::-1], 'tanh'), -expected[:, ::-1], atol=1e-6)
+  else:
+    np.testing.assert_allclose(by_hand, expected, atol=1e-5)
+  # without noise: standard deviation e^-5 at most
+  quiet = learner.trained.actor | {'std_head': {'kernel': jnp.zeros((6, 2)), 'bias': jnp.full(2, -20.0)}}
+  learner = learner._replace(trained=learner.trained._replace(actor=quiet), timesteps=jnp.full((), 99.0))
+  acted, _ = jax.jit(algorithm.act)(learner, obs[:4], jax.random.PRNGKey(3))
+  np.testing.assert_allclose(acted, expected[:4], atol=0.03)
+
+
+def test_actions_are_uniformly_random_at_first_but_not_of_an_adopted_actor():
+  algorithm, init, _ = classic()
+  learner, _ = grown(algorithm, init)
+  adopted = algorithm.adopt(init(jax.random.PRNGKey(5)), algorithm.actor(learner))
+  obs, act = jnp.full((4, 2), 4.0), jax.jit(algorithm.act)
+  many = np.stack([act(learner, obs, key)[0] for key in jax.random.split(jax.random.PRNGKey(0), 200)])
+  assert many.mean() == pytest.approx(0, abs=0.05)
+  assert many.std() == pytest.approx(1 / math.sqrt(3), abs=0.03)
+  assert np.std([act(adopted, obs, key)[0][:, 0] for key in jax.random.split(jax.random.PRNGKey(0), 20)]) < 0.4
+  expected, found = (np.asarray(mean_action(algorithm.actor(x), obs, 'tanh')) for x in (learner, adopted))
+  np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_an_actor_that_clips_is_refused():
+  algorithm, init, _ = classic()
+  learner = init(jax.random.PRNGKey(0))
+  with pytest.raises(UserError, match=r'clips its actions, so config\.algorithm must be ppo or a2c'):
+    algorithm.adopt(learner, algorithm.actor(learner)._replace(squash=False))
+
+
+def test_a_checkpoint_leaves_the_replay_memory_out_and_gets_it_back():
+  algorithm, init, update = classic()
+  learner, _ = updated(algorithm, init(jax.random.PRNGKey(0)), 3, update)
+  assert not jax.tree.leaves(algorithm.kept(learner).replay)
+  again = algorithm.restored(init(jax.random.PRNGKey(9)), algorithm.kept(learner))
+  assert int(again.replay.filled) == 0
+  again = algorithm.rejoined(again, algorithm.apart(learner))
+  for one, other in zip(jax.tree.leaves(again), jax.tree.leaves(learner), strict=True):
+    np.testing.assert_array_equal(one, other)
+
+
+# Values known beforehand
+
+
+@pytest.mark.parametrize('preset', ['classic', 'fast'])
+def test_it_learns_the_action_that_each_observation_rewards_and_its_value(preset):
+  algorithm = probe_sac(preset=preset)
+  learner = learn(bandit(), algorithm, 400)
+  np.testing.assert_allclose(squashed_actions(algorithm, learner, [-1.0, 1.0]), [-0.5, 0.5], atol=0.15)
+  np.testing.assert_allclose(soft_values(algorithm, learner, [-1.0, 1.0]), 1.0, atol=0.15)
+
+
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+  ('preset', 'n_step', 'ends', 'worth'),
+  [
+    ('classic', 1, True, [0.5, 1.0]),
+    ('classic', 2, False, [2 / 3, 4 / 3]),
+    pytest.param('fast', 1, True, [0.5, 1.0], marks=SLOW),
+    pytest.param('fast', 2, False, [2 / 3, 4 / 3], marks=SLOW),
+  ],
+)
+def test_a_delayed_reward_is_discounted_and_a_time_limit_is_no_end(preset, n_step, ends, worth):
+  algorithm = probe_sac(preset=preset, gamma=0.5, n_step=n_step, normalize_observations=False)
+  learned = soft_values(algorithm, learn(cycle(ends=ends), algorithm, 400), [0.0, 1.0])
+  np.testing.assert_allclose(learned, worth, rtol=0.12)

@@ -1,0 +1,171 @@
+"""Protects sweep: trials, pruning, failures, resumption, storages, the best config and the report."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sqlite3
+
+import pytest
+from points import card, point_setup
+
+from mjx_humanoid.core.config import files, schema
+from mjx_humanoid.studies import study as storage_module
+from mjx_humanoid.studies import sweep_report
+from mjx_humanoid.studies.trials import best_file
+
+optuna = pytest.importorskip('optuna')
+sweep = importlib.import_module('mjx_humanoid.sweep')
+SPACE = """def get_space():
+  return {
+    'config.ppo.gamma': {'kind': 'float', 'low': 0.5, 'high': 0.99},
+    'config.ppo.num_epochs': {'kind': 'int', 'low': 1, 'high': 4},
+    'config.network.policy_layers': {'kind': 'choice', 'values': [(8,), (16, 16)]},
+  }
+"""
+
+
+@pytest.fixture
+def points(monkeypatch):
+  """Trials train points on a line. Success is nearness of gamma to 0.9. The third trial crashes, the fourth is NaN."""
+  made, seen = point_setup(), []
+
+  def set_up(config):
+    seen.append(config)
+    if len(seen) == 3:
+      raise RuntimeError('out of\nluck')
+    return made
+
+  def judged(policy, episodes, seed):
+    gamma = seen[-1].ppo.gamma if len(seen) != 4 else float('nan')
+    return {**card(policy, episodes, seed), 'success_rate': 1 - abs(gamma - 0.9), 'passed': False}
+
+  monkeypatch.setattr('mjx_humanoid.run.start.set_up', set_up)
+  monkeypatch.setattr('mjx_humanoid.run.report_cards.judge_policy', judged)
+  return seen
+
+
+def run(tmp_path, *more, trials=6):
+  path = tmp_path / 'space.py'
+  if not path.exists():
+    path.write_text(SPACE)
+  out = tmp_path / 'out'
+  sweep.main(['--config=stand', f'--space={path}', f'--out={out}', f'--trials={trials}', *more])
+  return out
+
+
+def test_a_sweep_ends_with_a_config_that_trains_and_a_report(tmp_path, points, capsys):
+  out = run(tmp_path)
+  said = capsys.readouterr().out
+  assert len(points) == 6
+  assert 'trial 2: RuntimeError: out of' in said
+  assert 'trial 3: UserError: its score is nan' in said
+  config = schema.resolve(files.load_config(str(out / 'best.py')))
+  complete = [points[i] for i in (0, 1, 4, 5)]
+  best = min(complete, key=lambda c: abs(c.ppo.gamma - 0.9))
+  assert (config.name, config.ppo, config.network) == ('stand_best', best.ppo, best.network)
+  assert config.task == points[0].task
+  page = (out / 'report.html').read_text()
+  assert page.count('data:image/png;base64,') == len(sweep_report.PLOTS) == 5
+  assert 'RuntimeError: out of' in page
+  # again with more trials: the study goes on; with the same number it is only reported
+  run(tmp_path, trials=7)
+  assert len(points) == 7
+  run(tmp_path, trials=7)
+  assert len(points) == 7
+  assert "study 'stand': 7 of 7 trials are finished" in capsys.readouterr().out
+
+
+def test_a_study_of_another_space_is_refused(tmp_path, points, capsys):
+  run(tmp_path, trials=1)
+  (tmp_path / 'space.py').write_text(SPACE.replace('0.99', '0.98'))
+  with pytest.raises(SystemExit) as end:
+    run(tmp_path, trials=2)
+  assert end.value.code == 2
+  assert 'was made for another space' in capsys.readouterr().err
+  (tmp_path / 'space.py').write_text(SPACE)
+  with pytest.raises(SystemExit):
+    run(tmp_path, '--config.ppo.clip_epsilon=0.25', trials=2)
+  assert 'was made for another config' in capsys.readouterr().err
+
+
+def test_a_locked_storage_is_told(tmp_path, points, capsys, monkeypatch):
+  monkeypatch.setattr(storage_module, 'SQLITE_SECONDS', 0.1)
+  url = f'sqlite:///{tmp_path}/study.db'
+  run(tmp_path, f'--storage={url}', trials=1)
+  with sqlite3.connect(tmp_path / 'study.db', isolation_level=None) as other:
+    other.execute('BEGIN EXCLUSIVE')
+    with pytest.raises(SystemExit) as end:
+      run(tmp_path, f'--storage={url}', trials=2)
+    other.execute('ROLLBACK')
+  assert end.value.code == 2
+  error = capsys.readouterr().err
+  assert 'is locked or out of reach' in error
+  assert error.count('\n') == 1
+
+
+@pytest.mark.parametrize('url', ['nonsense', 'sqlite:////nowhere/at/all/x.db', 'postgresql://nobody@127.0.0.1:1/x'])
+def test_a_storage_out_of_reach_is_told(tmp_path, url, capsys):
+  with pytest.raises(SystemExit) as end:
+    run(tmp_path, f'--storage={url}')
+  assert end.value.code == 2
+  assert 'is locked or out of reach' in capsys.readouterr().err
+
+
+def test_a_trial_below_the_median_is_pruned(tmp_path, monkeypatch, capsys):
+  """After six of about 0.9, the seventh has 0.1 at its first report card."""
+  made, seen = point_setup(evaluation_interval=8), []
+  monkeypatch.setattr('mjx_humanoid.run.start.set_up', lambda config: seen.append(config) or made)
+
+  def judged(policy, episodes, seed):
+    return {**card(policy, episodes, seed), 'success_rate': 0.1 if len(seen) == 7 else 0.9, 'passed': False}
+
+  monkeypatch.setattr('mjx_humanoid.run.report_cards.judge_policy', judged)
+  out = run(tmp_path, trials=7)
+  assert 'trial 6: pruned' in capsys.readouterr().out
+  assert not (out / 'trials' / '0006' / 'report.json').read_text().count('"timesteps": 32')
+
+
+@pytest.mark.parametrize(
+  ('more', 'words'),
+  [
+    (['--trials=0'], '--trials=0 is out of range'),
+    (['--metric=speed'], "unknown metric 'speed'"),
+    (['--config.ppo.gama=1'], "unknown setting 'config.ppo.gama'"),
+  ],
+)
+def test_arguments_that_do_not_fit_end_with_status_two(tmp_path, more, words, capsys):
+  with pytest.raises(SystemExit) as end:
+    run(tmp_path, *more)
+  assert end.value.code == 2
+  assert words in capsys.readouterr().err
+
+
+def test_without_optuna_the_extra_is_named(tmp_path, capsys, monkeypatch):
+  import builtins
+
+  real = builtins.__import__
+
+  def without(name, *rest):
+    if name == 'optuna':
+      raise ImportError(name)
+    return real(name, *rest)
+
+  monkeypatch.setattr(builtins, '__import__', without)
+  with pytest.raises(SystemExit):
+    run(tmp_path)
+  assert "pip install 'mjx_humanoid[studies]'" in capsys.readouterr().err
+
+
+def test_a_best_config_holds_all_that_differs_from_the_defaults(tmp_path):
+  base = schema.resolve(files.apply_overrides(files.load_config('walk'), {'config.task.weights.energy': '-0.5'}))
+  path = tmp_path / 'best.py'
+  path.write_text(best_file(base, {'config.ppo.gamma': '0.5', 'config.name': 'b'}, 'Trial 1.'))
+  found = schema.resolve(files.load_config(str(path)))
+  wanted = json.loads(json.dumps(schema.to_dict(base)))
+  wanted['ppo']['gamma'], wanted['name'] = 0.5, 'b'
+  assert json.loads(json.dumps(schema.to_dict(found))) == wanted
+
+
+def test_equal_values_share_their_mean_rank():
+  assert list(sweep_report.ranks_of(sweep_report.np.array([3.0, 1.0, 3.0]))) == [1.5, 0.0, 1.5]
