@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 from mjx_humanoid.core import model_files
 from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.callable_module import make_callable
-from mjx_humanoid.core.config.files import parser
-from mjx_humanoid.core.errors import command
+from mjx_humanoid.core.config.files import parse, parser
+from mjx_humanoid.core.errors import UserError, command
 from mjx_humanoid.core.files import check_writable, write_json
 from mjx_humanoid.core.saved_code import ALLOW_HELP
 
@@ -37,26 +38,9 @@ UNITS = {
 @command
 def main(argv: Sequence[str]) -> None:
   """The command."""
-  arguments = parser('evaluate', __doc__ or '')
-  arguments.add_argument('policy', help='a run folder, a policy file or the name of a pretrained policy')
-  arguments.add_argument('--episodes', type=int, default=100, help='number of episodes (%(default)s)')
-  arguments.add_argument('--seed', type=int, default=0, help='seed of the start states (%(default)s)')
-  arguments.add_argument(
-    '--card', help="another report card than the policy's own task names, or path/to/file.py:function"
-  )
-  arguments.add_argument(
-    '--push',
-    type=float,
-    metavar='N',
-    help="push the robot with this force [N] for 0.2 s every 4 s, instead of the card's pushes",
-  )
-  arguments.add_argument('--engine', default='native', help='physics of the evaluation: native (C MuJoCo) or mjx')
-  arguments.add_argument(
-    '--json', help="output file; by default card.json in the run's folder, else <policy>_card.json here"
-  )
-  arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
-  model_files.add_option(arguments)
-  parsed = arguments.parse_args(argv)
+  parsed = argument_parser().parse_args(argv)
+  if parsed.gymnasium is not None or parsed.env:
+    return in_gymnasium(parsed)
   from rich.console import Console
   from rich.markup import escape
 
@@ -76,12 +60,97 @@ def main(argv: Sequence[str]) -> None:
   print(f'next: python -m mjx_humanoid.play {typed(parsed.policy)}')
 
 
-def default_path(reference: str) -> Path:
-  """card.json in the run's folder; <policy>_card.json here for a pretrained policy or a single file."""
+def argument_parser() -> argparse.ArgumentParser:
+  """The arguments of the command."""
+  arguments = parser('evaluate', __doc__ or '')
+  arguments.add_argument('policy', help='a run folder, a policy file or the name of a pretrained policy')
+  arguments.add_argument('--episodes', type=int, default=100, help='number of episodes (%(default)s)')
+  arguments.add_argument('--seed', type=int, default=0, help='seed of the start states (%(default)s)')
+  arguments.add_argument(
+    '--card', help="another report card than the policy's own task names, or path/to/file.py:function"
+  )
+  arguments.add_argument(
+    '--push',
+    type=float,
+    metavar='N',
+    help="push the robot with this force [N] for 0.2 s every 4 s, instead of the card's pushes",
+  )
+  arguments.add_argument('--engine', default='native', help='physics of the evaluation: native (C MuJoCo) or mjx')
+  arguments.add_argument(
+    '--json', help="output file; by default card.json in the run's folder, else <policy>_card.json here"
+  )
+  arguments.add_argument(
+    '--gymnasium',
+    metavar='ID',
+    help="play in an environment of Gymnasium's registry instead, such as HalfCheetah-v5, and print the returns",
+  )
+  arguments.add_argument(
+    '--env',
+    action='append',
+    default=[],
+    metavar='NAME=VALUE',
+    help='with --gymnasium: a keyword of the environment; may be given several times',
+  )
+  arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
+  model_files.add_option(arguments)
+  return arguments
+
+
+def in_gymnasium(parsed: argparse.Namespace) -> None:
+  """Plays a policy in an environment of Gymnasium's registry, prints its returns and writes them as JSON."""
+  from rich.console import Console
+  from rich.markup import escape
+
+  from mjx_humanoid.playback.find import load
+  from mjx_humanoid.run.evaluation import check
+  from mjx_humanoid.run.gymnasium_scores import score
+
+  if parsed.gymnasium is None:
+    raise UserError('--env gives keywords of the environment of --gymnasium=ID, which is missing.')
+  if parsed.card or parsed.push is not None or parsed.engine != 'native':
+    raise UserError('--gymnasium plays in the environment as it is: leave out --card, --push and --engine.')
+  check(parsed.engine, episodes=parsed.episodes, seed=parsed.seed)
+  settings = keywords(parsed.env)
+  policy = load(parsed.policy, allow_code=parsed.allow_code)
+  out = expanded(parsed.json) if parsed.json else default_path(parsed.policy, 'gymnasium')
+  check_writable(out)
+  title = escape(f'{policy.name} in {parsed.gymnasium}')
+  with Console().status(title) as status:
+
+    def ended(count: int) -> None:
+      status.update(f'{title}: {count} of {parsed.episodes} episodes')
+
+    scores = score(policy, parsed.gymnasium, settings, parsed.episodes, parsed.seed, ended)
+  told = ''.join(f', {name}={value}' for name, value in scores['settings'].items())
+  print(f'{policy.name} in {parsed.gymnasium}{told}: {parsed.episodes} episodes')
+  print('return  mean {return:.1f}, std {return_std:.1f}, min {return_min:.1f}, max {return_max:.1f}'.format(**scores))
+  print('length  mean {length:.1f}, min {length_min}, max {length_max} steps'.format(**scores))
+  write_json(out, scores, 'the returns')
+  print(f'wrote {out}')
+  print(f'next: python -m mjx_humanoid.play {typed(parsed.policy)}')
+
+
+def keywords(arguments: Sequence[str]) -> dict[str, Any]:
+  """NAME=VALUE each as a dict: values are Python's numbers, truth values and tuples, or else text."""
+  found = {}
+  for argument in arguments:
+    name, equals, value = argument.partition('=')
+    if not (name.isidentifier() and equals):
+      raise UserError(f'--env {argument!r}: a keyword of the environment is given as --env NAME=VALUE.')
+    found[name] = parse(Any, value, f'--env {name}')
+  return found
+
+
+def default_path(reference: str, kind: str = 'card') -> Path:
+  """card.json in the run's folder; <policy>_card.json here for a pretrained policy or a single file.
+
+  Args:
+    kind: the name of the file, by default 'card'.
+  """
   from mjx_humanoid.playback.find import POLICY_FILE
 
   path = expanded(reference).resolve()
-  return path / 'card.json' if (path / POLICY_FILE).is_file() else Path(f'{path.stem}_card.json')
+  return path / f'{kind}.json' if (path / POLICY_FILE).is_file() else Path(f'{path.stem}_{kind}.json')
 
 
 def show(card: dict[str, Any]) -> None:

@@ -100,7 +100,7 @@ def test_mjx_plays_where_it_is_asked_for(run_copy, judged):
 @pytest.mark.parametrize('name', [name for name in CARDS if name != 'none'])
 def test_every_card_can_be_had_of_any_policy_and_shown(tmp_path, make_policy, name, monkeypatch, capsys):
   """Two control steps of each, with the units of its figures."""
-  short = dataclasses.replace(CARDS[name], seconds=0.05)
+  short = dataclasses.replace(CARDS[name], seconds=0.05, steps=0)
   monkeypatch.setattr('mjx_humanoid.playback.judge.card_of', lambda config: short)
   monkeypatch.setattr(evaluation, 'returns', lambda task, paths: {'return': None, 'return_by_term': {}})
   save_policy(make_policy(task=TaskConfig(card=name)), tmp_path / 'p.safetensors')

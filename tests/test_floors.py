@@ -42,6 +42,7 @@ WITH_JAX = {  # the modules of the other rooms that import JAX
     'tasks.scoring',
     'tasks.shaping',
     'tasks.skills',
+    'tasks.step_rewards',
   )
 }
 HEAVY = ('jax', 'jaxlib', 'flax', 'brax', 'optax', 'orbax')

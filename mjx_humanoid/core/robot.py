@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -72,6 +73,9 @@ class Robot:
   pd: tuple[tuple[str, PD], ...] = ()  # (substring of joint names, PD control) for each joint group
   torque_motors: bool = False  # replace servos of the MJCF file by torque motors
   anatomy: Anatomy | None = None
+  highest: float = math.inf  # height of the root above which the termination `unhealthy` ends an episode
+  most_tilt: float = math.pi  # rad between the axis of the root and the vertical, beyond which it does too
+  external_forces: bool = False  # sensors of the whole external force and torque on each body; costly
   timestep: float = 0.005  # of a physics step
   frame_skip: int = 5  # physics steps per control step
   solver_iterations: int = 1  # while training; playback and report cards use a converged solver
@@ -83,6 +87,11 @@ class Robot:
       raise UserError(
         f'robot {self.name!r}: fallen_height={self.fallen_height} must be at least 0 and below'
         f' standing_height={self.standing_height}.'
+      )
+    if self.highest <= self.standing_height or not 0 < self.most_tilt <= math.pi:
+      raise UserError(
+        f'robot {self.name!r}: highest={self.highest} must be above standing_height={self.standing_height}, and'
+        f' most_tilt={self.most_tilt} above 0 and at most pi.'
       )
     if self.stride_offsets and len(self.stride_offsets) != len(self.feet):
       raise UserError(

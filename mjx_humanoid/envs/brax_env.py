@@ -182,8 +182,8 @@ class SingleEngine(MjxEngine):
       return mjx.step(model, data), None
 
     data, _ = jax.lax.scan(substep, jax.tree.map(lambda x: x[0], acted), None, length=self._substeps)
-    data = _batched(data)
-    return state._replace(data=data), View(data.time, data.qpos, data.qvel, data.ctrl, data.sensordata)
+    data, readings = _batched((data, self._readings(model, data)))
+    return state._replace(data=data), View(data.time, data.qpos, data.qvel, data.ctrl, readings)
 
 
 def make_brax_env(config: ConfigLike = 'stand', *, starts: int = STARTS, seed: int = 0, **changes: Any) -> BraxEnv:

@@ -14,6 +14,7 @@ import numpy as np
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.process import quiet_imports
 from mjx_humanoid.core.types import Array, View
+from mjx_humanoid.physics import external
 from mjx_humanoid.physics.engine import NOTHING
 from mjx_humanoid.physics.find_root import find_root
 
@@ -24,6 +25,9 @@ with quiet_imports():
 # Buffers for contacts and constraint rows of one environment in MuJoCo Warp.
 WARP_CONTACTS = 40
 WARP_CONSTRAINTS = 192
+
+# Kind of sensor that MJX accepts and does not compute at the stage of accelerations, in place of user sensors.
+UNREAD = int(mujoco.mjtSensor.mjSENS_CLOCK)
 
 # Fields that the next step reads; everything else in mjx.Data is computed from them.
 STATE_FIELDS = ('time', 'qpos', 'qvel', 'qacc_warmstart')
@@ -78,9 +82,10 @@ class MjxEngine:
     self.fields = {name: jnp.asarray(values, jnp.float32) for name, values in fields.items()}
     self._substeps = substeps
     self._num_envs = num_envs
+    self._external = external.slots(model)
     root = find_root(model)
     self._root_body, (self._kicked, self._kick_axes) = root.body, root.kicks
-    model = copy.copy(model)
+    model = for_mjx(model, impl)
     # MJX never resets an environment by itself, and MuJoCo Warp rejects models with this flag.
     model.opt.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
     mode = getattr(mjx_warp.GraphMode, graph_mode) if graph_mode else None
@@ -110,7 +115,15 @@ class MjxEngine:
         return jax.vmap(mjx.step, in_axes=(self._axes, 0))(model, data), None
 
     data, _ = jax.lax.scan(substep, self._acted_on(state.data, ctrl, force, kick), None, length=self._substeps)
-    return state._replace(data=data), View(data.time, data.qpos, data.qvel, data.ctrl, data.sensordata)
+    readings = jax.vmap(self._readings, in_axes=(self._axes, 0))(model, data)
+    return state._replace(data=data), View(data.time, data.qpos, data.qvel, data.ctrl, readings)
+
+  def _readings(self, model: Any, data: Any) -> Array:
+    """The sensor readings [ns] of one environment, with the external forces on its bodies if it has such sensors."""
+    if not self._external:
+      return data.sensordata
+    forces = self._external.of(mjx.rne_postconstraint(model, data)._impl.cfrc_ext)
+    return data.sensordata.at[..., jnp.asarray(self._external.columns)].set(forces)
 
   def write(self, state: MjxState, mask: Array, qpos: Array, qvel: Array) -> MjxState:
     """See Engine. Writes the fields that the next step reads; the others are computed from them."""
@@ -146,3 +159,22 @@ class MjxEngine:
     if kick is not None and len(self._kicked):
       data = data.replace(qvel=data.qvel.at[..., jnp.asarray(self._kicked)].add(kick @ self._kick_axes.T))
     return data
+
+
+def for_mjx(model: mujoco.MjModel, impl: str) -> mujoco.MjModel:
+  """A copy of a model that MJX accepts.
+
+  Newton's method replaces the solver PGS, which MJX lacks: both solve the same problem, and agree where they converge.
+
+  Raises:
+    UserError: MuJoCo Warp is to compute external forces.
+  """
+  model = copy.copy(model)
+  if model.opt.solver == int(mujoco.mjtSolver.mjSOL_PGS):
+    model.opt.solver = int(mujoco.mjtSolver.mjSOL_NEWTON)
+  user = model.sensor_type == external.USER
+  if external.slots(model):
+    if impl == 'warp':
+      raise UserError('engine mjx-warp does not compute external forces on bodies; use --config.engine=mjx or native.')
+    model.sensor_type[user] = UNREAD
+  return model

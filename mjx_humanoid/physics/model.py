@@ -14,7 +14,7 @@ import mujoco
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.model_files import refuse_outside
 from mjx_humanoid.core.robot import Robot
-from mjx_humanoid.physics import scenery
+from mjx_humanoid.physics import external, scenery
 from mjx_humanoid.physics.motors import complete_actuators
 
 # Solver of report cards and playback: more iterations would not change the solution.
@@ -22,6 +22,7 @@ CONVERGED = (100, 50)
 FAULTY_SPARSE = '4.0.0'  # version of MuJoCo whose Newton solver is wrong with a sparse Jacobian
 SPARSE_FROM = 60  # degrees of freedom from which MuJoCo itself chooses a sparse Jacobian
 DOFS = {mujoco.mjtJoint.mjJNT_FREE: 6, mujoco.mjtJoint.mjJNT_BALL: 3}
+EXTRAS = {'gymnasium': 'gym'}  # extra of this package that installs a package with models
 TOUCH_REACH = 0.6  # m, radius of touch sensors around the frame of their body; larger for tall robots
 
 
@@ -34,6 +35,11 @@ def model_file(robot: Robot) -> Path:
   spec = importlib.util.find_spec(robot.package)
   folders = spec.submodule_search_locations if spec else None
   path = Path(next(iter(folders)), robot.file) if folders else None
+  if path is None and robot.package in EXTRAS:
+    extra = EXTRAS[robot.package]
+    raise UserError(
+      f"robot {robot.name!r} needs the package {robot.package}, whose model it is: pip install 'mjx_humanoid[{extra}]'"
+    )
   if path is None or not path.is_file():
     fix = 'pip uninstall -y mujoco mujoco-mjx && pip install --force-reinstall mujoco mujoco-mjx'
     raise UserError(
@@ -51,7 +57,8 @@ def read_spec(path: Path, name: str) -> mujoco.MjSpec:
   """
   malformed = refuse_outside(path)
   try:
-    spec = mujoco.MjSpec.from_file(str(path))
+    with quiet():
+      spec = mujoco.MjSpec.from_file(str(path))
   except ValueError as error:
     raise UserError(f'robot {name!r}: MuJoCo cannot read {path}: {" ".join(str(error).split())}') from None
   if malformed:  # MuJoCo is less strict, but the files that it reads are then unknown
@@ -100,6 +107,8 @@ def build_spec(robot: Robot) -> mujoco.MjSpec:
   complete_actuators(spec, robot)
   _add_floor_contacts(spec, robot)
   _add_sensors(spec, robot)
+  if robot.external_forces:
+    external.add_sensors(spec)
   scenery.add_cameras(spec, robot)
   scenery.add_light(spec)
   return spec
@@ -125,7 +134,7 @@ def compiled(spec: mujoco.MjSpec, name: str) -> mujoco.MjModel:
     name: name of the robot, for messages.
   """
   try:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), quiet():
       warnings.simplefilter('ignore', UserWarning)  # about deprecated attributes in the user's MJCF file
       return spec.compile()
   except ValueError as error:

@@ -11,6 +11,7 @@ import numpy as np
 from mujoco import batch
 
 from mjx_humanoid.core.types import Array, View
+from mjx_humanoid.physics import external
 from mjx_humanoid.physics.engine import NOTHING
 from mjx_humanoid.physics.find_root import find_root
 from mjx_humanoid.physics.model import quiet
@@ -45,7 +46,10 @@ class NativeEngine:
     """See make_engine."""
     self.num_threads = num_threads or available_cores()
     self._substeps = substeps
-    self._worlds = batch.Batch(model, num_envs, nthread=self.num_threads)
+    self._external = external.slots(model)
+    # External forces are computed from all that a step leaves behind, which only a persistent batch keeps.
+    self._worlds = batch.Batch(model, num_envs, nthread=self.num_threads, persistent=bool(self._external))
+    self._model, self._left = model, mujoco.MjData(model)
     for name, values in fields.items():
       self._worlds.expand(name)[:] = values
     self._qpos, self._qvel = self._worlds.bind('qpos'), self._worlds.bind('qvel')
@@ -53,6 +57,8 @@ class NativeEngine:
     self._sensordata = self._worlds.bind('sensordata')
     root = find_root(model)
     self._root_body, (self._kicked, self._kick_axes) = root.body, root.kicks
+    self._com = _com_columns(model)
+    self._subtree_com = self._worlds.bind('subtree_com')
 
   def init(self, qpos: Array, qvel: Array) -> NativeState:
     """See Engine."""
@@ -97,4 +103,24 @@ class NativeEngine:
   def _view(self) -> View:
     fields = (self._time.reshape(-1), self._qpos, self._qvel, self._ctrl, self._sensordata)
     with np.errstate(over='ignore'):  # a diverging environment becomes infinite and is detected later
-      return View(*(field.astype(np.float32) for field in fields))  # copies: the next step changes the fields
+      view = View(*(field.astype(np.float32) for field in fields))  # copies: the next step changes the fields
+      if len(self._com):
+        view.sensordata[:, self._com] = self._subtree_com[:, self._root_body]
+      if self._external:
+        for world, readings in enumerate(view.sensordata):
+          external.fill(self._model, self._worlds.get_data(world, self._left), self._external, readings)
+    return view
+
+
+def _com_columns(model: mujoco.MjModel) -> np.ndarray:
+  """The centre of mass among the sensors, where it must be read from the last evaluation of a step; else empty.
+
+  The Runge-Kutta integrator evaluates the physics four times a step, and its sensors only the first time.
+  """
+  if model.opt.integrator != int(mujoco.mjtIntegrator.mjINT_RK4) or 'com_pos' not in _sensor_names(model):
+    return np.zeros(0, int)
+  return np.arange(3) + int(model.sensor('com_pos').adr[0])
+
+
+def _sensor_names(model: mujoco.MjModel) -> list[str]:
+  return [model.sensor(i).name for i in range(model.nsensor)]

@@ -49,6 +49,11 @@ class Root:
     return qvel[..., 3:6]
 
   @property
+  def on_floor(self) -> tuple[int, ...]:
+    """Elements of qpos that are the place of the root on the floor."""
+    return (0, 1)
+
+  @property
   def coordinate_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names with units of the root's elements of qpos and of qvel."""
     return (
@@ -138,6 +143,11 @@ class PlanarRoot(Root):
     return xp.stack([0 * rate, rate, 0 * rate], axis=-1)
 
   @property
+  def on_floor(self) -> tuple[int, ...]:
+    """See Root."""
+    return (self.x,)
+
+  @property
   def coordinate_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """See Root."""
     names = {self.x: ('x [m]', 'vx [m/s]'), self.z: ('z [m]', 'vz [m/s]'), self.pitch: ('pitch [rad]', 'wy [rad/s]')}
@@ -204,6 +214,11 @@ class FixedRoot(Root):
   def angular_velocity(self, qvel: Array) -> Array:
     """See Root."""
     return self._constant(qvel, np.zeros(3))
+
+  @property
+  def on_floor(self) -> tuple[int, ...]:
+    """See Root."""
+    return ()
 
   @property
   def coordinate_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

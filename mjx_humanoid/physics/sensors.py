@@ -7,6 +7,7 @@ from typing import NamedTuple
 import mujoco
 
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.physics import external
 
 KIND = mujoco.mjtSensor
 SLIDE = int(mujoco.mjtJoint.mjJNT_SLIDE)
@@ -42,6 +43,11 @@ KINDS: dict[int, tuple[str, str]] = {
     KIND.mjSENS_SUBTREEANGMOM: ('kg m^2/s', 'angular momentum about the centre of mass of all bodies from'),
   }.items()
 }
+# Units and meanings of the sensors of external forces: of a force, and of a torque.
+EXTERNAL = (
+  ('N', 'force of contacts and pushes on body'),
+  ('N m', 'torque of contacts and pushes, about the centre of mass of the robot, on body'),
+)
 # Units for sliding joints.
 SLIDING = {'rad': 'm', 'rad/s': 'm/s', 'N m': 'N'}
 OF_JOINTS = (KIND.mjSENS_JOINTPOS, KIND.mjSENS_JOINTVEL, KIND.mjSENS_JOINTACTFRC)
@@ -70,6 +76,8 @@ def _describe(model: mujoco.MjModel, index: int) -> Sensor:
   kind, target = int(model.sensor_type[index]), int(model.sensor_objid[index])
   name = KIND(kind).name.removeprefix('mjSENS_').lower()
   unit, meaning = KINDS.get(kind, ('', f'MuJoCo sensor {name} of'))
+  if model.sensor(index).name.endswith((external.TORQUE, external.FORCE)):
+    unit, meaning = EXTERNAL[model.sensor(index).name.endswith(external.TORQUE)]
   if kind in map(int, OF_JOINTS) and model.jnt_type[target] == SLIDE:
     unit = SLIDING[unit]
   if kind == int(KIND.mjSENS_TOUCH):  # the sensor's site is on the body that it measures

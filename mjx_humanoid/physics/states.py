@@ -9,6 +9,7 @@ import numpy as np
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import View
+from mjx_humanoid.physics import external
 from mjx_humanoid.physics.model import quiet
 from mjx_humanoid.physics.native import NativeEngine
 
@@ -18,12 +19,14 @@ MAX_SETTLED = 50.0  # m/s and rad/s; a robot that has come to rest is slower
 @quiet()
 def view_states(model: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> View:
   """Views of environments at qpos [N, nq] and qvel [N, nv] with zero controls, by C mj_forward."""
-  data = mujoco.MjData(model)
+  data, forces = mujoco.MjData(model), external.slots(model)
   sensors = np.empty((len(qpos), model.nsensordata), np.float32)
   for i in range(len(qpos)):
     data.qpos[:], data.qvel[:] = qpos[i], qvel[i]
     mujoco.mj_forward(model, data)
     sensors[i] = data.sensordata
+    if forces:
+      external.fill(model, data, forces, sensors[i])
   zeros = np.zeros(len(qpos), np.float32)
   ctrl = np.zeros((len(qpos), model.nu), np.float32)
   return View(zeros, qpos.astype(np.float32), qvel.astype(np.float32), ctrl, sensors)

@@ -12,10 +12,12 @@ import numpy as np
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import View
+from mjx_humanoid.physics import external
 from mjx_humanoid.physics.body import Body
 
 POLAR = np.array([1, -1, 1], np.float32)
 AXIAL = np.array([-1, 1, -1], np.float32)
+AXIAL_NAMES = ('_angvel', external.TORQUE)  # ends of the names of sensors with axial vectors
 
 
 class MirrorMap(NamedTuple):
@@ -94,6 +96,6 @@ def _mirror_sensors(sensordata: np.ndarray, body: Body) -> np.ndarray:
   for name, place in body.sensors.items():
     reading = sensordata[..., body.sensors[_other_sensor(name, body)]]
     width = place.stop - place.start
-    signs = np.ones(1, np.float32) if width != POLAR.size else AXIAL if name.endswith('_angvel') else POLAR
+    signs = np.ones(1, np.float32) if width != POLAR.size else AXIAL if name.endswith(AXIAL_NAMES) else POLAR
     mirrored[..., place] = reading * signs
   return mirrored

@@ -32,7 +32,8 @@ class Conditions:
 
   def __call__(self, figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
     """Which episodes meet all conditions, bool [N]."""
-    return np.logical_and.reduce([holds(figures, paths, body) for holds in self.by_failure.values()])
+    all_pass = np.ones(len(paths.terminated), bool)
+    return np.logical_and.reduce([all_pass, *(holds(figures, paths, body) for holds in self.by_failure.values())])
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Card:
   # Where the policy's task has no fixed command to move, which the card judges by; None: `task` says all.
   command: tuple[float, float, float] | None = None
   criteria: Callable[[Sequence[float]], str] | None = None  # the description for a command
+  steps: int = 0  # length of an episode in control steps, in place of `seconds`
+  by_return: bool = False  # passed by the mean return of the episodes: config.task.target_return or more
 
   def settings(self, config: TaskConfig) -> dict[str, Any]:
     """The settings that the card fixes in the task of a policy, by dotted name."""
@@ -69,7 +72,13 @@ class Card:
 
   def words(self, config: TaskConfig) -> str:
     """What passing asks for, with the command of a task."""
+    if self.by_return:
+      return f'{self.description}: {config.target_return:,.0f} or more'
     return self.criteria(self.command_of(config)) if self.criteria else self.description
+
+  def length(self, control_step: float) -> int:
+    """Control steps of an episode, for control steps of so many seconds."""
+    return self.steps or round(self.seconds / control_step)
 
 
 class Episode(NamedTuple):

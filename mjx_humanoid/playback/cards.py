@@ -210,4 +210,15 @@ _card(
     figures=(*LASTING, 'speed', 'velocity_error', 'turning_error', 'tilt', *EFFORT),
   ),
 )
+_card(
+  'return',
+  Card(
+    'mean return of episodes of 1000 control steps at least task.target_return',
+    0.0,
+    Conditions({}),
+    figures=('episode_return', 'survival_seconds', 'forward_speed', 'mean_power'),
+    steps=1000,
+    by_return=True,
+  ),
+)
 _card(NONE, Card('no report card: training judges nothing', 0.0, Conditions({})))

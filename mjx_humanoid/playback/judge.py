@@ -12,7 +12,7 @@ from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.saved_code import portable
-from mjx_humanoid.playback.card import Card, reasons
+from mjx_humanoid.playback.card import Card, Conditions, Judge, reasons
 from mjx_humanoid.playback.cards import CARDS, NONE, find_card
 from mjx_humanoid.playback.figures import Figures, measure
 from mjx_humanoid.playback.policy import Policy
@@ -51,23 +51,33 @@ def judge(
   task = make_task(replaced(task.config, {**card.settings(task.config), **changes}, 'config.task'), task.body)
   rng = np.random.default_rng(seed)
   qpos, qvel = start_states(task, model, rng, episodes)
-  steps = round(card.seconds / task.body.control_step)
+  steps = card.length(task.body.control_step)
   paths = player(task, model, controller, qpos, qvel, steps, rng=rng)
   figures = measure(paths, task.body)
   if paths.terminated.shape[1] < steps:  # all episodes have terminated, so the rest was not played
     figures['survived'][:] = 0
+  if card.by_return:
+    figures['episode_return'] = episode_returns(task, paths)
   return _summary(task, card, criteria, figures, paths) | {'seed': seed}, paths
+
+
+def episode_returns(task: Task, paths: Trajectories) -> np.ndarray:
+  """The undiscounted return [N] of each episode. Raises UserError for an unknown reward or term."""
+  from mjx_humanoid.tasks.scoring import score
+
+  return score(task, paths.views, paths.contexts, paths.terminated)[0]
 
 
 def _summary(task: Task, card: Card, criteria: str, figures: Figures, paths: Trajectories) -> dict[str, Any]:
   """The card as JSON types, but for its seed; `figures` are changed."""
   measured = set(figures)
-  failed = reasons(card.judge, figures, paths, task.body)
+  failed = reasons(_judge_of(card, task.config), figures, paths, task.body)
   passed = ~np.logical_or.reduce(list(failed.values()))
+  enough = figures['episode_return'].mean() >= task.config.target_return if card.by_return else None
   return {
     'card': portable(task.config.card),
     'criteria': criteria,
-    'passed': bool(passed.mean() >= PASS_RATE),
+    'passed': bool(passed.mean() >= PASS_RATE if enough is None else enough),
     'episodes': len(passed),
     'success_rate': float(passed.mean()),
     'failed': {name: int(which.sum()) for name, which in failed.items() if which.any()},
@@ -76,6 +86,13 @@ def _summary(task: Task, card: Card, criteria: str, figures: Figures, paths: Tra
     **{name: float(values.mean()) for name, values in figures.items()},
     'worst': {name: [float(values.min()), float(values.max())] for name, values in figures.items()},
   }
+
+
+def _judge_of(card: Card, config: TaskConfig) -> Judge:
+  """The judge of a card; where returns are judged, episodes below the target do not pass."""
+  if not card.by_return:
+    return card.judge
+  return Conditions({'below the target': lambda figures, *_: figures['episode_return'] >= config.target_return})
 
 
 def card_of(config: TaskConfig) -> Card:

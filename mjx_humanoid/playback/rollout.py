@@ -17,7 +17,7 @@ from mujoco import rollout as mujoco_rollout
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import Inputs, View
-from mjx_humanoid.physics import randomize
+from mjx_humanoid.physics import external, randomize
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model, quiet
 from mjx_humanoid.physics.native import available_cores
@@ -123,8 +123,9 @@ def rollout(
       state, held = _acted_on(task, model, state, inputs)
       with quiet():
         states, sensors = pool.rollout(models, threads, state, held, control_spec=CONTROL)
-      state = states[:, -1]
-      return _unpack(model, state, inputs.ctrl, sensors[:, -1])
+        state, readings = states[:, -1], sensors[:, -1]
+        external.fill_at(model, state, inputs.ctrl, readings)
+      return _unpack(model, state, inputs.ctrl, readings)
 
     start = view_states(model, qpos, qvel)
     return collect(start, record(task, controller, start, physics, rng), steps, stop_at_end=stop_at_end)

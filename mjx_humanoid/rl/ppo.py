@@ -208,7 +208,13 @@ class PPO(Algorithm[Learner]):
     next_value = self.net.value(learner.params, self._normalize(learner, batch.next_obs))
     hyper = self.hyper
     advantage, target = gae(
-      batch.reward, value, next_value, batch.terminated, batch.truncated, hyper.gamma, hyper.gae_lambda
+      hyper.reward_scale * batch.reward,
+      value,
+      next_value,
+      batch.terminated,
+      batch.truncated,
+      hyper.gamma,
+      hyper.gae_lambda,
     )
     rows = Batch(obs, batch.action, batch.extras['log_prob'], batch.extras['mean'], advantage, target)
     explained = 1 - jnp.var(target - value) / (jnp.var(target) + 1e-8)

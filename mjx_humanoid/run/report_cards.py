@@ -76,7 +76,8 @@ def judged_at(folder: Path) -> int | None:
 def headline(report: Mapping[str, Any]) -> str:
   """A report card in one line."""
   verdict = 'passed' if report['passed'] else 'not passed'
+  mean = f', mean return {report["episode_return"]:,.0f}' if 'episode_return' in report else ''
   return (
     f'report card {report["card"]!r} at step {report["timesteps"]:,}: {report["success_rate"]:.0%} of'
-    f' {report["episodes"]} episodes, {verdict} (after {duration(report["training_seconds"])})'
+    f' {report["episodes"]} episodes{mean}, {verdict} (after {duration(report["training_seconds"])})'
   )

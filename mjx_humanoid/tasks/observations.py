@@ -17,6 +17,8 @@ from mjx_humanoid.tasks.functions import ObserveFn
 
 OBSERVATIONS: Registry[ObserveFn] = Registry('observation')
 
+MOST_VELOCITY = 10.0  # m/s and rad/s, as in Gymnasium's walker
+
 
 @OBSERVATIONS.register()
 def joint_positions(view: View, body: Body, context: Context) -> Array:
@@ -98,6 +100,27 @@ def gait_clock(view: View, body: Body, context: Context) -> Array:
   xp = context.phase.__array_namespace__()
   angle = 2 * math.pi * context.phase[..., None]
   return _join([xp.sin(angle), xp.cos(angle)], view)
+
+
+@OBSERVATIONS.register()
+def positions(view: View, body: Body, context: Context) -> Array:
+  """qpos without the place of the root on the floor: m, unit quaternion, rad [nq - 2; nq - 1 in a plane]."""
+  places = body.root.on_floor
+  kept = [i for i in range(body.nq) if i not in places]
+  # A slice where the place comes first, as it nearly always does.
+  return view.qpos[..., kept[0] :] if kept == list(range(kept[0], body.nq)) else view.qpos[..., kept]
+
+
+@OBSERVATIONS.register()
+def velocities(view: View, body: Body, context: Context) -> Array:
+  """qvel: velocity of the root in the world [m/s], its turning, joint velocities [rad/s] [nv]."""
+  return view.qvel
+
+
+@OBSERVATIONS.register()
+def bounded_velocities(view: View, body: Body, context: Context) -> Array:
+  """The same as velocities, each clipped to 10 m/s or rad/s [nv]."""
+  return view.qvel.clip(-MOST_VELOCITY, MOST_VELOCITY)
 
 
 def observe_all(names: Sequence[str]) -> ObserveFn:

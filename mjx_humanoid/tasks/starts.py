@@ -59,6 +59,21 @@ def keyframes(body: Body, rng: np.random.Generator, strength: np.ndarray, settle
   return perturbed(poses[rng.integers(len(poses), size=len(strength))], body, rng, strength)
 
 
+@STARTS.register()
+def uniform_noise(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+  """The standing pose; to every element of qpos and qvel is added uniform noise of up to the strength."""
+  shape, scale = (len(strength), body.nq), strength[:, None]
+  qpos = body.default_qpos + rng.uniform(-1, 1, shape) * scale
+  return qpos, rng.uniform(-1, 1, (len(strength), body.nv)) * scale
+
+
+@STARTS.register()
+def moving_noise(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+  """The same as uniform_noise, but for velocities: normal noise whose standard deviation is the strength."""
+  qpos, qvel = uniform_noise(body, rng, strength, settle)
+  return qpos, rng.normal(size=qvel.shape) * strength[:, None]
+
+
 @STARTS.register('fallen')
 def lying(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
   """Lying on the floor: prone, supine, on a side, or at rest after a random fall of a limp robot."""

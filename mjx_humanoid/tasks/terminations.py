@@ -5,6 +5,8 @@ To add one, write a function here under `@TERMINATIONS.register()`.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mjx_humanoid.core.registry import Registry
@@ -60,3 +62,11 @@ def tipped(view: View, body: Body, context: Context) -> Array:
 def collapsed(view: View, body: Body, context: Context) -> Array:
   """The root is below 30 % of standing height: lower than a robot can be on upright knees."""
   return lower_than(COLLAPSED * body.robot.standing_height, view, body)
+
+
+@TERMINATIONS.register()
+def unhealthy(view: View, body: Body, context: Context) -> Array:
+  """The root is outside the limits of the datasheet: fallen_height, highest, most_tilt. As in Gymnasium's tasks."""
+  robot, height = body.robot, body.height(view)
+  outside = (height <= robot.fallen_height) | (height >= robot.highest)
+  return outside | (body.up(view)[..., 2] <= math.cos(robot.most_tilt))

@@ -229,3 +229,26 @@ def test_a_walk_is_commanded_what_its_task_commands(task, model):
   summary, _ = judge(changed(task, {'card': 'walk', 'command.value': (-0.8, 0.0, 0.0)}), model, still, 1, 0, player)
   assert player.task.config.command.value == (-0.8, 0, 0)
   assert 'at -0.8 m/s +- 0.2' in summary['criteria']
+
+
+@pytest.mark.parametrize(('target', 'passed', 'share'), [(2.4, True, 0.5), (2.6, False, 0.5), (3.5, False, 0.0)])
+def test_returns_are_judged_by_their_mean(task, model, monkeypatch, target, passed, share):
+  """Returns of 2 and 3: their mean is 2.5."""
+  monkeypatch.setattr(judging, 'episode_returns', lambda task, paths: np.array([2.0, 3.0]))
+  player = Player()
+  judged = changed(task, {'card': 'return', 'target_return': target})
+  summary, _ = judge(judged, model, still, 2, 0, player)
+  assert player.steps == 1000
+  assert (summary['passed'], summary['success_rate'], summary['episode_return']) == (passed, share, 2.5)
+  assert summary['failed'] == ({'below the target': 2 - round(2 * share)} if share < 1 else {})
+  assert summary['worst']['episode_return'] == [2.0, 3.0]
+  assert summary['criteria'].endswith(f'at least task.target_return: {target:,.0f} or more')
+
+
+def test_the_return_is_that_of_the_tasks_reward(task, model):
+  """1 a step of 7 steps, of which the last of one episode is its third."""
+  from mjx_humanoid.tasks.skills import SKILLS
+
+  weights = {**dict.fromkeys(SKILLS['stand'][1], 0.0), 'alive': 1.0}
+  paths = ended(at_rest(task.body, 2, 7), 1, 2)
+  np.testing.assert_allclose(judging.episode_returns(changed(task, {'weights': weights}), paths), [7, 3])

@@ -60,3 +60,10 @@ def test_the_preferred_action_depends_on_the_observation():
   actions = mean_actions(algorithm, learn(env, algorithm, 300), [-1.0, 1.0])
   assert actions[0] < -0.5
   assert actions[1] > 0.5
+
+
+def test_scaled_rewards_are_learned_to_scaled_values():
+  """Of a constant reward of 1 in episodes of one step, at a scale of a quarter: 0.25."""
+  env = Probe(reward=lambda age, obs, a: jnp.ones(16), terminated=always, truncated=never, observe=ones)
+  algorithm = probe_ppo(reward_scale=0.25)
+  np.testing.assert_allclose(values(algorithm, learn(env, algorithm, 60), [1.0]), 0.25, atol=0.03)

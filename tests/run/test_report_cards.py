@@ -19,6 +19,8 @@ def test_headline():
   report = {'passed': True, 'card': 'stand', 'timesteps': 1500, 'success_rate': 0.96, 'episodes': 100}
   text = headline({**report, 'training_seconds': 75.4})
   assert text == "report card 'stand' at step 1,500: 96% of 100 episodes, passed (after 75 s)"
+  text = headline({**report, 'training_seconds': 75.4, 'episode_return': 6012.4})
+  assert text == "report card 'stand' at step 1,500: 96% of 100 episodes, mean return 6,012, passed (after 75 s)"
 
 
 def test_it_stops_at_the_first_card_that_passes(tmp_path):

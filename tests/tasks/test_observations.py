@@ -1,5 +1,7 @@
 """What a policy sees, against MuJoCo's own kinematics; the same numbers from NumPy and from JAX."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import mujoco
@@ -8,6 +10,7 @@ import pytest
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import View
+from mjx_humanoid.physics.root import PlanarRoot
 from mjx_humanoid.tasks.observations import OBSERVATIONS, observe_all, slices
 
 EVERYTHING = tuple(OBSERVATIONS)
@@ -36,6 +39,24 @@ def test_joint_velocities(see, model, tumbling, tumbling_view):
   mujoco.mj_objectVelocity(model, tumbling, mujoco.mjtObj.mjOBJ_XBODY, model.body('torso').id, torso, 1)
   expected = [*torso[3:], *torso[:3], *tumbling.qvel[6:]]
   np.testing.assert_allclose(see('joint_velocities', tumbling_view), expected, atol=1e-5)
+
+
+def test_positions_are_qpos_without_the_place_on_the_floor(see, tumbling, tumbling_view):
+  np.testing.assert_array_equal(see('positions', tumbling_view), tumbling.qpos[2:].astype(np.float32))
+
+
+@pytest.mark.parametrize(('x', 'z', 'expected'), [(0, 1, [2, 3, 4]), (1, 0, [1, 3, 4])])
+def test_positions_in_a_plane_lack_x(body, make_view, make_context, x, z, expected):
+  root = PlanarRoot(1, np.zeros(3), x=x, z=z, pitch=2, sign=1.0)
+  planar = dataclasses.replace(body, root=root, nq=4)
+  view = make_view(qpos=[1, 2, 3, 4])
+  np.testing.assert_array_equal(OBSERVATIONS['positions'](view, planar, make_context()), expected)
+
+
+def test_velocities_are_qvel_and_bounded_ones_end_at_10(see, make_view, body):
+  qvel = np.linspace(-20, 20, body.nv).astype(np.float32)
+  np.testing.assert_array_equal(see('velocities', make_view(qvel=qvel)), qvel)
+  np.testing.assert_array_equal(see('bounded_velocities', make_view(qvel=qvel)), np.clip(qvel, -10, 10))
 
 
 def test_center_of_mass_is_relative_to_the_torso_and_in_its_frame(see, tumbling, tumbling_view):

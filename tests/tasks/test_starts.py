@@ -11,6 +11,7 @@ from mjx_humanoid.tasks.starts import SETTLED, STARTS, make_start
 from mjx_humanoid.tasks.terminations import TERMINATIONS
 
 pytestmark = pytest.mark.usefixtures('no_search')
+NOISY = ('uniform_noise', 'moving_noise')  # of Gymnasium, which adds noise to quaternions and past limits too
 
 
 @pytest.fixture(scope='module')
@@ -32,7 +33,7 @@ def count(name):
 # Starts
 
 
-@pytest.mark.parametrize('name', list(STARTS))
+@pytest.mark.parametrize('name', [name for name in STARTS if name not in NOISY])
 def test_starts_have_unit_quaternions_and_joints_in_range(name, body, start):
   qpos, qvel = start(name, n=count(name), strength=3.0)
   assert (qpos.shape, qvel.shape) == ((count(name), body.nq), (count(name), body.nv))
@@ -173,6 +174,22 @@ def test_only_starts_that_need_physics_ask_for_it(body):
 
 @pytest.mark.parametrize('name', ['falen', '', 'poses.npy', 'fallen.npz.bak'])
 def test_an_unknown_start_is_refused_with_the_choices(name):
-  with pytest.raises(UserError, match=r'unknown start .*Choices: fallen, keyframes, rising, standing') as error:
+  with pytest.raises(
+    UserError, match=r'unknown start .*Choices: fallen, keyframes, moving_noise, rising, standing, uniform_noise'
+  ) as error:
     make_start(name)
   assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('name', NOISY)
+def test_noise_on_every_coordinate(start, body, name):
+  """Positions uniform within 0.2; velocities too, of deviation 0.2 / sqrt(3), or normal, of deviation 0.2."""
+  qpos, qvel = start(name, strength=0.2)
+  moved = qpos - body.default_qpos
+  assert moved.shape == (N, body.nq)
+  assert 0.199 < moved.max() <= 0.2
+  assert -0.2 <= moved.min() < -0.199
+  np.testing.assert_allclose(moved.std(axis=0), 0.2 / 3**0.5, rtol=0.06)
+  deviation = 0.2 / 3**0.5 if name == 'uniform_noise' else 0.2
+  np.testing.assert_allclose(qvel.std(axis=0), deviation, rtol=0.06)
+  assert (np.abs(qvel).max() <= 0.2) == (name == 'uniform_noise')

@@ -1,5 +1,7 @@
 """What ends an episode, at its thresholds; alone and in batches, in NumPy and in JAX."""
 
+import dataclasses
+
 import jax
 import mujoco
 import numpy as np
@@ -86,3 +88,15 @@ def test_ends_are_the_same_in_numpy_and_jax_alone_and_in_batches(name, body, mak
 def test_unknown_names_are_refused_with_the_choices(name):
   with pytest.raises(UserError, match=rf"unknown termination '{name}'.*Choices: .*fallen"):
     TERMINATIONS[name]
+
+
+@pytest.mark.parametrize(
+  ('z', 'degrees', 'ended'),
+  [(0.799, 0, True), (0.801, 0, False), (1.599, 0, False), (1.601, 0, True), (1.2, 57.2, False), (1.2, 57.4, True)],
+)
+def test_unhealthy_is_outside_the_limits_of_the_datasheet(body, make_view, make_context, z, degrees, ended):
+  """1 rad is 57.3 degrees."""
+  limited = dataclasses.replace(body, robot=dataclasses.replace(body.robot, highest=1.6, most_tilt=1.0))
+  half = np.radians(degrees) / 2
+  view = make_view(qpos=[0, 0, z, np.cos(half), 0, np.sin(half), 0, *[0] * 21])
+  assert ends('unhealthy', view, limited, make_context()) == ended

@@ -21,6 +21,11 @@ class PPOConfig:
     choices=('constant', 'linear', 'adaptive'),
   )
   target_kl: float = setting(0.01, 'KL divergence per update that the adaptive schedule aims at', above=0)
+  reward_scale: float = setting(
+    1.0,
+    'factor of rewards before learning, as reward_scaling in Brax: large returns make the value loss dominate',
+    above=0,
+  )
   gamma: float = setting(0.97, 'discount factor', low=0, high=1)
   gae_lambda: float = setting(0.9, 'lambda of generalised advantage estimation (GAE)', low=0, high=1)
   clip_epsilon: float = setting(0.3, 'clipping range of the probability ratio', above=0)

@@ -123,3 +123,4 @@ class TaskConfig:
   card: str = setting(
     'stand', 'name of the report card that judges the policy, path/to/file.py:function, or none', own='report card'
   )
+  target_return: float = setting(0.0, 'mean return of an episode that the report card `return` asks for')

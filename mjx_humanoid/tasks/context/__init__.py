@@ -1,11 +1,11 @@
 """The context of a control step: velocity command, station keeping, gait clock."""
 
-from mjx_humanoid.tasks.context import gait, station, velocity  # they register their parts
+from mjx_humanoid.tasks.context import displacement, gait, station, velocity  # they register their parts
 from mjx_humanoid.tasks.context.context import MOVING, Context, moving, swing
 from mjx_humanoid.tasks.context.parts import PARTS, ContextMaker, ContextPart, make_context
 from mjx_humanoid.tasks.context.velocity import COMMANDS
 
 __all__ = [
-  'COMMANDS', 'MOVING', 'PARTS', 'Context', 'ContextMaker', 'ContextPart', 'gait', 'make_context', 'moving', 'station',
-  'swing', 'velocity',
+  'COMMANDS', 'MOVING', 'PARTS', 'Context', 'ContextMaker', 'ContextPart', 'displacement', 'gait', 'make_context',
+  'moving', 'station', 'swing', 'velocity',
 ]  # fmt: skip

@@ -1,0 +1,23 @@
+"""Gymnasium's walker: a biped in a vertical plane, 6 torque motors. Physics as in Walker2d-v5."""
+
+from mjx_humanoid.core.robot import Robot
+
+ROBOT = Robot(
+  name='walker2d',
+  description="Gymnasium's walker: a biped in a plane, 6 torque motors.",
+  package='gymnasium',
+  file='envs/mujoco/assets/walker2d_v5.xml',
+  root='torso',
+  feet=('foot', 'foot_left'),
+  standing_height=1.25,  # of the MJCF file's pose
+  # Limits of the torso in Walker2d-v5.
+  fallen_height=0.8,
+  highest=2.0,
+  most_tilt=1.0,
+  legs=('thigh', 'leg', 'foot'),
+  # As in Walker2d-v5; MuJoCo's default solver, which the MJCF file leaves as it is.
+  timestep=0.002,
+  frame_skip=4,
+  solver_iterations=100,
+  line_search_iterations=50,
+)
