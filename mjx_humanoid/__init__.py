@@ -8,6 +8,7 @@ mh.evaluate(policy)           # its report card, in C MuJoCo
 mh.render(policy)             # frames of a video
 mh.export(policy, 'walk.onnx')
 mh.trajectory(policy)         # one episode as arrays
+mh.pose('photo.jpg')          # the humanoid in the pose of a person
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from mjx_humanoid.core import process as _environment
 from mjx_humanoid.envs import registration as _gymnasium
 
 if TYPE_CHECKING:
-  from mjx_humanoid.api import Run, evaluate, export, load, render, show, train, trajectory
+  from mjx_humanoid.api import Run, evaluate, export, load, pose, render, show, train, trajectory
   from mjx_humanoid.core.errors import UserError
 
 __version__ = '0.1.0'
-__all__ = ['Run', 'UserError', 'evaluate', 'export', 'load', 'render', 'show', 'train', 'trajectory']
+__all__ = ['Run', 'UserError', 'evaluate', 'export', 'load', 'pose', 'render', 'show', 'train', 'trajectory']
 
 _environment.prepare()
 _opengl.prepare()

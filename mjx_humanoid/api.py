@@ -19,6 +19,7 @@ from mjx_humanoid.core.border import expanded, output_path, plain, public
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import write_files
 from mjx_humanoid.core.output import outliving_readers
+from mjx_humanoid.motions.of_photo import pose  # noqa: F401 (part of this API)
 
 if TYPE_CHECKING:
   import numpy as np

@@ -32,6 +32,7 @@ UNITS = {
   'velocity_error': 'm/s',
   'turning_error': 'rad/s',
   'seconds_to_stand': 's',
+  'later_speed': 'm/s',
 }
 
 

@@ -30,6 +30,7 @@ EPILOG = """examples:
   python -m mjx_humanoid.play --compare runs/mine walk random  side by side, from the same start
   python -m mjx_humanoid.play runs/follow --command 1 0 0.5  forward 1 m/s, sideways 0, turning left 0.5 rad/s
   python -m mjx_humanoid.play stand --push 150               pushed by 150 N for 0.2 s, every 4 s
+  python -m mjx_humanoid.play walk --start=photo.jpg         from the pose of the person in a photo
 """
 
 
@@ -49,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
   check_free([out, sheet_path(out)], force=arguments.force)
   check_writable(out)
   check_writable(sheet_path(out))
-  stages = make_stages(policies, arguments)
+  stages = started(make_stages(policies, arguments), arguments)
   pictures = shoot(stages, arguments, software=gl.software)
   render.write_video(out, pictures, arguments.framerate)
   picks = render.sheet_frames(len(pictures), arguments.framerate, stride_frequency(stages, compare=arguments.compare))
@@ -78,9 +79,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument(
     '--push', type=float, metavar='N', help='push the robot with this force [N] for 0.2 s every 4 s'
   )
-  arguments.add_argument(
-    '--start-strength', type=float, metavar='X', help="perturbation of start states; by default the report card's"
-  )
+  add_starts(arguments)
   arguments.add_argument('--force', action='store_true', help='overwrite files that exist')
   arguments.add_argument('--framerate', type=int, default=30, help='frames per second (%(default)s)')
   arguments.add_argument(
@@ -94,6 +93,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   parsed = arguments.parse_args(argv)
   check_ranges(parsed)
   return parsed
+
+
+def add_starts(arguments: argparse.ArgumentParser) -> None:
+  """Adds the options that say how episodes start."""
+  arguments.add_argument(
+    '--start-strength', type=float, metavar='X', help="perturbation of start states; by default the report card's"
+  )
+  arguments.add_argument(
+    '--start', metavar='FILE', help='start in the pose of a photo, of landmarks (.json), or of a library (.npz)'
+  )
+  arguments.add_argument('--pose', default='', metavar='NAME', help='which pose of that library; by default the first')
 
 
 def check_ranges(parsed: argparse.Namespace) -> None:
@@ -166,6 +176,19 @@ def make_stages(policies: list[Policy | None], arguments: argparse.Namespace) ->
   changes = task_changes(arguments.command, arguments.push, arguments.start_strength)
   stages = make_stages(policies, changes, sampling, noise=rng, compare=arguments.compare)
   return [random_stage(stage, rng) for stage in stages] if arguments.random else stages
+
+
+def started(stages: list[Stage], arguments: argparse.Namespace) -> list[Stage]:
+  """The stages, starting in the pose of --start if there is one. Raises UserError."""
+  if not arguments.start:
+    if arguments.pose:
+      raise UserError(f'--pose={arguments.pose} names a pose of a library: give the library too, --start=poses.npz.')
+    return stages
+  from mjx_humanoid.playback.start_pose import start_in_pose
+
+  found, said = start_in_pose(stages, arguments.start, arguments.pose, noise=arguments.start_strength is not None)
+  print(said)
+  return found
 
 
 def shoot(stages: list[Stage], arguments: argparse.Namespace, *, software: bool) -> list[np.ndarray]:

@@ -63,6 +63,7 @@ def only_parsed(monkeypatch):
   monkeypatch.setattr('mjx_humanoid.viewer.serving.check_installed', lambda arguments: None)
   monkeypatch.setattr('mjx_humanoid.viewer.serving.free_port', lambda host, port: port)
   monkeypatch.setattr('mjx_humanoid.doctor.check_robot', reached)
+  monkeypatch.setattr(importlib.import_module('mjx_humanoid.pose'), '_robot', reached)
 
 
 # Commands
@@ -99,7 +100,7 @@ def test_a_script_exists_and_has_the_options_that_it_is_given(command):
 def test_extras_that_are_to_be_installed_exist():
   extras = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['optional-dependencies']
   named = {name for group in re.findall(r"pip install -e '\.\[([a-z,]+)\]'", ALL) for name in group.split(',')}
-  assert {'dev', 'tensorboard', 'gym', 'cuda', 'onnx', 'warp', 'studies'} <= named <= set(extras)
+  assert {'dev', 'tensorboard', 'gym', 'cuda', 'onnx', 'warp', 'pose', 'studies'} <= named <= set(extras)
 
 
 def test_the_test_command_is_where_the_checks_look_for_it():

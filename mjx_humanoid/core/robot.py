@@ -42,6 +42,18 @@ class Pose(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Skeleton:
+  """Where the landmarks of a human body are on the robot, and which hinges stand for which human joint.
+
+  Landmarks have the names of MediaPipe's pose model, see motions/landmarks.py. Human joints are `spine`, `left_hip`,
+  `left_knee`, `left_ankle`, `left_shoulder`, `left_elbow` and the same on the right.
+  """
+
+  landmarks: tuple[tuple[str, str, tuple[float, float, float]], ...]  # (landmark, body, place in its frame in m)
+  joints: tuple[tuple[str, tuple[str, ...]], ...]  # (human joint, names of its hinges from the torso outward)
+
+
+@dataclass(frozen=True)
 class Anatomy:
   """Facts about humanoids. Tasks that need them reject robots whose datasheet has none."""
 
@@ -50,6 +62,7 @@ class Anatomy:
   kneeling_height: float  # of the root body, on upright thighs
   relaxed: JointAngles = ()  # joints whose angles in the relaxed stance differ from the MJCF file's pose
   descent: tuple[Pose, ...] = ()  # poses from standing down to a deep squat
+  skeleton: Skeleton | None = None  # for poses from photos; None: not possible with this robot
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import View
+from mjx_humanoid.motions.library import is_library
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.playback.figures import Figures
 from mjx_humanoid.playback.rollout import Trajectories
@@ -53,12 +54,16 @@ class Card:
   criteria: Callable[[Sequence[float]], str] | None = None  # the description for a command
   steps: int = 0  # length of an episode in control steps, in place of `seconds`
   by_return: bool = False  # passed by the mean return of the episodes: config.task.target_return or more
+  own_library: bool = False  # a pose library that the policy's task starts from replaces the card's start
 
   def settings(self, config: TaskConfig) -> dict[str, Any]:
     """The settings that the card fixes in the task of a policy, by dotted name."""
+    fixed = dict(self.task)
+    if self.own_library and is_library(config.start):
+      fixed['start'] = config.start
     if self.command is None:
-      return dict(self.task)
-    return {**self.task, 'command.kind': 'fixed', 'command.value': self.command_of(config)}
+      return fixed
+    return {**fixed, 'command.kind': 'fixed', 'command.value': self.command_of(config)}
 
   def command_of(self, config: TaskConfig) -> tuple[float, float, float]:
     """The command that a policy is judged by; only for cards that have one."""
@@ -68,7 +73,8 @@ class Card:
 
   def episode(self, config: TaskConfig) -> dict[str, Any]:
     """How episodes of the card start and end in the task of a policy, as settings by name."""
-    return {name: self.task.get(name, getattr(config, name)) for name in EPISODE}
+    fixed = self.settings(config)
+    return {name: fixed.get(name, getattr(config, name)) for name in EPISODE}
 
   def words(self, config: TaskConfig) -> str:
     """What passing asks for, with the command of a task."""

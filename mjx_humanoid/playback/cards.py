@@ -15,6 +15,7 @@ from mjx_humanoid.playback.card import Card, Conditions, checked
 from mjx_humanoid.playback.conditions import (
   RUNNING,
   SLOWER,
+  STROLL,
   WALKING,
   at_speed,
   below,
@@ -31,6 +32,7 @@ from mjx_humanoid.playback.conditions import (
   survived,
   upright,
   walking_gait,
+  walking_later,
 )
 
 __all__ = ['CARDS', 'NONE', 'Card', 'Conditions', 'episode_of_card', 'find_card']
@@ -191,6 +193,18 @@ _card(
     {**STAYING, 'start': 'fallen', 'termination': 'never'},
     upright,
     ('mean_height', 'joint_speed', 'mean_torque', 'mean_power'),
+  ),
+)
+_card(
+  'walk_any_pose',
+  Card(
+    'from any pose on the floor: from 5 s to 10 s on its feet at the commanded speed +- 0.2 m/s',
+    10.0,
+    Conditions({'diverged': survived, 'not walking': walking_later}),
+    {**STANDING, 'start': 'any_pose', 'termination': 'never', 'command.kind': 'fixed'},
+    figures=('forward_speed', *EFFORT),
+    command=STROLL,
+    own_library=True,
   ),
 )
 _card(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mjx_humanoid.physics.body import Body
-from mjx_humanoid.physics.rotations import to_world
+from mjx_humanoid.physics.rotations import along, to_world
 from mjx_humanoid.playback.card import Judge
 from mjx_humanoid.playback.figures import Figures, after, mean, most, tilt, touching
 from mjx_humanoid.playback.rollout import Trajectories
@@ -20,7 +20,8 @@ from mjx_humanoid.tasks.context.context import MOVING
 LEVEL, DRIFT = 0.05 / 1.282, 0.5 / 1.282  # for standing: error of the mean height, and distance from the start
 ASIDE = 1.5 / 1.282  # for walking: distance from the line ahead
 UPRIGHT = 0.1 / 1.282  # error of the height of an upright robot
-WALKING, RUNNING = (1.2, 0.0, 0.0), (3.5, 0.0, 0.0)  # commands where a task has none
+WALKING, RUNNING, STROLL = (1.2, 0.0, 0.0), (3.5, 0.0, 0.0), (1.0, 0.0, 0.0)  # commands where a task has none
+LATER = 5.0  # s after a start in any pose, by which the robot walks
 SLOWER = 0.5  # m/s below the command, of running
 
 
@@ -89,6 +90,23 @@ def along_command(heading: np.ndarray, command: np.ndarray) -> np.ndarray:
 def walking_gait(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
   """Duty factors of 0.5 to 0.75."""
   return (figures['least_duty'] >= 0.5) & (figures['most_duty'] <= 0.75)
+
+
+def walking_later(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
+  """From 5 s on, upright at every step, and on average at the commanded speed +- 0.2 m/s."""
+  later = after(~np.logical_or.accumulate(paths.terminated, axis=1), LATER, body)
+  command = commanded(paths, STROLL)
+  with np.errstate(invalid='ignore', over='ignore'):  # episodes that have diverged, and so ended
+    velocity = along(body.sensor(paths.views, 'com_vel')[..., :2], along_command(paths.contexts.heading, command))
+  figures['later_speed'] = mean(velocity[..., 0], later)
+  figures['later_on_feet'] = mean(on_feet(paths, body), later)
+  wanted = np.linalg.norm(command[:, :2], axis=1)
+  return (np.abs(figures['later_speed'] - wanted) <= 0.2) & (figures['later_on_feet'] == 1)
+
+
+def on_feet(paths: Trajectories, body: Body) -> np.ndarray:
+  """The root above the height at which a robot can hardly recover its balance; bool [N, T]."""
+  return np.asarray(body.root_sensor(paths.views, 'pos')[..., 2] > body.robot.off_balance_height)
 
 
 def fast(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:

@@ -12,8 +12,9 @@ KINDS = {
   ' train --config.task.reward={path}:name; a config file: train --config={path}',
   '.onnx': 'an ONNX graph, which this package writes and does not read; play the .safetensors file that it was made'
   ' from, or the graph with examples/play_onnx.py',
-  '.npz': 'a NumPy archive. Exported policies in this format are for other programs; poses are used in training:'
-  ' train --config.task.start={path}',
+  '.npz': 'a NumPy archive. Exported policies in this format are for other programs; poses are used in training and'
+  ' playback: train --config.task.start={path}, play walk --start={path}',
+  '.jpg': 'a photo, whose pose an episode can start in: play walk --start={path}',
   '.xml': 'a robot model (MJCF), which python -m mujoco.viewer --mjcf={path} shows',
   '.json': 'JSON: settings or a report card',
   '.jsonl': 'the metrics of a run',

@@ -22,10 +22,12 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import write_files
 from mjx_humanoid.core.network import ACTIVATIONS, Actor, Mirror, output, squashed
 from mjx_humanoid.core.user_code import split
+from mjx_humanoid.motions.library import Library, carry, kept_library, typed
 
 FORMAT = 2  # increased when older code can no longer read a file of this version
 SQUASHED = 3  # the same with a squash, which code that reads format 2 would ignore
 READABLE = ('1', '2', '3')  # format 1 had no sections inside its task, and a digest of the weights alone
+POSES, LIBRARY = 'library.qpos', 'library'  # the pose library of its starts: the array, and the key of its names
 OWN_CODE = 'own_code'  # key in the info: SHA-256 of the user's own files, by the names in the task
 NEEDED = {'robot': 'is of the robot', 'observation': 'observes', 'context part': 'needs the part of the context'}
 
@@ -88,7 +90,8 @@ class Policy:
 def save_policy(policy: Policy, path: Path) -> None:
   """Writes the policy, whole or not at all. Raises UserError where the disk is full or read-only.
 
-  Of code of the user's own it says the names that the user typed, and which content it was trained with.
+  Of code of the user's own it says the names that the user typed, and which content it was trained with. A pose
+  library that the task starts from is inside the file.
   """
   arrays = {'log_std': policy.log_std, 'normalizer.mean': policy.mean, 'normalizer.std': policy.std}
   for i, (kernel, bias) in enumerate(zip(policy.kernels, policy.biases, strict=True)):
@@ -99,12 +102,19 @@ def save_policy(policy: Policy, path: Path) -> None:
     'format': str(SQUASHED if policy.squash else FORMAT),
     'activation': policy.activation,
     **({'squash': 'tanh'} if policy.squash else {}),
-    'task': json.dumps(to_dict(saved_code.renamed(policy.task, saved_code.portable))),
+    'task': json.dumps(to_dict(saved_code.renamed(policy.task, _typed))),
     'info': json.dumps({**policy.info, **_own_code(policy)}),
   }
+  if (poses := kept_library(policy.task.start)) is not None:
+    arrays[POSES] = poses.qpos
+    metadata[LIBRARY] = json.dumps({'names': poses.names, 'robot': poses.robot, 'joints': poses.joints})
   metadata['sha256'] = digest(arrays, metadata)
   content = save({k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items()}, metadata)
   write_files({path: content}, 'the policy')
+
+
+def _typed(reference: str) -> str:
+  return typed(saved_code.portable(reference))
 
 
 def _own_code(policy: Policy) -> dict[str, Any]:
@@ -186,9 +196,20 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
     mirror=mirror,
     activation=metadata['activation'],
     squash=metadata['format'] == str(SQUASHED),
-    task=restore(TaskConfig, migrate_task(task) if metadata['format'] == '1' else task, 'task'),
+    task=_with_library(
+      restore(TaskConfig, migrate_task(task) if metadata['format'] == '1' else task, 'task'), arrays, metadata
+    ),
     info=dict(json.loads(metadata['info']).items()),
   )
+
+
+def _with_library(task: TaskConfig, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> TaskConfig:
+  """The task that starts from the pose library inside the file, if there is one."""
+  if LIBRARY not in metadata:
+    return task
+  words = json.loads(metadata[LIBRARY])
+  library = Library(arrays[POSES].astype(float), tuple(words['names']), str(words['robot']), tuple(words['joints']))
+  return dataclasses.replace(task, start=carry(library, task.start))
 
 
 def digest(arrays: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> str:

@@ -5,14 +5,13 @@ To add one, write a function here under `@STARTS.register()`.
 
 from __future__ import annotations
 
-from pathlib import Path
-from zipfile import BadZipFile
-
 import numpy as np
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.registry import Registry
 from mjx_humanoid.core.user_objects import is_own
+from mjx_humanoid.motions.library import find_library, is_library, typed
+from mjx_humanoid.motions.random_poses import random_poses
 from mjx_humanoid.motions.rising import LIE_HEIGHT, PRONE, SETTLE_SECONDS, SQUATS, rise_path
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.physics.rotations import quaternion_about_z, quaternion_product
@@ -104,6 +103,13 @@ def rising(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: S
   return qpos, qvel
 
 
+@STARTS.register()
+def any_pose(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+  """On the floor in a random pose: standing at strength 0, anything within the joint limits at strength 1."""
+  qpos = random_poses(body, rng, np.minimum(strength, 1.0))
+  return qpos, velocity_noise(body, rng, np.minimum(strength, 1.0))
+
+
 def at_rest(kind: np.ndarray, body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
   """Limp robots at rest on the floor, dropped as `kind` [n] says: see `dropped`."""
   qpos, _ = settle(dropped(body, rng, kind), np.zeros((len(kind), body.nv)), SETTLE_SECONDS)
@@ -134,7 +140,7 @@ def make_start(name: str) -> StartFn:
   Raises:
     UserError: an unknown name, or a file that cannot be read.
   """
-  if name.endswith('.npz'):
+  if is_library(name):
     return from_poses(name)
   return checked(STARTS[name], name) if is_own(name) else STARTS[name]
 
@@ -160,19 +166,27 @@ def checked(function: StartFn, name: str) -> StartFn:
 
 
 def from_poses(name: str) -> StartFn:
-  """A start at the poses of an .npz file, perturbed like the standing pose. Raises UserError for a bad file."""
-  try:
-    with np.load(Path(name), allow_pickle=False) as file:
-      poses = np.asarray(file['qpos'], np.float64)
-  except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile) as error:
-    detail = str(error).split('. ')[0].split('\n')[0]
-    raise UserError(f'{name} is not a pose file, an .npz with an array qpos [K, nq]: {detail}') from None
+  """A start at the poses of a library, perturbed like the standing pose. Raises UserError for a bad file.
+
+  Args:
+    name: an .npz file, or what a library that came inside a policy file is called.
+  """
+  library, source = find_library(name), typed(name)
 
   def start(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
-    if poses.ndim != 2 or poses.shape[1] != body.nq or not len(poses) or not np.isfinite(poses).all():
-      raise UserError(f'{name} holds qpos of shape {poses.shape}; {body.robot.name} needs [K, {body.nq}], all finite.')
-    normalized = body.root.normalized(poses, name)
-    return perturbed(normalized[rng.integers(len(poses), size=len(strength))], body, rng, strength)
+    library.check(body, source)
+    normalized = body.root.normalized(library.qpos, source)
+    return perturbed(normalized[rng.integers(len(normalized), size=len(strength))], body, rng, strength)
+
+  return start
+
+
+def at_pose(qpos: np.ndarray, *, noise: bool) -> StartFn:
+  """A start in one pose [nq] at rest: exactly there, or with noise perturbed like the standing pose."""
+
+  def start(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+    poses = np.repeat(np.asarray(qpos, np.float64)[None], len(strength), axis=0)
+    return perturbed(poses, body, rng, strength) if noise else (poses, np.zeros((len(poses), body.nv)))
 
   return start
 

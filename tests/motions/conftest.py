@@ -2,6 +2,7 @@
 
 import pytest
 
+from mjx_humanoid.motions.skeleton import rig_of
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
@@ -20,3 +21,9 @@ def model(robot):
 @pytest.fixture(scope='session')
 def body(robot, model):
   return describe(robot, model, 4)
+
+
+@pytest.fixture(scope='session')
+def rig():
+  """The humanoid with the landmarks of a person."""
+  return rig_of(robots()['humanoid'])
