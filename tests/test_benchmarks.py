@@ -97,3 +97,13 @@ def test_gpu_script_in_all_its_parts(run):
     assert not any('failed' in row for row in found[part]), found[part]
   assert found['left_out'] == []
   assert [row['cache'] for row in found['compiling']] == ['cold', 'cached']
+
+
+@pytest.mark.slow
+def test_robots(run):
+  pytest.importorskip('gymnasium')
+  small = ['--num_envs=8', '--rounds=1', '--seconds=0.2', '--robots', 'humanoid']
+  (row,) = run('robots', *small, PROCESSES=(1,))['rows']
+  assert row['robot'] == 'humanoid'
+  assert row['physics_steps'] == 5
+  assert row['ratio'] > 0

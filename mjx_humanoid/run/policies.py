@@ -46,6 +46,9 @@ def from_policy(policy: Policy, config: Config) -> Actor:
       f' this training is of {config.task.robot} with {", ".join(config.task.observations)}.'
       + (f' {changed} must be as it was then: name the copy that its run keeps.' if changed else '')
     )
+  if policy.task.actuation != config.task.actuation:
+    actuation = policy.task.actuation
+    raise UserError(f'config.init_from: set config.task.actuation={actuation}, which {policy.name} was trained with.')
   if policy.activation != config.network.activation:
     raise UserError(f'config.init_from: set config.network.activation={policy.activation}, as {policy.name} has it.')
   return policy.actor

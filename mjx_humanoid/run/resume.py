@@ -24,6 +24,8 @@ OF_THE_RUN = (  # settings that determine the meaning of weights and checkpoints
   'algorithm',
   'init_from',
   'task.robot',
+  'task.actuation',
+  'task.keyframe',
   'task.observations',
   'network.activation',
   'network.policy_layers',

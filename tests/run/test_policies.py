@@ -98,6 +98,7 @@ def test_there_and_back_is_exact(tiny, symmetric):
   [
     ({'task__observations': ('joint_positions',)}, r'sees joint_positions, joint_velocities; this training is of'),
     ({'task__observations': ('joint_velocities', 'joint_positions')}, 'with joint_velocities, joint_positions'),
+    ({'task__actuation': 'pd'}, r'set config\.task\.actuation=datasheet, which made by hand was trained with'),
     ({'network__activation': 'tanh'}, r'set config\.network\.activation=elu, as made by hand has it'),
   ],
 )
