@@ -1,6 +1,7 @@
 """The page on adding a robot, followed to the letter for Gymnasium's ant: it learns to walk."""
 
 import importlib
+import re
 import shutil
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def ant(tmp_path, monkeypatch):
 
 def commands():
   """The commands of the page that are about the ant."""
-  return [command for command in pages.package_commands() if any('ant' in a.split('/')[-1].split('.') for a in command)]
+  return [command for command in pages.package_commands() if re.search(r'\bant\b', ' '.join(command))]
 
 
 def test_the_page_shows_how_to_examine_train_and_watch_it():
