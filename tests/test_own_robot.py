@@ -1,5 +1,7 @@
 """A user's own MJCF file on the command line: it is examined, and mistakes end in one line with exit status 2."""
 
+import json
+
 import pytest
 from tiny import TINY, as_arguments
 
@@ -89,6 +91,31 @@ def test_bad_input_ends_in_one_line_and_leaves_no_run(case, robot, tmp_path, cap
   arguments = [f'--config.{setting}' for setting in ('task.robot=four.xml', *settings)]
   assert message in line_of(capsys, train.main, *as_arguments(TINY), *arguments)
   assert not (tmp_path / 'runs').exists()
+
+
+ARM = """
+<mujoco>
+  <worldbody>
+    <body name="base" pos="0 0 0.4"><geom size="0.05"/>
+      <body name="arm"><joint name="elbow" axis="0 1 0"/>
+        <geom type="capsule" fromto="0 0 0.1 0 0 1" size="0.05"/></body>
+    </body>
+  </worldbody>
+  <actuator><motor joint="elbow" gear="3"/></actuator>
+</mujoco>"""
+
+
+def test_a_fixed_arm_trains_to_stand_and_cannot_walk(tmp_path, monkeypatch, capsys):
+  """No step of its two episodes of 20 s ends early."""
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'arm.xml').write_text(ARM)
+  settings = {**TINY, 'total_timesteps': 64, 'name': 'arm', 'task.robot': 'arm.xml'}
+  train.main(['--config=stand', *as_arguments(settings)])
+  assert json.loads((tmp_path / 'runs' / 'arm' / 'report.json').read_text())['survival_rate'] == 1
+  walk = as_arguments({**settings, 'name': 'walk', 'task.reward': 'walk'})
+  assert "gait needs feet, and robot 'arm' has none; name them by config.task.feet" in line_of(
+    capsys, train.main, *walk
+  )
 
 
 def test_a_policy_of_another_robot_is_refused(robot, capsys):
