@@ -147,14 +147,14 @@ def test_the_doctor_says_what_was_found_and_guessed(robot, capsys, opengl, tmp_p
 
 
 def test_the_doctor_says_what_is_wrong(robot, capsys):
-  """MJX has no PGS, a sparse Jacobian is wrong in MuJoCo 4.0.0, and the gains are too stiff."""
-  robot(timestep='0.02', option='solver="PGS"')
+  """MJX has no implicit integrator, and the gains are too stiff."""
+  robot(timestep='0.02', option='integrator="implicit"')
   stiff = ['--config.task.actuation=pd', '--config.task.pd.kp=20000', '--config.task.pd.torque_limit=1e6']
   with pytest.raises(SystemExit) as end:
     doctor.main(['--robot=four.xml', *stiff])
   assert end.value.code == 1
   out = capsys.readouterr().out
-  assert 'warn  MJX: MJX cannot simulate this robot: mjtSolver.mjSOL_PGS; use the engine native' in out
+  assert 'warn  MJX: MJX cannot simulate this robot: mjtIntegrator.mjINT_IMPLICIT; use the engine native' in out
   assert 'bad  timestep: 0.02 s is unstable' in out
   assert 'PD kp 2e+04 N m/rad' in out
   assert 'training refuses this robot' in out
