@@ -21,7 +21,10 @@ from mjx_humanoid.core.saved_code import portable
 from mjx_humanoid.run.resume import resumed
 
 if TYPE_CHECKING:
+  import argparse
+
   from mjx_humanoid.media.recorder import Recorder
+  from mjx_humanoid.run.listeners import Listener
   from mjx_humanoid.run.setup import Setup
 
 DEFAULT_CONFIG = 'configs/stand.py'
@@ -33,23 +36,8 @@ VIDEO_SECONDS = 10.0
 def main(argv: Sequence[str]) -> None:
   """The command."""
   started = process_start()
-  parser = config_file.parser('train', __doc__)
-  parser.epilog = config_file.settings_help()
-  parser.add_argument('--config', help='config file, or the name of a built-in config (configs/stand.py)')
-  parser.add_argument(
-    '--resume',
-    metavar='RUN',
-    help='folder of a run to continue from its latest checkpoint; RUN@best or RUN@500000 from another',
-  )
-  parser.add_argument('--overwrite', action='store_true', help='delete an existing run of the same name')
-  parser.add_argument('--allow-code', action='store_true', help=saved_code.ALLOW_HELP)
-  model_files.add_option(parser)
-  arguments, rest = parser.parse_known_args(argv)
+  arguments, rest = arguments_of(argv)
   overrides = config_file.split_overrides(rest)
-  if arguments.resume and arguments.config:
-    raise UserError('--resume uses the config of its run: leave out --config.')
-  if arguments.resume and arguments.overwrite:
-    raise UserError('--resume continues a run and --overwrite deletes it: leave out one of them.')
   step = None
   if arguments.resume:
     folder, which = split_reference(str(expanded(arguments.resume)))
@@ -67,7 +55,43 @@ def main(argv: Sequence[str]) -> None:
     folder = run_path(expanded(config.run_dir), config.name)
     check_folder(folder, overwrite=arguments.overwrite)
   with outliving_readers():
-    train(config, folder, started, resume=bool(arguments.resume), step=step, overwrite=arguments.overwrite)
+    options: dict[str, Any] = {'step': step, 'overwrite': arguments.overwrite, 'listeners': live_view(arguments)}
+    train(config, folder, started, resume=bool(arguments.resume), **options)
+
+
+def arguments_of(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+  """The arguments, and the settings. Raises UserError for options that contradict each other."""
+  parser = config_file.parser('train', __doc__)
+  parser.epilog = config_file.settings_help()
+  parser.add_argument('--config', help='config file, or the name of a built-in config (configs/stand.py)')
+  parser.add_argument(
+    '--resume',
+    metavar='RUN',
+    help='folder of a run to continue from its latest checkpoint; RUN@best or RUN@500000 from another',
+  )
+  parser.add_argument('--overwrite', action='store_true', help='delete an existing run of the same name')
+  parser.add_argument('--view', action='store_true', help='show the newest policy live in the browser')
+  parser.add_argument('--allow-code', action='store_true', help=saved_code.ALLOW_HELP)
+  model_files.add_option(parser)
+  arguments, rest = parser.parse_known_args(argv)
+  if arguments.resume and arguments.config:
+    raise UserError('--resume uses the config of its run: leave out --config.')
+  if arguments.resume and arguments.overwrite:
+    raise UserError('--resume continues a run and --overwrite deletes it: leave out one of them.')
+  if arguments.view:
+    from mjx_humanoid.viewer.serving import check_installed
+
+    check_installed()
+  return arguments, rest
+
+
+def live_view(arguments: argparse.Namespace) -> list[Listener]:
+  """The listener of --view, if it is wanted."""
+  if not arguments.view:
+    return []
+  from mjx_humanoid.viewer.beside import LiveView
+
+  return [LiveView()]
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
@@ -91,6 +115,7 @@ def train(
   resume: bool = False,
   step: int | None = None,
   overwrite: bool = False,
+  listeners: Sequence[Listener] = (),
 ) -> dict[str, Any]:
   """Trains, and returns the report card.
 
@@ -99,6 +124,7 @@ def train(
     started: start time of the process, for the report.
     step: of the checkpoint to resume from, by default the latest.
     overwrite: delete what an earlier run left in the folder.
+    listeners: in addition to those of every training.
   """
   print(f'mjx_humanoid on {hardware()}', flush=True)
   from mjx_humanoid.media.recorder import Recorder
@@ -111,13 +137,12 @@ def train(
   if config.init_from and not resume:
     print(f'starts from the policy {find_policy(config.init_from)}')
   recorder = Recorder(folder / RECORDINGS, config.framerate, VIDEO_SECONDS)
-  videos = Videos(recorder, config.render_interval)
-  loop, state = start(setup, folder, [videos], started, resume=resume, step=step, overwrite=overwrite)
+  told = [Videos(recorder, config.render_interval), *listeners]
+  loop, state = start(setup, folder, told, started, resume=resume, step=step, overwrite=overwrite)
   if resume and state.iteration == 0:
     print('the run had learned nothing yet: it starts again')
   try:
-    report = loop.run(state)
-    conclude(report, folder, recorder if config.render_interval else None)
+    conclude(report := loop.run(state), folder, recorder if config.render_interval else None)
   finally:
     if line := recorder.stop():
       print(line)

@@ -35,13 +35,20 @@ def main(argv: Sequence[str]) -> None:
   arguments = parse(argv)
   from mjx_humanoid.viewer import serving
 
-  serving.check_installed(arguments)
+  if arguments.studio:
+    from mjx_humanoid.viewer import studio
+
+    studio.check_display()
+    studio.show(make_viewer(arguments))
+    return
+  serving.check_installed('mjpeg' if arguments.mjpeg else 'scene')
   if arguments.mjpeg:
     from mjx_humanoid.core.opengl import choose_gl
 
     choose_gl()  # before mujoco is imported, which then chooses its renderer; UserError where there is none
   arguments.port = serving.free_port(arguments.host, arguments.port)
-  if arguments.idle:
+  os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # a reward is small, and the GPU is the training's
+  if arguments.beside_training:
     serving.run_when_idle()
   serving.serve(make_viewer(arguments), arguments)
 
@@ -53,7 +60,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('policy', nargs='?', help='run folder, policy file or name of a pretrained policy (follow)')
   arguments.add_argument('--run', metavar='RUN', help='run folder, instead of a policy')
   arguments.add_argument('--follow', action='store_true', help="take the run's newest policy, and show learning curves")
-  arguments.add_argument('--mjpeg', action='store_true', help='a stream of pictures and a page, without WebGL')
+  face = arguments.add_mutually_exclusive_group()
+  face.add_argument('--mjpeg', action='store_true', help='a stream of pictures and a page, without WebGL')
+  face.add_argument('--studio', action='store_true', help='in a window of MuJoCo Studio')
   arguments.add_argument('--port', type=int, default=PORT, help='0: any free one (%(default)s)')
   arguments.add_argument('--host', default=LOOPBACK, help='address to listen on; beyond this machine with a token')
   arguments.add_argument('--num-envs', type=int, default=0, help='environments side by side (1; with --follow 4)')
@@ -61,7 +70,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('--folder', default=FOLDER, help='folder of saved videos (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='seed of start states and commands (%(default)s)')
   arguments.add_argument(
-    '--idle', action='store_true', help='compute only when nothing else does, as beside a training'
+    '--beside-training', action='store_true', help='compute only when nothing else does, and say when a page is open'
   )
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   model_files.add_option(arguments)

@@ -60,7 +60,7 @@ def only_parsed(monkeypatch):
   monkeypatch.setattr('mjx_humanoid.studies.runs.train_all', reached)
   monkeypatch.setattr('mjx_humanoid.studies.study.need_optuna', reached)
   monkeypatch.setattr('mjx_humanoid.doctor.CHECKS', {})
-  monkeypatch.setattr('mjx_humanoid.viewer.serving.check_installed', lambda arguments: None)
+  monkeypatch.setattr('mjx_humanoid.viewer.serving.check_installed', lambda *face: None)
   monkeypatch.setattr('mjx_humanoid.viewer.serving.free_port', lambda host, port: port)
   monkeypatch.setattr('mjx_humanoid.doctor.check_robot', reached)
   monkeypatch.setattr(importlib.import_module('mjx_humanoid.pose'), '_robot', reached)

@@ -21,7 +21,7 @@ HAS_VIEW = all(importlib.util.find_spec(name) for name in ('viser', 'mjviser', '
 @pytest.fixture
 def installed(monkeypatch):
   """As if the extra were installed."""
-  monkeypatch.setattr('mjx_humanoid.viewer.serving.check_installed', lambda arguments: None)
+  monkeypatch.setattr('mjx_humanoid.viewer.serving.check_installed', lambda face: None)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,7 @@ def installed(monkeypatch):
     (['walk', '--run=runs/x'], 'not both'),
     (['walk', '--follow'], '--follow needs'),
     (['--run=runs/nothing', '--follow'], 'there is no run'),
+    (['walk', '--mjpeg', '--studio'], 'not allowed'),
     (['walk', '--worlds=2'], 'unrecognized'),
   ],
 )
@@ -60,6 +61,12 @@ def test_a_port_that_is_taken(user_error, installed):
 
 def test_a_host_that_is_none(user_error, installed):
   assert '--host=no.such.host.invalid' in user_error(view.main, ['walk', '--host=no.such.host.invalid'])
+
+
+def test_studio_without_a_screen(user_error, monkeypatch):
+  for name in ('DISPLAY', 'WAYLAND_DISPLAY'):
+    monkeypatch.delenv(name, raising=False)
+  assert 'needs a screen' in user_error(view.main, ['walk', '--studio'])
 
 
 @pytest.mark.parametrize('option', [[], ['--mjpeg']])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from mjx_humanoid.playback import find
 from mjx_humanoid.playback.chain import Stage, make_stages
 
 METRICS_FILE = 'metrics.jsonl'
+LIVE_POLICY = Path('live', POLICY_FILE)  # in the folder of a run: the newest policy, saved for a viewer
 CURVES = ('episode_return', 'episode_length', 'card/success_rate')
 POLL = 1.0  # s
 MOST_POINTS = 300  # of a curve: of longer ones, every second point is left out, and again
@@ -39,14 +41,15 @@ class Follower:
     Raises:
       UserError: the policy cannot be loaded, as one of another version.
     """
-    try:
-      status = (self.folder / POLICY_FILE).stat()
-    except OSError:
+    found = []
+    for path in (self.folder / POLICY_FILE, self.folder / LIVE_POLICY):
+      with contextlib.suppress(OSError):
+        found.append(((status := path.stat()).st_mtime_ns, status.st_ino, path))
+    if not found or max(found)[:2] == self._seen:
       return None
-    if (stamp := (status.st_mtime_ns, status.st_ino)) == self._seen:
-      return None
-    self._seen = stamp
-    policy = find.load(str(self.folder), allow_code=self._allow_code)
+    *stamp, path = max(found)
+    self._seen = (stamp[0], stamp[1])
+    policy = find.load(str(path), allow_code=self._allow_code)
     return make_stages([policy], {})[0], f'{self.folder}, {policy.info.get("timesteps", 0):,} steps'
 
   def wait_for_first(self, say: Callable[[str], None]) -> tuple[Stage, str]:

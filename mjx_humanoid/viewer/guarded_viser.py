@@ -30,6 +30,10 @@ KNOWN = {
   'SceneNodeClickMessage',
 }
 DROPPED = {'GuiButtonHoldMessage', 'ScenePointerMessage', 'SceneNodeDragMessage', 'ShareUrlRequest'}
+# viser's page moves the camera with the keys that steer here. This runs before its own script, and hides them from it.
+KEYS = b"""<script>document.addEventListener('keydown', (event) => {
+  if (/^Key[WASDQE]$/.test(event.code)) event.stopImmediatePropagation();
+});</script>"""
 HEADERS = {'X-Frame-Options': 'SAMEORIGIN', 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer'}
 
 
@@ -155,8 +159,11 @@ def _checked(process: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
     visit = visit_of(request.path, request.headers)
     if refusal := gate.check(visit):
       return connection.respond(refusal.status, f'{refusal.reason}\n')
+    with contextlib.suppress(KeyError):
+      del request.headers['Accept-Encoding']  # the page is compressed inside, and is changed below
     answer: Response | None = process(connection, request)
     if answer is not None:
+      _hide_keys(answer)
       for name, value in HEADERS.items():
         answer.headers[name] = value
       if cookie := gate.set_cookie(visit):
@@ -164,6 +171,14 @@ def _checked(process: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
     return answer
 
   return checked
+
+
+def _hide_keys(answer: Response) -> None:
+  """Adds KEYS to the page; leaves other files."""
+  if b'<head>' in answer.body[:1000]:
+    answer.body = answer.body.replace(b'<head>', b'<head>' + KEYS, 1)
+    del answer.headers['Content-Length']
+    answer.headers['Content-Length'] = str(len(answer.body))
 
 
 def _limited_connection() -> type[ServerConnection]:

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 NEEDED = {'mjpeg': ('starlette', 'uvicorn', 'websockets'), 'scene': ('viser', 'mjviser')}
 SWITCH = 0.0005  # s until Python lets another thread run: by default 5 ms, too long for the simulation
+WATCHED, UNWATCHED = 'a page is open', 'no page is open'
 LOOK = 0.5  # s between looks at whether the viewer still works
 
 
-def check_installed(arguments: argparse.Namespace) -> None:
-  """Raises UserError if packages of the extra `view` are missing."""
-  missing = [name for name in NEEDED['mjpeg' if arguments.mjpeg else 'scene'] if importlib.util.find_spec(name) is None]
+def check_installed(face: str = 'scene') -> None:
+  """Raises UserError if packages of the extra `view` are missing. Args: face: a key of NEEDED."""
+  missing = [name for name in NEEDED[face] if importlib.util.find_spec(name) is None]
   if missing:
     raise UserError(f"the live view needs {', '.join(missing)}: pip install 'mjx_humanoid[view]'.")
 
@@ -66,15 +67,13 @@ def serve(viewer: Viewer, arguments: argparse.Namespace) -> None:
   with stop_signal() as stop:
     viewer.start()
     try:
-      if arguments.mjpeg:
-        serve_pictures(viewer, gate, stop)
-      else:
-        serve_scene(viewer, gate, stop)
+      show = serve_pictures if arguments.mjpeg else serve_scene
+      show(viewer, gate, stop, tell=arguments.beside_training)
     finally:
       viewer.close()
 
 
-def serve_pictures(viewer: Viewer, gate: Gate, stop: threading.Event) -> None:
+def serve_pictures(viewer: Viewer, gate: Gate, stop: threading.Event, *, tell: bool = False) -> None:
   """The MJPEG face, until `stop`. Raises UserError if the viewer or the server fails."""
   from mjx_humanoid.viewer.painter import Projector
   from mjx_humanoid.viewer.server import PictureServer, make_server
@@ -86,14 +85,14 @@ def serve_pictures(viewer: Viewer, gate: Gate, stop: threading.Event) -> None:
   thread.start()
   try:
     announce([f'open {gate.link()}', f'the pictures alone: {gate.link("stream.mjpg")}'])
-    wait(viewer, stop, thread)
+    wait(viewer, stop, thread, tell=tell)
   finally:
     projector.close()  # which ends the streams
     server.should_exit = True
     thread.join(5)
 
 
-def serve_scene(viewer: Viewer, gate: Gate, stop: threading.Event) -> None:
+def serve_scene(viewer: Viewer, gate: Gate, stop: threading.Event, *, tell: bool = False) -> None:
   """The face in 3D, until `stop`. Raises UserError if the viewer fails."""
   from mjx_humanoid.viewer.face import Face
 
@@ -101,7 +100,7 @@ def serve_scene(viewer: Viewer, gate: Gate, stop: threading.Event) -> None:
   face.start()
   try:
     announce([f'open {gate.link()}'])
-    wait(viewer, stop, face.thread)
+    wait(viewer, stop, face.thread, tell=tell)
   finally:
     face.close()
 
@@ -111,9 +110,16 @@ def announce(lines: list[str]) -> None:
   print('\n'.join([*lines, 'Ctrl-C ends.']), flush=True)
 
 
-def wait(viewer: Viewer, stop: threading.Event, thread: threading.Thread) -> None:
-  """Waits for `stop`. Raises UserError if the simulation or the server ends before."""
+def wait(viewer: Viewer, stop: threading.Event, thread: threading.Thread, *, tell: bool = False) -> None:
+  """Waits for `stop`. Raises UserError if the simulation or the server ends before.
+
+  Args:
+    tell: print a line when the first page is opened, and when the last one is closed.
+  """
+  watched = False
   while not stop.wait(LOOK):
+    if tell and watched != (watched := viewer.simulation.watchers > 0):
+      print(WATCHED if watched else UNWATCHED, flush=True)
     if viewer.simulation.failure:
       raise UserError(f'the simulation has failed: {viewer.simulation.failure}')
     if not thread.is_alive():
