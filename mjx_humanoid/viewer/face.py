@@ -31,6 +31,7 @@ class Face:
     self._viewer = viewer
     self.server = make_server(gate, f'mjx_humanoid: {viewer.simulation.snapshot.policy}')
     self.server.gui.configure_theme(control_width='large', show_share_button=False)
+    self.server.gui.main_panel.dock_right()
     self.server.scene.set_up_direction('+z')
     self.server.scene.configure_default_lights(cast_shadow=False)  # slow where the CPU draws
     self.panel = Panel(self.server, viewer)

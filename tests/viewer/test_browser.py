@@ -41,7 +41,7 @@ def browser():
 @pytest.fixture
 def page(browser):
   """A page; fails the test if an error of JavaScript came up in it."""
-  opened = browser.new_page(viewport={'width': 900, 'height': 560}, accept_downloads=True)
+  opened = browser.new_page(viewport={'width': 860, 'height': 480}, accept_downloads=True)
   opened.set_default_timeout(1000 * WAIT)
   errors = []
   opened.on('pageerror', lambda error: errors.append(str(error)))
@@ -88,12 +88,12 @@ def test_the_page_in_3d(page, make_viewer, opengl, read_video, tmp_path):
     until(page, lambda: face.updates > 50)
     page.wait_for_timeout(3000)
 
-    shown = screenshot(page, 'view')[:, :380]
+    shown = screenshot(page, 'view')[:, :400]
     face.scene.shown['command'] = False
     for handle in face.scene._bodies.values():
       handle.visible = False
     page.wait_for_timeout(3000)
-    empty = screenshot(page, 'empty')[:, :380]
+    empty = screenshot(page, 'empty')[:, :400]
     assert (np.abs(shown - empty).max(axis=-1) > 40).sum() > 1000  # pixels of the robot
     for handle in face.scene._bodies.values():
       handle.visible = True
@@ -106,7 +106,7 @@ def test_the_page_in_3d(page, make_viewer, opengl, read_video, tmp_path):
     page.wait_for_timeout(2000)
     assert 0.6 < mean_speed(page, simulation) < 1.0
 
-    page.locator('canvas').first.click(position={'x': 30, 'y': 200})  # the focus leaves the slider
+    page.mouse.click(30, 300)  # the focus leaves the slider
     before = np.array(next(iter(face.server.get_clients().values())).camera.position)
     for _ in range(8):
       page.keyboard.press('s')
