@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ DRAWN = {
   'contacts': (mujoco.mjtVisFlag.mjVIS_CONTACTPOINT, mujoco.mjtVisFlag.mjVIS_CONTACTFORCE),
   'com': (mujoco.mjtVisFlag.mjVIS_COM,),
 }
+STILL = 0.05  # s between two pictures while time stands still: the camera may move
 SMALLEST_PAUSE = 0.001  # s between two pictures, in which other threads run
 DISTANCE = 2.6  # of the camera, in standing heights
 
@@ -197,11 +199,12 @@ class Projector:
           self._wake.wait(0.5)
           self._wake.clear()
           continue
-        snapshot = self._simulation.wait(seen, 0.2)
+        begun = time.monotonic()
+        snapshot = self._simulation.wait(seen, STILL)
         seen = snapshot.number
         self.picture = jpeg(self.painter.picture(snapshot))
         self.number += 1
-        self._closing.wait(SMALLEST_PAUSE)
+        self._closing.wait(max(SMALLEST_PAUSE, 1 / FRAMERATE - (time.monotonic() - begun)))
     except Exception as error:  # of OpenGL, whose types depend on the backend
       self.failure = f'no pictures: {type(error).__name__}: {error}'
       self._simulation.tell(self.failure)

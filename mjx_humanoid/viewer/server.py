@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mjx_humanoid.viewer.asgi import App, Guarded
+from mjx_humanoid.viewer.asgi import App, Guarded, Message, Receive, Send
 from mjx_humanoid.viewer.gate import MOST_VIEWERS, Flow, Gate
 from mjx_humanoid.viewer.painter import DRAWN, MOVES, Projector
 from mjx_humanoid.viewer.requests import LARGEST, BadRequestError, handle, parse
@@ -32,6 +32,21 @@ FILES = {
 STATES = 0.1  # s between two states that a page is sent
 LONGEST_SEND = 10.0  # s; a client that takes longer for one picture or state has vanished
 BOUNDARY = b'--picture\r\n'
+
+
+class Ended:
+  """A response after which a function is called, however it ends."""
+
+  def __init__(self, response: App, end: Callable[[], None]) -> None:
+    """Args: response: an ASGI application."""
+    self._response, self._end = response, end
+
+  async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    """See the ASGI specification."""
+    try:
+      await self._response(scope, receive, send)
+    finally:
+      self._end()
 
 
 class PictureServer:
@@ -66,26 +81,24 @@ class PictureServer:
       return PlainTextResponse('no such video\n', 404)
     return FileResponse(videos[number - 1], media_type='video/mp4', filename=videos[number - 1].name)
 
-  async def _stream(self, request: Request) -> Response:
+  async def _stream(self, request: Request) -> Any:
     from starlette.responses import PlainTextResponse, StreamingResponse
 
     if not self._gate.enter():
       return PlainTextResponse(f'there are {MOST_VIEWERS} viewers already\n', 503)
-    return StreamingResponse(self._pictures(), media_type='multipart/x-mixed-replace; boundary=picture')
+    stream = StreamingResponse(self._pictures(), media_type='multipart/x-mixed-replace; boundary=picture')
+    return Ended(stream, self._gate.leave)
 
   async def _pictures(self) -> AsyncIterator[bytes]:
     """The latest picture whenever the client has taken the one before; a slow client gets fewer."""
     projector, seen = self._projector, 0
     with self._watching():
-      try:
-        while not projector.ended:
-          if projector.number == seen:
-            await asyncio.sleep(0.005)
-            continue
-          seen, picture = projector.number, projector.picture
-          yield BOUNDARY + b'Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n' % len(picture) + picture + b'\r\n'
-      finally:
-        self._gate.leave()
+      while not projector.ended:
+        if projector.number == seen:
+          await asyncio.sleep(0.005)
+          continue
+        seen, picture = projector.number, projector.picture
+        yield BOUNDARY + b'Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n' % len(picture) + picture + b'\r\n'
 
   async def _live(self, socket: WebSocket) -> None:
     """One page: sends it the state, takes its requests."""

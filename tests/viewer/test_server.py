@@ -172,6 +172,19 @@ def test_too_many_messages_send_their_sender_away(served):
   assert viewer.simulation.failure == ''
 
 
+def test_a_viewer_that_leaves_makes_room(served, opengl):
+  viewer = served()
+  answers = [get(viewer, '/stream.mjpg') for _ in range(3)]
+  assert {answer.status for answer in answers} == {200}
+  assert viewer.gate.inside == 3
+  for answer in answers:
+    answer.close()
+  end = time.monotonic() + 20
+  while viewer.gate.inside:
+    assert time.monotonic() < end
+    time.sleep(0.05)
+
+
 def test_there_are_only_so_many_viewers(served):
   from websockets.exceptions import InvalidStatus
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mjx_humanoid.playback.rollout import rollout
+from mjx_humanoid.viewer.driver import Driver
 from mjx_humanoid.viewer.steering import Steering
-from mjx_humanoid.viewer.studio import Driver
 
 
 @pytest.fixture
