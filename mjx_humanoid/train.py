@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import time
@@ -49,11 +50,12 @@ def main(argv: Sequence[str]) -> None:
     config = resumed(folder, changed, allow_code=arguments.allow_code)
     step = checkpoint_step(folder, which) if which else None
   else:
-    loaded = config_file.load_config(arguments.config or DEFAULT_CONFIG)
+    loaded = config_file.load_for_machine(arguments.config or DEFAULT_CONFIG, overrides)
     config = schema.resolve(config_file.apply_overrides(loaded, overrides))
     saved_code.allow(config, remember=True)  # the user typed its references
     folder = run_path(expanded(config.run_dir), config.name)
     check_folder(folder, overwrite=arguments.overwrite)
+  join(arguments.coordinator)
   with outliving_readers():
     options: dict[str, Any] = {'step': step, 'overwrite': arguments.overwrite, 'listeners': live_view(arguments)}
     train(config, folder, started, resume=bool(arguments.resume), **options)
@@ -72,6 +74,11 @@ def arguments_of(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
   parser.add_argument('--overwrite', action='store_true', help='delete an existing run of the same name')
   parser.add_argument('--view', action='store_true', help='show the newest policy live in the browser')
   parser.add_argument('--allow-code', action='store_true', help=saved_code.ALLOW_HELP)
+  parser.add_argument(
+    '--coordinator',
+    metavar='HOST:PORT',
+    help='train in several processes that find each other here; each needs JAX_NUM_PROCESSES and JAX_PROCESS_ID',
+  )
   model_files.add_option(parser)
   arguments, rest = parser.parse_known_args(argv)
   if arguments.resume and arguments.config:
@@ -92,6 +99,15 @@ def live_view(arguments: argparse.Namespace) -> list[Listener]:
   from mjx_humanoid.viewer.beside import LiveView
 
   return [LiveView()]
+
+
+def join(coordinator: str | None) -> None:
+  """Joins the other processes of a training, if there are any. Raises UserError if the coordinator is not reached."""
+  if coordinator or os.environ.get('JAX_COORDINATOR_ADDRESS'):
+    from mjx_humanoid.run import hosts
+
+    if place := hosts.wanted(coordinator):
+      hosts.connect(*place)
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:

@@ -156,8 +156,13 @@ class HostCollector:
   Only actions, reset rows and views are exchanged between JAX and the engine.
   """
 
-  def __init__(self, env: BatchedEnv, algorithm: Algorithm[Any]) -> None:
-    self._env, self._algorithm = env, algorithm
+  def __init__(self, env: BatchedEnv, algorithm: Algorithm[Any], process: int = 0) -> None:
+    """Compiles nothing yet.
+
+    Args:
+      process: index of this process among those that train together; each draws random numbers of its own.
+    """
+    self._env, self._algorithm, self._process = env, algorithm, process
     self._first = jax.jit(self._act)
     self._between = jax.jit(self._advance_and_act)
 
@@ -181,7 +186,7 @@ class HostCollector:
 
   def _act(self, learner: Any, state: Any, key: Key) -> tuple[Key, Any, Choice]:
     key, act_key = jax.random.split(key)
-    action, ctrl, extras = choose_action(self._algorithm, learner, state.obs, act_key)
+    action, ctrl, extras = choose_action(self._algorithm, learner, state.obs, self._own(act_key))
     state, inputs = self._env.act(state, ctrl)
     return key, state, (action, inputs, extras)
 
@@ -190,10 +195,14 @@ class HostCollector:
   ) -> tuple[Key, Any, Any, tuple[Array, Array, Array, Metrics], Transition, Choice]:
     key, env_key = jax.random.split(key)
     before = state.obs
-    state, out = self._env.advance(state, bank, view, env_key)
+    state, out = self._env.advance(state, bank, view, self._own(env_key))
     transition = Transition(before, choice[0], out.reward, out.terminated, out.truncated, out.next_obs, choice[2])
     key, acted, choice = self._act(learner, state, key)
     return key, state, acted, (out.reset, out.qpos, out.qvel, out.metrics), transition, choice
+
+  def _own(self, key: Key) -> Key:
+    """The key of this process."""
+    return jax.random.fold_in(key, self._process) if self._process else key
 
 
 def stack(transitions: list[Transition], metrics: list[Metrics]) -> tuple[Transition, Metrics]:

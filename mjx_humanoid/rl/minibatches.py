@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import Array, Key
+
+DEVICES = 'devices'  # name of the axis of a mesh of devices, over which environments and transitions are split
 
 
 def check_minibatches(num_envs: int, unroll_length: int, batch_size: int, section: str) -> None:
@@ -40,3 +44,14 @@ def mean_of_good(values: Array, good: Array) -> Array:
   """Mean [] of the values [n] of the minibatches with `good` [n] bool; NaN if there is none."""
   # If all are good, the factor is exactly 1 and this is the plain mean to the last bit.
   return jnp.where(good, values, 0.0).mean() * (len(good) / good.sum())
+
+
+def split_over_devices(rows: Any) -> Any:
+  """Rows [n, ...] split over the devices of the mesh that JAX is set to, so that each computes its share. Pure.
+
+  Rows that cannot be split evenly stay whole: then every device computes all of them.
+  """
+  mesh = jax.sharding.get_abstract_mesh()
+  if mesh.empty or len(jax.tree.leaves(rows)[0]) % mesh.size:
+    return rows
+  return jax.lax.with_sharding_constraint(rows, PartitionSpec(DEVICES))

@@ -155,7 +155,7 @@ class PPO(Algorithm[Learner]):
     loss = functools.partial(ppo_loss, self.net, hyper, self.net.log_std(learner.params))
 
     def minibatch(carry: tuple[Any, Any], chosen: tuple[Array, Array]) -> tuple[tuple[Any, Any], Metrics]:
-      part: Batch = jax.tree.map(lambda x: x[chosen[0]], rows)
+      part: Batch = minibatches.split_over_devices(jax.tree.map(lambda x: x[chosen[0]], rows))
       chosen_examples = jax.tree.map(lambda x: x[chosen[1]], examples)
       (_, metrics), grads = jax.value_and_grad(loss, has_aux=True)(carry[0], part, chosen_examples)
       stepped = self._step(carry, grads, rate, actor_trains)

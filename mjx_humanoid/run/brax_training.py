@@ -21,6 +21,7 @@ from mjx_humanoid.core.types import Array, Key
 from mjx_humanoid.envs.from_brax import FromBrax, seen
 from mjx_humanoid.rl import networks
 from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
+from mjx_humanoid.run.devices import Devices
 from mjx_humanoid.run.setup import Setup
 from mjx_humanoid.run.trainer import Trainer
 
@@ -85,7 +86,7 @@ def train_on_brax(
   chosen = choose_algorithm(settled)
   batched = FromBrax(env, settled.num_envs, episode_length)
   algorithm = chosen.make(Spec(batched.observation_size, batched.action_size, no_mirror))
-  trainer = Trainer(Setup(settled, batched, algorithm, 'the environment has its own', device=device))
+  trainer = Trainer(Setup(settled, batched, algorithm, 'the environment has its own', devices=Devices(device)))
   state, history = trainer.start(), []
   for iteration in range(math.ceil(settled.total_timesteps / trainer.steps_per_iteration)):
     state, metrics = trainer.step(state)

@@ -6,10 +6,8 @@ import contextlib
 import errno
 import hashlib
 import math
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +17,13 @@ import numpy as np
 
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import read_json, write_json
-from mjx_humanoid.core.process import quiet_logs
 from mjx_humanoid.core.run_folder import BEST_FILE, MANIFEST, Best, checkpoint_path, checkpoint_steps, read_best
+from mjx_humanoid.run import array_files
+from mjx_humanoid.run.array_files import Arrays
 
 SCORE = "['score']"  # name of the array that holds the score of a checkpoint
 REPLACED = '.replaced'  # ending of a checkpoint that another one is about to replace
-PATTERN = set('*?[]{}\\')  # letters that make a path a pattern
 FULL = (errno.ENOSPC, errno.EDQUOT)
-Arrays = dict[str, np.ndarray]
 # Names, or prefixes of names, of arrays in earlier versions, and their present names.
 RENAMED = {
   "['env'].context": "['env'].episode.context",
@@ -118,7 +115,7 @@ class CheckpointStore:
       self.folder.mkdir(parents=True, exist_ok=True)
       for left in self.folder.glob('*.partial*'):  # by a process that was killed
         shutil.rmtree(left, ignore_errors=True)
-      write_arrays(partial, flatten(tree))
+      array_files.write(partial, flatten(tree))
       if describe:
         describe(partial)
       write_json(partial / MANIFEST, digests(partial), 'the manifest', indent=1)
@@ -207,68 +204,6 @@ def recover(folder: Path) -> None:
         replaced.rename(final)
 
 
-def plain_temporary() -> tempfile.TemporaryDirectory[str] | None:
-  """A new folder whose path is not a pattern, whatever TMPDIR says; None where there can be none."""
-  for place in (None, '/tmp', '/var/tmp'):
-    with contextlib.suppress(OSError):
-      temporary = tempfile.TemporaryDirectory(dir=place)
-      if not PATTERN & set(temporary.name.replace(os.sep, '/')):
-        return temporary
-      temporary.cleanup()
-  return None
-
-
-@contextlib.contextmanager
-def plain_path(path: Path) -> Iterator[Path]:
-  """Another path to a file or folder, without letters that Orbax would take for a pattern, such as [ or a backslash."""
-  temporary = plain_temporary()
-  if temporary is None:
-    yield path.resolve()
-    return
-  with temporary as folder:
-    link = Path(folder) / 'checkpoints'
-    try:
-      link.symlink_to(path.parent.resolve(), target_is_directory=True)
-    except OSError:  # a disk without links
-      yield path.resolve()
-    else:
-      yield link / path.name
-
-
-def write_arrays(folder: Path, arrays: Arrays) -> None:
-  """Writes arrays by Orbax and reads them back.
-
-  Raises:
-    UserError: what is on the disk is not what was to be written.
-  """
-  import orbax.checkpoint as ocp  # late: a second of imports that only training needs
-
-  with plain_path(folder) as path, quiet_logs('absl'):
-    ocp.PyTreeCheckpointer().save(path, arrays)
-  try:
-    found = _read_arrays(folder)
-  except Exception as error:
-    raise UserError(f'what was written cannot be read back ({str(error).split(chr(10))[0][:200]})') from error
-  if not _same(arrays, found):
-    raise UserError('what was written is not what is read back')
-
-
-def _same(first: Arrays, second: Arrays) -> bool:
-  return first.keys() == second.keys() and all(
-    (first[name].dtype, first[name].shape) == (second[name].dtype, second[name].shape)
-    and first[name].tobytes() == second[name].tobytes()
-    for name in first
-  )
-
-
-def _read_arrays(folder: Path) -> Arrays:
-  import orbax.checkpoint as ocp
-
-  with plain_path(folder) as path, quiet_logs('absl'):
-    restored = ocp.PyTreeCheckpointer().restore(path)
-  return {name: np.asarray(array) for name, array in restored.items()}
-
-
 def digests(folder: Path) -> dict[str, str]:
   """SHA-256 of every file below a folder except the manifest, by relative path."""
   files = sorted(p for p in folder.rglob('*') if p.is_file() and p.name != MANIFEST)
@@ -287,7 +222,7 @@ def read(folder: Path) -> Arrays:
       ' delete that folder to go on from the one before.'
     )
   try:
-    return renamed(_read_arrays(folder))
+    return renamed(array_files.read(folder))
   except Exception as error:  # it was written so: earlier versions vouched for what they had not read back
     raise UserError(
       f'the checkpoint {folder} is not complete ({type(error).__name__}); delete that folder to go on from the one'

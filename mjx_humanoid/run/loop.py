@@ -7,6 +7,7 @@ import math
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -21,6 +22,7 @@ from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.envs.invalid import INVALID_STATE
 from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.policy import Policy
+from mjx_humanoid.run import hosts
 from mjx_humanoid.run.listeners import Listener, Metrics, Warnings
 from mjx_humanoid.run.lock import RunLock
 from mjx_humanoid.run.logger import seconds_spent
@@ -83,7 +85,8 @@ class Loop:
     self._checkpoints = Checkpoints(self.setup, self.folder)
     self._cards = ReportCards(self.started)
     # In the order of their calls: metrics are on disk before other listeners use them.
-    self._told = (Metrics(), RunLog(), Warnings(), Progress(), *self.listeners, self._checkpoints, self._cards)
+    others = (Metrics(), RunLog(), Warnings(), Progress(), *self.listeners)
+    self._told = (*(others if hosts.first() else ()), self._checkpoints, *((self._cards,) if hosts.first() else ()))
 
   @single_precision()
   def begin(self, resume: bool = False, step: int | None = None) -> TrainState:
@@ -117,19 +120,23 @@ class Loop:
       UserError: the disk is full, where what was saved before stays; or another training runs in the folder.
     """
     self.state = state
-    with RunLock(self.folder), StopRequest() as stop, self._listening():
+    with self._lock(), StopRequest() as stop, self._listening():
       self.doing('compiling')
-      clock, halted = Clock(self.step, seconds_spent(self.folder)), False
-      while self.iteration < self.iterations and not (halted or stop.wanted):
-        halted = self._iterate(clock)
+      clock, ended = Clock(self.step, seconds_spent(self.folder)), False
+      while self.iteration < self.iterations and not ended:
+        ended = hosts.agreed(self._iterate(clock) or stop.wanted)
       self.doing('saving')
       self._checkpoints.save()
-      stopped = stop.wanted and self.iteration < self.iterations
-      card = self._cards.latest if stopped else self._cards.final()
+      stopped = hosts.agreed(stop.wanted) and self.iteration < self.iterations
+      card = self._cards.latest if stopped or not hosts.first() else self._cards.final()
       report = {**card, 'stopped_early': stopped}
       for listener in self._told:
         listener.on_end(report)
     return report
+
+  def _lock(self) -> AbstractContextManager[Any]:
+    """The lock of the run folder, held by the first of several processes."""
+    return RunLock(self.folder) if hosts.first() else contextlib.nullcontext()
 
   def _iterate(self, clock: Clock) -> bool:
     """One iteration; calls all listeners. Returns whether one of them stops the training."""

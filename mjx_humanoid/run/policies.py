@@ -16,6 +16,7 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.network import Actor, Mirror
 from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.playback.policy import OWN_CODE, Policy
+from mjx_humanoid.run import hosts
 from mjx_humanoid.run.setup import Setup
 
 PACKAGES = ('mujoco', 'mujoco-mjx', 'jax', 'flax', 'optax', 'brax')
@@ -57,7 +58,7 @@ def from_policy(policy: Policy, config: Config) -> Actor:
 @single_precision()
 def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
   """The policy of a learner, with a description of its training."""
-  actor = setup.algorithm.actor(learner)
+  actor = setup.algorithm.actor(hosts.local(learner))
 
   def array(x: Any) -> np.ndarray:
     return np.asarray(x, np.float32)
@@ -95,7 +96,7 @@ def describe(setup: Setup, timesteps: int) -> dict[str, Any]:
     'engine': setup.env.engine.name,
     'seed': config.seed,
     'timesteps': timesteps,
-    'num_envs': setup.env.num_envs,
+    'num_envs': setup.total_envs,
     **robot,
     'date': datetime.date.today().isoformat(),
     'versions': versions(),

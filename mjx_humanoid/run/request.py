@@ -58,7 +58,8 @@ def new_run(
   """The config and the folder of a training; allows the user's own code in the config to run."""
   if (script := user_code.loading()) is not None:
     raise UserError(f'{script} trains when it is loaded: put that under `if __name__ == "__main__":`.')
-  base = config if isinstance(config, ConfigDict) else config_file.load_config(str(config))
+  given = [f'config.{key}' for key in settings]
+  base = config if isinstance(config, ConfigDict) else config_file.load_for_machine(str(config), given)
   values = merged(schema.to_dict(schema.resolve(base)), _named(settings))
   wanted = run_path(expanded(values['run_dir']), values['name'] if name is None else name)
   if overwrite:

@@ -15,6 +15,7 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.run_folder import CHECKPOINTS, POLICY_FILE
 from mjx_humanoid.playback.policy import load_policy, save_policy
 from mjx_humanoid.rl.collect import Collected
+from mjx_humanoid.run import hosts
 from mjx_humanoid.run.apart import FOLDER, ArrayStore
 from mjx_humanoid.run.checkpoint import CheckpointStore, unflatten
 from mjx_humanoid.run.listeners import Listener
@@ -39,7 +40,7 @@ class Checkpoints(Listener):
   def on_start(self, loop: Loop) -> None:
     self._loop, self._saved = loop, time.monotonic()
     self.store.say = loop.say
-    if not self.store.steps():
+    if hosts.agreed(not self.store.steps()):
       self.save()
 
   def on_update(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -51,7 +52,8 @@ class Checkpoints(Listener):
 
   def _late(self) -> bool:
     loop, longest = self._loop, self._loop.config.checkpoint_seconds
-    return 0 < longest <= time.monotonic() - self._saved and loop.step < loop.total
+    late = 0 < longest <= time.monotonic() - self._saved and loop.step < loop.total
+    return longest > 0 and hosts.agreed(late)  # clocks differ
 
   def save(self) -> None:
     """Writes a checkpoint and the policy file. Raises UserError if the disk is full; older checkpoints stay."""
@@ -59,13 +61,14 @@ class Checkpoints(Listener):
     # Returns at different levels of a curriculum are not comparable: then the latest checkpoint counts as the best.
     comparable = config.curriculum == 'none' and not config.restart_interval
     score = self._score if comparable else -math.inf
-    policy = loop.policy()
-    if apart := self._setup.algorithm.apart(loop.state.learner):
-      self._apart.save(loop.step, apart)  # before the checkpoint that needs it
-    self.store.save(loop.step, self._tree(loop.state), score, lambda f: save_policy(policy, f / POLICY_FILE))
-    if apart:
-      self._apart.keep(loop.step)
-    save_policy(policy, self._folder / POLICY_FILE)
+    policy, tree = loop.policy(), hosts.joined(self._tree(loop.state), self._setup.own_envs)
+    if hosts.first():
+      if apart := self._setup.algorithm.apart(hosts.local(loop.state.learner)):
+        self._apart.save(loop.step, apart)  # before the checkpoint that needs it
+      self.store.save(loop.step, tree, score, lambda f: save_policy(policy, f / POLICY_FILE))
+      if apart:
+        self._apart.keep(loop.step)
+      save_policy(policy, self._folder / POLICY_FILE)
     self._saved = time.monotonic()
 
   def nothing(self) -> bool:
@@ -79,9 +82,9 @@ class Checkpoints(Listener):
       UserError: there is none, it was altered, or it is of another training.
     """
     saved, arrays, path = self.store.load(step)
-    fresh = trainer.start()
+    fresh, own = trainer.start(), self._setup.own_envs
     try:
-      tree = unflatten(self._tree(fresh), arrays, path)
+      tree = hosts.own_rows(unflatten(hosts.joined(self._tree(fresh), own), arrays, path), own)
     except UserError:
       self._check_settings(path)
       raise
@@ -96,7 +99,7 @@ class Checkpoints(Listener):
       physics = setup.env.engine.unpack(tree['physics'])
       kept, env, env_key, key = jax.tree.map(jnp.asarray, [tree[x] for x in ('learner', 'env', 'env_key', 'key')])
       learner = self._rejoined(setup.algorithm.restored(fresh.learner, kept), saved)
-    return TrainState(learner, Collected(physics, env, env_key), key, iteration)
+    return trainer.placed(TrainState(learner, Collected(physics, env, env_key), key, iteration))
 
   def _rejoined(self, learner: Any, step: int) -> Any:
     """The learner with the arrays kept beside the checkpoint of a step, unless they are missing or of another size."""
@@ -117,7 +120,7 @@ class Checkpoints(Listener):
     file = next((file for file in files if file.is_file()), None)
     before = load_policy(file).info if file else {}
     env = self._setup.env
-    for name, now in (('engine', env.engine.name), ('num_envs', env.num_envs)):
+    for name, now in (('engine', env.engine.name), ('num_envs', self._setup.total_envs)):
       if before.get(name, now) != now:
         raise UserError(
           f'this run was trained with config.{name}={before[name]}, and here it is {now}: its simulations continue only'

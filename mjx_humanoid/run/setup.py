@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -30,6 +28,8 @@ from mjx_humanoid.playback.judge import check_card
 from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
 from mjx_humanoid.rl.collect import BatchedEnv
 from mjx_humanoid.robots import robots
+from mjx_humanoid.run import hosts
+from mjx_humanoid.run.devices import Devices, choose_devices
 from mjx_humanoid.tasks.asymmetry import one_sided
 from mjx_humanoid.tasks.checks import check_curriculum, check_task
 from mjx_humanoid.tasks.curricula import CURRICULA
@@ -52,7 +52,17 @@ class Setup:
   engine_reason: str  # why this engine was chosen, in words
   task: Task | None = None  # None for environments that do not come from a task of this package
   bank_iterations: int = BANK_ITERATIONS
-  device: jax.Device | None = None  # device of all computations; None: the default device of JAX
+  devices: Devices = field(default_factory=Devices)  # where all of it is computed
+
+  @property
+  def total_envs(self) -> int:
+    """Environments of all processes that train together."""
+    return self.env.num_envs if self.env.traceable else self.env.num_envs * hosts.count()
+
+  @property
+  def own_envs(self) -> int:
+    """Environments that only this process has; 0 if all processes step all environments together."""
+    return 0 if self.env.traceable else self.env.num_envs
 
 
 @single_precision()
@@ -73,13 +83,14 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
   body = describe(robot, model, config.task.frame_skip)
   task = make_task(config.task, body)
   refuse_idle(config, task)
-  with on_device(device):
+  with Devices(device).computing():
     env = make_env(config, task, model, engine_name)
     check_own(task, env, config)  # before anything else calls user code
     spec = Spec(env.observation_size, env.action_size, task.mirror, lambda: demonstrations_of(config, task))
     algorithm = chosen.make(spec)
   bank_iterations = SETTLED_ITERATIONS if config.task.start in SETTLED else BANK_ITERATIONS
-  return Setup(config, env, algorithm, reason, task, bank_iterations, device)
+  devices = choose_devices(config.devices, config.num_envs, engine_name, device)
+  return Setup(config, env, algorithm, reason, task, bank_iterations, devices)
 
 
 def settle_num_envs(config: Config, engine_name: str) -> int:
@@ -87,20 +98,17 @@ def settle_num_envs(config: Config, engine_name: str) -> int:
   return config.num_envs
 
 
-def on_device(device: jax.Device | None) -> AbstractContextManager[Any]:
-  """A context for computations on a device; None: no change."""
-  return jax.default_device(device) if device else contextlib.nullcontext()
-
-
 def make_env(config: Config, task: Task, model: Any, engine_name: str) -> Env:
   """The environments of a task on an engine. Raises UserError for an unknown curriculum."""
-  rng = np.random.default_rng([config.seed, FIELDS])
-  fields = randomized_fields(model, config.task.randomization, rng, config.num_envs)
-  engine = make_engine(engine_name, model, config.num_envs, task.body.substeps, config.num_threads, fields)
+  process = hosts.index() if engine_name == 'native' else 0  # in the others all processes step all environments
+  count = hosts.share(config.num_envs) if engine_name == 'native' else config.num_envs
+  rng = np.random.default_rng([config.seed, FIELDS, *([process] if process else [])])
+  fields = randomized_fields(model, config.task.randomization, rng, count)
+  engine = make_engine(engine_name, model, count, task.body.substeps, config.num_threads, fields)
   curriculum = CURRICULA[config.curriculum]
   if config.curriculum != 'none':  # without one all starts are at full strength, which needs no search
     announce_search(config.task)
-  return Env(task, engine, model, config.num_envs, curriculum, config.schedule_timesteps / config.num_envs)
+  return Env(task, engine, model, count, curriculum, config.schedule_timesteps / config.num_envs)
 
 
 def announce_search(task: TaskConfig) -> None:

@@ -13,6 +13,7 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import make_folder, writing
 from mjx_humanoid.core.run_folder import CHECKPOINTS
 from mjx_humanoid.playback.find import load
+from mjx_humanoid.run import hosts
 from mjx_humanoid.run.cache import use_compilation_cache
 from mjx_humanoid.run.listeners import Listener
 from mjx_humanoid.run.lock import LOCK_FILE, RunLock
@@ -54,11 +55,10 @@ def start(
       which a training is running.
   """
   loop = Loop(setup, folder, listeners, started)
+  if not hosts.first():
+    return loop, loop.begin(resume, step)
   if resume:
-    with RunLock(folder):
-      state = loop.begin(resume, step)
-      save_settings(setup.config, folder)
-    return loop, state
+    return loop, continued(loop, step)
   state = loop.begin()
   if overwrite and folder.exists():
     with RunLock(folder):
@@ -72,6 +72,14 @@ def start(
     shutil.rmtree(folder, ignore_errors=True)
     raise
   return loop, state
+
+
+def continued(loop: Loop, step: int | None) -> TrainState:
+  """The state that a run continues from; its config is written anew. Raises UserError, see start."""
+  with RunLock(loop.folder):
+    state = loop.begin(resume=True, step=step)
+    save_settings(loop.config, loop.folder)
+  return state
 
 
 def save_settings(config: Config, folder: Path) -> None:

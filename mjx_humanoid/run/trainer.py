@@ -17,7 +17,8 @@ from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.core.types import Key
 from mjx_humanoid.rl.algorithm import Metrics
 from mjx_humanoid.rl.collect import Collected, HostCollector, collect_traced, stack
-from mjx_humanoid.run.setup import Setup, on_device
+from mjx_humanoid.run import hosts
+from mjx_humanoid.run.setup import Setup
 
 BANK_SIZE = 1024  # start states in a bank
 
@@ -38,24 +39,23 @@ class Trainer:
     """Compiles nothing yet."""
     self.setup = setup
     self._seed = setup.config.seed
-    self.steps_per_iteration = setup.env.num_envs * setup.algorithm.unroll_length
+    self.steps_per_iteration = setup.total_envs * setup.algorithm.unroll_length
     # Networks are slow to unlearn what they fitted first (Nikishin et al., 2022); learning rates that restart find
     # better policies (Loshchilov & Hutter, 2017).
     self._restarts = math.ceil(setup.config.restart_interval / self.steps_per_iteration)  # iterations between them
     self._bank: tuple[int, Any] | None = None
     self._init, self._begin = jax.jit(setup.algorithm.init), jax.jit(setup.env.begin)
-    platform = setup.device.platform if setup.device else jax.default_backend()
-    options = COMPILER_OPTIONS if platform == 'cpu' else None
+    options = COMPILER_OPTIONS if setup.devices.platform == 'cpu' else None
     if setup.env.traceable:
       self._iterate = jax.jit(self._traced, donate_argnums=(0, 1), compiler_options=options)
     else:
-      self._collect = HostCollector(setup.env, setup.algorithm)
+      self._collect = HostCollector(setup.env, setup.algorithm, hosts.index())
       self._learn = jax.jit(self._stack_and_update, donate_argnums=(0,), compiler_options=options)
 
   @contextlib.contextmanager
   def computing(self) -> Iterator[None]:
     """For all that this training computes: on its device, and in single precision."""
-    with on_device(self.setup.device), single_precision():
+    with self.setup.devices.computing(), single_precision():
       yield
 
   def start(self, actor: Actor | None = None, iteration: int = 0) -> TrainState:
@@ -71,9 +71,19 @@ class Trainer:
       learner = self._init(keys[0])
       if actor is not None:
         learner = algorithm.adopt(learner, actor)
-      state, qpos, qvel = self._begin(keys[1], self.bank(iteration))
+      process = hosts.index() if self.setup.own_envs else 0
+      begin_key = jax.random.fold_in(keys[1], process) if process else keys[1]
+      state, qpos, qvel = self._begin(begin_key, self.bank(iteration))
       physics = env.engine.init(qpos, qvel)
-    return TrainState(learner, Collected(physics, state, keys[2]), keys[3], iteration)
+      return self.placed(TrainState(learner, Collected(physics, state, keys[2]), keys[3], iteration))
+
+  def placed(self, state: TrainState) -> TrainState:
+    """The state on the devices of the training: environments split, all else whole on each."""
+    devices, carry, count = self.setup.devices, state.carry, self.setup.env.num_envs
+    if self.setup.env.traceable:
+      physics, env = devices.rows((carry.physics, carry.env), count)
+      carry = Collected(physics, env, devices.whole(carry.key))
+    return TrainState(devices.whole(state.learner), carry, devices.whole(state.key), state.iteration)
 
   def step(self, state: TrainState) -> tuple[TrainState, Metrics]:
     """One iteration: unroll_length steps of every environment, then one update. Consumes `state`."""
@@ -81,11 +91,16 @@ class Trainer:
       if self.restarts_at(state.iteration):
         state = self.start(self.setup.algorithm.actor(state.learner), state.iteration)
       bank = self.bank(state.iteration)
+      devices = self.setup.devices
       if self.setup.env.traceable:
-        learner, carry, key, metrics = self._iterate(state.learner, state.carry, state.key, bank)
+        with devices.together():
+          learner, carry, key, metrics = self._iterate(state.learner, state.carry, state.key, bank)
       else:
-        carry, transitions, sums = self._collect(state.learner, state.carry, bank)
-        learner, key, metrics = self._learn(state.learner, transitions, sums, state.key)
+        carry, transitions, sums = self._collect(hosts.local(state.learner), state.carry, bank)
+        if hosts.count() > 1:
+          transitions, sums = devices.shared((transitions, jax.tree.map(lambda x: np.asarray(x)[None], sums)))
+        with devices.together():
+          learner, key, metrics = self._learn(state.learner, transitions, sums, state.key)
     return TrainState(learner, carry, key, state.iteration + 1), metrics
 
   def restarts_at(self, iteration: int) -> bool:
@@ -97,19 +112,23 @@ class Trainer:
     number = iteration // self.setup.bank_iterations
     if self._bank is None or self._bank[0] != number:
       bank = self.setup.env.make_bank(np.random.default_rng([self._seed, number]), BANK_SIZE)
-      self._bank = (number, jax.tree.map(jnp.asarray, bank))
+      bank = jax.tree.map(jnp.asarray, bank)
+      self._bank = (number, bank if self.setup.own_envs else self.setup.devices.whole(bank))
     return self._bank[1]
 
   def _traced(self, learner: Any, carry: Collected, key: Key, bank: Any) -> tuple[Any, Collected, Key, Metrics]:
     key, update_key = jax.random.split(key)
     carry, batch, sums = collect_traced(self.setup.env, self.setup.algorithm, learner, carry, bank)
     learner, metrics = self.setup.algorithm.update(learner, batch, update_key)
-    return learner, carry, key, means(sums) | metrics
+    after = self.placed(TrainState(learner, carry, key, 0))  # as it came, so that the next call is the same program
+    return after.learner, after.carry, after.key, means(sums) | metrics
 
   def _stack_and_update(
     self, learner: Any, transitions: list[Any], sums: list[Metrics], key: Key
   ) -> tuple[Any, Key, Metrics]:
     key, update_key = jax.random.split(key)
+    if (processes := hosts.count()) > 1:  # an axis in front of each
+      sums = [jax.tree.map(lambda x, i=i: x[i], each) for each in sums for i in range(processes)]
     batch, total = stack(transitions, sums)
     learner, metrics = self.setup.algorithm.update(learner, batch, update_key)
     return learner, key, means(total) | metrics

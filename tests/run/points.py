@@ -14,6 +14,7 @@ from mjx_humanoid.core.config.network import NetworkConfig
 from mjx_humanoid.core.config.ppo import PPOConfig
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.rl.algorithm import Spec, make_algorithm
+from mjx_humanoid.run.devices import Devices
 from mjx_humanoid.run.loop import Loop
 from mjx_humanoid.run.setup import Setup
 from mjx_humanoid.run.trainer import Trainer
@@ -57,22 +58,22 @@ class PointEnv:
     return rng.normal(size=(size, 1)).astype(np.float32)
 
   def begin(self, key, bank):
-    start = jax.random.choice(key, bank, (POINTS,))
-    return State(jnp.arange(POINTS), start), start, None
+    start = jax.random.choice(key, bank, (self.num_envs,))
+    return State(jnp.arange(self.num_envs), start), start, None
 
   def act(self, state, ctrl):
     return state, (ctrl,)
 
   def advance(self, state, bank, view, key):
     age, reward = state.age + 1, -jnp.abs(view[:, 0] - 1)
-    reset, start = age >= 4, jax.random.choice(key, bank, (POINTS,))
+    reset, start = age >= 4, jax.random.choice(key, bank, (self.num_envs,))
     metrics = {
       'episodes': reset.sum(),
       'episode_return': jnp.sum(jnp.where(reset, reward, 0.0)),
       'episode_length': jnp.sum(jnp.where(reset, age, 0)),
-      'steps': jnp.asarray(POINTS),
+      'steps': jnp.asarray(self.num_envs),
       'diverged': jnp.zeros((), jnp.int32),
-      'level': jnp.asarray(float(POINTS)),
+      'level': jnp.asarray(float(self.num_envs)),
     }
     out = Outcome(reward, jnp.zeros_like(reset), reset, view, reset, start, None, metrics)
     return State(jnp.where(reset, 0, age), jnp.where(reset[:, None], start, view)), out
@@ -81,12 +82,12 @@ class PointEnv:
 def point_setup(device=None, **settings) -> Setup:
   """What a training of 4 iterations is made of; settings are those of Config."""
   network = NetworkConfig(policy_layers=(), value_layers=(), symmetric=False)
-  ppo = PPOConfig(unroll_length=STEPS, batch_size=POINTS * STEPS, num_epochs=1)
+  ppo = PPOConfig(unroll_length=STEPS, batch_size=settings.get('num_envs', POINTS) * STEPS, num_epochs=1)
   values = {'name': 'points', 'num_envs': POINTS, 'total_timesteps': 32, 'checkpoint_interval': 0, **settings}
   config = Config(**{'network': network, 'ppo': ppo, **values})
   env = PointEnv()
   algorithm = make_algorithm(config, Spec(1, 1, lambda: None))
-  return Setup(config, env, algorithm, 'made up', device=device)
+  return Setup(config, env, algorithm, 'made up', devices=Devices(device))
 
 
 def card(policy, episodes, seed):

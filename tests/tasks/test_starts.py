@@ -175,7 +175,8 @@ def test_only_starts_that_need_physics_ask_for_it(body):
 @pytest.mark.parametrize('name', ['falen', '', 'poses.npy', 'fallen.npz.bak'])
 def test_an_unknown_start_is_refused_with_the_choices(name):
   with pytest.raises(
-    UserError, match=r'unknown start .*Choices: any_pose, fallen, keyframes, moving_noise, rising, standing, uniform_noise'
+    UserError,
+    match=r'unknown start .*: any_pose, fallen, keyframes, moving_noise, rising, standing, uniform_noise',
   ) as error:
     make_start(name)
   assert '\n' not in str(error.value)

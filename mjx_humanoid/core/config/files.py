@@ -8,13 +8,14 @@ import difflib
 import typing
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from mjx_humanoid.core import saved_code, trust, user_code, user_files, user_objects
+from mjx_humanoid.core import precision, saved_code, trust, user_code, user_files, user_objects
 from mjx_humanoid.core.border import expanded
-from mjx_humanoid.core.config import migration, schema
+from mjx_humanoid.core.config import migration, schema, variants
 from mjx_humanoid.core.config.settings import LISTED, convert, entry_type, restore, type_name
 from mjx_humanoid.core.errors import CLOSE, UserError
 from mjx_humanoid.core.files import read_json, write_json
@@ -47,24 +48,16 @@ def find_config(name: str) -> Path:
 
 
 def load_config(name: str) -> ConfigDict:
-  """Runs `get_config()` of a config file, given by path or name. It may import files beside it.
+  """Runs `get_config` of a config file, given by path or name, and variant: stand:gpu. It may import files beside it.
 
   Raises:
-    UserError: the file is missing, raises, or returns something else.
+    UserError: the file is missing, has no such variant, raises, or returns something else.
   """
-  path = find_config(name)
-  if path.suffix != '.py':
-    hint = f' To continue a run, use --resume={path.parent}.' if path.name == CONFIG_FILE else ''
-    raise UserError(f'the config file {path} is not Python: its name must end in .py.{hint}')
-  trust.allow(user_files.bundle(path).code)  # the user typed it
-  module = user_code.load(path, 'config')
-  if not callable(getattr(module, 'get_config', None)):
-    raise UserError(
-      f'{path} has no function get_config(), so it is no config file. A reward of your own in it is chosen by'
-      f' --config.task.reward={path}:name.'
-    )
+  base, variant = variants.split(name)
+  module, path = load_module(base)
+  given = variants.arguments(module, base, variant)
   try:
-    config = module.get_config()
+    config = module.get_config(*given)
   except KeyboardInterrupt:
     raise
   except BaseException as error:  # sys.exit too
@@ -76,6 +69,36 @@ def load_config(name: str) -> ConfigDict:
       f'get_config() in {path} must return default_config(), edited; it returned {type(config).__name__}.'
     )
   return config
+
+
+def load_for_machine(name: str, settings: Iterable[str]) -> ConfigDict:
+  """The same, in the variant for GPUs where there is one, JAX sees a GPU and the user leaves the choice; it is printed.
+
+  Args:
+    settings: dotted names of the settings that the user gave.
+  """
+  if variants.may_fit_gpu(name, settings) and precision.backend() == 'gpu':
+    module, _ = load_module(name)
+    if variants.GPU in variants.variants_of(module):
+      print(f'JAX sees a GPU: config {name}:{variants.GPU}; set num_envs to choose for yourself', flush=True)
+      name = f'{name}:{variants.GPU}'
+  return load_config(name)
+
+
+def load_module(name: str) -> tuple[ModuleType, Path]:
+  """The module of a config file, given by path or name, and its path. Raises UserError if it has no get_config."""
+  path = find_config(name)
+  if path.suffix != '.py':
+    hint = f' To continue a run, use --resume={path.parent}.' if path.name == CONFIG_FILE else ''
+    raise UserError(f'the config file {path} is not Python: its name must end in .py.{hint}')
+  trust.allow(user_files.bundle(path).code)  # the user typed it
+  module = user_code.load(path, 'config')
+  if not callable(getattr(module, 'get_config', None)):
+    raise UserError(
+      f'{path} has no function get_config(), so it is no config file. A reward of your own in it is chosen by'
+      f' --config.task.reward={path}:name.'
+    )
+  return module, path
 
 
 def split_overrides(arguments: Sequence[str]) -> dict[str, str]:

@@ -36,6 +36,9 @@ class Config:
   seed: int = setting(0, 'random seed of the whole run', low=0, high=2**31 - 1)
   engine: str = setting('auto', 'physics engine; auto picks the fastest for this machine', choices=ENGINES)
   num_envs: int = setting(512, 'environments stepped in parallel', low=1)
+  devices: int = setting(
+    0, 'accelerators that the environments are split over; 0 = all that num_envs can be split evenly over', low=0
+  )
   num_threads: int = setting(0, 'threads of the native engine in training (0 = one per core)', low=0)
   total_timesteps: int = setting(1_000_000, 'environment steps of the whole run', low=1)
   algorithm: str = setting('ppo', 'learning algorithm: a name, or path/to/file.py', own='algorithm')
