@@ -15,8 +15,8 @@ from mjx_humanoid.media.marks import labelled
 from mjx_humanoid.motions.bones import BONES
 from mjx_humanoid.motions.landmarks import CAMERA_TO_WORLD, VISIBLE, Landmarks, index
 from mjx_humanoid.motions.person import BodyPose
+from mjx_humanoid.motions.skeleton import rig_of
 from mjx_humanoid.physics.camera import Camera
-from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.robots import robots
 
 HEIGHT = 480  # pixels
@@ -37,7 +37,7 @@ def pose_picture(pose: BodyPose) -> np.ndarray:
 def robot_picture(pose: BodyPose, width: int = HEIGHT, height: int = HEIGHT) -> np.ndarray:
   """The robot in a pose as the camera of the photograph sees it, uint8 [height, width, 3]."""
   software = choose_gl().software
-  model = build_model(robots()[pose.robot])
+  model = rig_of(robots()[pose.robot]).model
   with Camera(model, 'front', width, height, software=software) as camera:
     return camera.picture(pose.qpos)
 
