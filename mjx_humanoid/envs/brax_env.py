@@ -21,6 +21,7 @@ import numpy as np
 from mjx_humanoid.core.config.files import config_names
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.core.process import quiet_imports
 from mjx_humanoid.core.types import Array, Key, View
 from mjx_humanoid.envs.env import Env, EnvState
@@ -63,6 +64,7 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
   everything is at full difficulty.
   """
 
+  @single_precision()
   def __init__(self, config: TaskConfig, starts: int = STARTS, seed: int = 0) -> None:
     """Raises UserError for an unknown name, or a reward that fails.
 
@@ -90,6 +92,7 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
     if own_code(config):
       check_task(self.task, jax.tree.map(lambda x: x[:CHECKED_STARTS], self._bank.view))
 
+  @single_precision()
   def reset(self, rng: Key) -> State:
     """A new episode, from one of the start states."""
     keys = jax.random.split(rng, 3)
@@ -99,6 +102,7 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
     zero = jnp.zeros((), jnp.float32)
     return State(world, world.env.obs, zero, zero, dict.fromkeys(self._metric_names, zero), {'rng': keys[2]})
 
+  @single_precision()
   def step(self, state: State, action: Array) -> State:
     """One control step under action [nu], clipped to [-1, 1].
 
@@ -107,12 +111,12 @@ class BraxEnv(BraxBase):  # type: ignore[misc, unused-ignore]  # Brax is untyped
     """
     world = state.pipeline_state
     key, step_key = jax.random.split(state.info['rng'])
-    before, inputs = self._running.act(_batched(world.env), jnp.clip(action, -1.0, 1.0)[None])
+    ctrl = jnp.clip(jnp.asarray(action, jnp.float32), -1.0, 1.0)
+    before, inputs = self._running.act(_batched(world.env), ctrl[None])
     engine = self._engine
-    with jax.default_matmul_precision('highest'):  # as in training by this package; GPUs would round more
-      packed = {k: getattr(world, k)[None] for k in STATE_FIELDS}
-      physics, view = engine.step(engine.unpack_variant(packed, world.variant), *inputs)
-      env, out = self._running.advance(before, self._fallback, view, step_key)
+    packed = {k: getattr(world, k)[None] for k in STATE_FIELDS}
+    physics, view = engine.step(engine.unpack_variant(packed, world.variant), *inputs)
+    env, out = self._running.advance(before, self._fallback, view, step_key)
     ended = self.task.terminate(view, self.task.body, judged_by(before.episode))
     physics = engine.write(physics, out.reset, out.qpos, out.qvel)
     after = _world(engine.pack(physics), env, world.variant)

@@ -160,6 +160,20 @@ def test_a_step_keeps_the_types_of_a_state(env):
   assert all((a.shape, a.dtype, a.weak_type) == (b.shape, b.dtype, b.weak_type) for a, b in pairs)
 
 
+def test_types_are_the_same_in_a_process_that_computes_in_double_precision(env):
+  def types(action):
+    reset = jax.eval_shape(env.reset, KEYS[0])
+    step = jax.eval_shape(lambda key, action: env.step(env.reset(key), action), KEYS[0], action)
+    return jax.tree.map(lambda x: (x.shape, x.dtype), (reset, step))
+
+  single = types(jnp.zeros(env.action_size))
+  with jax.enable_x64(True):
+    assert types(jnp.zeros(env.action_size, jnp.float64)) == single
+    made = make_brax_env('stand', starts=2)
+    assert {x.dtype.name for x in jax.tree.leaves(made._bank)} == {'float32'}
+  assert jax.tree.structure(single[0]) == jax.tree.structure(single[1])
+
+
 def test_metrics_are_the_terms_of_the_reward(first):
   assert {'term/velocity', 'term/upright', 'diverged'} <= set(first.metrics)
   assert not any(np.any(value) for value in first.metrics.values())

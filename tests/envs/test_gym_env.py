@@ -10,9 +10,11 @@ import pytest
 
 gymnasium = pytest.importorskip('gymnasium')
 
+import jax
 import mujoco
 from gym_tools import LIMIT, QUICK, STAND, STILL, Direct, actions, assert_same, play
 
+from mjx_humanoid.envs import host_env
 from mjx_humanoid.envs.gym_env import GymEnv
 
 pytestmark = pytest.mark.usefixtures('registered')
@@ -121,6 +123,16 @@ def test_the_terms_of_the_reward_add_up_to_it(quick_env):
 def test_actions_beyond_the_limits_count_as_the_limits(quick_env):
   wild, tame = 30 * actions(5), np.clip(30 * actions(5), -1, 1)
   assert_same(play(quick_env, wild, seed=1), play(quick_env, tame, seed=1))
+
+
+def test_numbers_are_the_same_in_a_process_that_computes_in_double_precision(moving_start):
+  rich = {**QUICK, 'randomization': {'sensor_noise': 0.01, 'action_delay': 1}, 'command': {'kind': 'sampled'}}
+  expected = play(GymEnv(**rich), actions(6), seed=4, options=moving_start)
+  host_env._programs.cache_clear()
+  with jax.enable_x64(True):
+    found = play(GymEnv(**rich), actions(6).astype(np.float64), seed=4, options=moving_start)
+  assert_same(found, expected)
+  assert {x[0].dtype.name for x in found[1]} == {'float32'}
 
 
 # Ends
