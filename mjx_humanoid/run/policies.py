@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib.metadata
 import platform
 from typing import Any
@@ -22,6 +23,7 @@ from mjx_humanoid.run.setup import Setup
 PACKAGES = ('mujoco', 'mujoco-mjx', 'jax', 'flax', 'optax', 'brax')
 
 
+@functools.cache
 def versions() -> dict[str, str]:
   """Versions of this package and of packages that results depend on."""
   installed = {name: importlib.metadata.version(name) for name in PACKAGES}
@@ -99,5 +101,5 @@ def describe(setup: Setup, timesteps: int) -> dict[str, Any]:
     'num_envs': setup.total_envs,
     **robot,
     'date': datetime.date.today().isoformat(),
-    'versions': versions(),
+    'versions': dict(versions()),
   }
