@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import kill_target
 import pytest
 
 from mjx_humanoid.run.checkpoint import CheckpointStore
 
-TRAIN = """
-import sys
-from pathlib import Path
-sys.path[:0] = sys.argv[2:]
-import points
-from mjx_humanoid.run import report_cards
-from mjx_humanoid.run.start import start
-report_cards.judge_policy = points.card
-setup = points.point_setup(total_timesteps=1600, checkpoint_interval=int(8 * 4))
-folder = Path(sys.argv[1])
-loop, state = start(setup, folder, [], 0.0, resume=folder.exists())
-loop.run(state)
-"""
+FORKS = multiprocessing.get_context('forkserver')
 KILLS = 30
 TRIES = 20  # of a kill that is to come at a certain moment; saving takes milliseconds
 
@@ -38,20 +27,28 @@ class Times(NamedTuple):
   end: float
 
 
+@pytest.fixture(scope='module', autouse=True)
+def forks():
+  """Processes are forked from one that has imported everything and has not started JAX."""
+  here = Path(__file__).resolve().parent
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv('PYTHONPATH', os.pathsep.join([str(here), str(here.parent), os.environ.get('PYTHONPATH', '')]))
+    FORKS.set_forkserver_preload(['kill_target'])
+    yield
+
+
 def train(folder: Path, kill: Callable[[], object] = lambda: None) -> bool:
   """Whether a training came to its end. It is killed when `kill` returns True."""
-  here = Path(__file__).resolve().parent
-  command = [sys.executable, '-c', TRAIN, str(folder), str(here), str(here.parent)]
-  process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+  process = FORKS.Process(target=kill_target.train, args=(folder,))
+  process.start()
   try:
-    while process.poll() is None and not kill():
+    while process.is_alive() and not kill():
       time.sleep(0.0005)
-    process.kill()
-    errors = process.stderr.read()
-    assert process.wait() in (0, -9), errors
   finally:
     process.kill()
-  return process.returncode == 0
+  process.join()
+  assert process.exitcode in (0, -9)
+  return process.exitcode == 0
 
 
 def steps_saved(folder: Path) -> list[int]:
@@ -99,8 +96,8 @@ def kill_early(folder: Path, rng: random.Random, times: Times) -> bool:
 
 def kill_while_saving(folder: Path, rng: random.Random, times: Times) -> bool:
   """Kills a training when its checkpoint is half written. Returns whether it did."""
-  least = rng.randrange(0, 1000)  # steps, of 1600
-  ready = after(rng.uniform(0, 0.02), lambda: max(steps_saved(folder), default=-1) >= least and half_saved(folder))
+  least = rng.randrange(0, kill_target.TOTAL - 64)  # steps
+  ready = after(rng.uniform(0, 0.01), lambda: max(steps_saved(folder), default=-1) >= least and half_saved(folder))
   return not train(folder, ready) and half_saved(folder)
 
 
