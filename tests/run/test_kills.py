@@ -43,7 +43,7 @@ def train(folder: Path, kill: Callable[[], object] = lambda: None) -> bool:
   process.start()
   try:
     while process.is_alive() and not kill():
-      time.sleep(0.0005)
+      time.sleep(0.001)
   finally:
     process.kill()
   process.join()
