@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> None:
   arguments.port = serving.free_port(arguments.host, arguments.port)
   os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # a reward is small, and the GPU is the training's
   if arguments.beside_training:
-    serving.run_when_idle()
+    serving.lower_priority()
   serving.serve(make_viewer(arguments), arguments)
 
 
@@ -70,7 +70,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('--folder', default=FOLDER, help='folder of saved videos (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='seed of start states and commands (%(default)s)')
   arguments.add_argument(
-    '--beside-training', action='store_true', help='compute only when nothing else does, and say when a page is open'
+    '--beside-training', action='store_true', help='run at low priority, and say when a page is open'
   )
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   model_files.add_option(arguments)

@@ -1,4 +1,4 @@
-"""A live view beside a training: a process of its own, which computes only when nothing else wants the processor."""
+"""A live view beside a training: a process of its own, at low priority."""
 
 from __future__ import annotations
 

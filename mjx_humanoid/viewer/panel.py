@@ -81,7 +81,18 @@ class Panel:
     speed.on_update(lambda _: self.ask(kind='speed', value=speed.value))
     again = gui.add_checkbox('new episode after a fall', simulation.auto_reset)
     again.on_update(lambda _: self.ask(kind='auto_reset', on=again.value))
-    gui.add_button('Save the last 10 s as MP4').on_click(lambda event: self._viewer.save_video(_hand_out(event.client)))
+    gui.add_button('Save the last 10 s as MP4').on_click(
+      lambda event: self._viewer.save_video(self._hand_out(event.client))
+    )
+
+  def _hand_out(self, client: Any) -> Callable[[Path], None]:
+    """Sends a saved video to the page that asked for it, if that is still open."""
+
+    def done(path: Path) -> None:
+      if client is not None and client.client_id in self._server.get_clients():
+        client.send_file_download(path.name, path.read_bytes())
+
+    return done
 
   def _add_choices(self) -> None:
     gui, state = self._gui, self._viewer.state()
@@ -146,13 +157,3 @@ def _choose(dropdown: Any, names: list[str], chosen: str) -> None:
 
 def _shown(names: list[str], chosen: str) -> str:
   return chosen if chosen in names else names[0]
-
-
-def _hand_out(client: Any) -> Callable[[Path], None]:
-  """Sends a saved video to the page that asked for it."""
-
-  def done(path: Path) -> None:
-    if client is not None:
-      client.send_file_download(path.name, path.read_bytes())
-
-  return done

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NEEDED = {'mjpeg': ('starlette', 'uvicorn', 'websockets'), 'scene': ('viser', 'mjviser')}
 SWITCH = 0.0005  # s until Python lets another thread run: by default 5 ms, too long for the simulation
 WATCHED, UNWATCHED = 'a page is open', 'no page is open'
+NICE = 10
 LOOK = 0.5  # s between looks at whether the viewer still works
 
 
@@ -50,12 +51,10 @@ def free_port(host: str, port: int) -> int:
     ) from None
 
 
-def run_when_idle() -> None:
-  """Gives this process the processor only when no other process wants it."""
+def lower_priority() -> None:
+  """Leaves the processor to a training: where both want it, this process gets about a tenth of a core."""
   with contextlib.suppress(OSError, AttributeError):
-    os.nice(19)
-  with contextlib.suppress(OSError, AttributeError):  # Linux
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.nice(NICE)
 
 
 def serve(viewer: Viewer, arguments: argparse.Namespace) -> None:

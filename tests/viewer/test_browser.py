@@ -41,7 +41,7 @@ def browser():
 @pytest.fixture
 def page(browser):
   """A page; fails the test if an error of JavaScript came up in it."""
-  opened = browser.new_page(viewport={'width': 860, 'height': 480}, accept_downloads=True)
+  opened = browser.new_page(viewport={'width': 1040, 'height': 560}, accept_downloads=True)
   opened.set_default_timeout(1000 * WAIT)
   errors = []
   opened.on('pageerror', lambda error: errors.append(str(error)))
@@ -88,12 +88,12 @@ def test_the_page_in_3d(page, make_viewer, opengl, read_video, tmp_path):
     until(page, lambda: face.updates > 50)
     page.wait_for_timeout(3000)
 
-    shown = screenshot(page, 'view')[:, :400]
+    shown = screenshot(page, 'robot')[:, :550]
     face.scene.shown['command'] = False
     for handle in face.scene._bodies.values():
       handle.visible = False
     page.wait_for_timeout(3000)
-    empty = screenshot(page, 'empty')[:, :400]
+    empty = screenshot(page, 'empty')[:, :550]
     assert (np.abs(shown - empty).max(axis=-1) > 40).sum() > 1000  # pixels of the robot
     for handle in face.scene._bodies.values():
       handle.visible = True
@@ -128,12 +128,19 @@ def test_the_page_in_3d(page, make_viewer, opengl, read_video, tmp_path):
     until(page, lambda: simulation.snapshot.policy == 'stand')
     page.get_by_text('stand', exact=False).first.wait_for()
 
-    with page.expect_download(timeout=1000 * WAIT) as download:
+    with page.expect_download(timeout=4000 * WAIT) as download:  # 300 pictures, by the processor
       page.get_by_role('button', name='Save the last 10 s as MP4').click()
     download.value.save_as(tmp_path / 'got.mp4')
     frames, rate = read_video(tmp_path / 'got.mp4')
     assert rate == 30
     assert len(frames) > 20
+
+    viewer.choose_policy('follow')
+    until(page, lambda: simulation.snapshot.policy == 'follow')
+    simulation.steer((0.8, 0, 0.2))
+    face.scene.shown['contacts'] = True
+    page.wait_for_timeout(5000)
+    screenshot(page, 'view')
   finally:
     face.close()
 
@@ -159,13 +166,13 @@ def test_the_page_with_pictures(page, make_viewer, opengl):
   try:
     page.goto(gate.link())
     until(page, lambda: projector.number > 20)
-    first = screenshot(page, 'mjpeg')[:480, :640]
+    first = screenshot(page, 'mjpeg')[12:492, 12:652]
     assert ((first[..., 0] > 150) & (first[..., 2] < 90)).sum() > 1000  # the robot is orange
     page.locator('#forward').fill('0.8')
     until(page, lambda: simulation.command == (0.8, 0, 0))
     page.wait_for_timeout(2000)
     assert 0.6 < mean_speed(page, simulation) < 1.0
-    second = screenshot(page, 'mjpeg_later')[:480, :640]
+    second = screenshot(page, 'mjpeg_later')[12:492, 12:652]
     assert np.abs(second - first).mean() > 1
     page.locator('#picture').click(modifiers=['Shift'])
     page.keyboard.press('w')
