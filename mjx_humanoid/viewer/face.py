@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ class Face:
     for thread in (self.thread, self._panels):
       if thread.is_alive():
         thread.join(5)
-    with contextlib.redirect_stdout(None):  # viser says that it stops
+    with contextlib.redirect_stdout(io.StringIO()):  # viser says that it stops
       self.server.stop()
 
   def _run(self) -> None:

@@ -94,7 +94,10 @@ class Scene:
       geoms = [int(i) for i in np.flatnonzero(visible & (model.geom_bodyid == body))]
       if not geoms:
         continue
-      mesh = merge_geoms(model, geoms)
+      try:
+        mesh = merge_geoms(model, geoms)
+      except ValueError:  # a kind of shape that mjviser does not know, such as a signed distance field
+        continue
       turns, places = np.tile([1.0, 0, 0, 0], (count, 1)), np.zeros((count, 3))
       handle = self._server.scene.add_batched_meshes_trimesh(f'/robots/{body}', mesh, turns, places, lod='off')
       if body:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.chain import Stage
 from mjx_humanoid.playback.limits import FASTEST as FASTEST_COMMAND
 from mjx_humanoid.viewer.gauges import Series
@@ -241,7 +242,9 @@ class Simulation:
         if not (self._watchers and self._loop.turn()):
           self._wake.wait(IDLE)
           self._wake.clear()
-    except Exception as error:  # whatever it was: the user is told, and the process ends in the main thread
+    except UserError as error:  # of a function of the user's own
+      self._failure = str(error)
+    except Exception as error:  # a fault: the main thread ends with it
       self._failure = f'{type(error).__name__}: {error}'
       raise
 

@@ -59,7 +59,7 @@ class Viewer:
     self.simulation = Simulation(stage, policy=policy, num_envs=num_envs, seed=seed, extra_start=extra_start)
     self.rewards = RewardMeter(self.simulation)
     self.follower = follower
-    self.policies = policy_choices(policy)
+    self.policies = policy_choices(str(follower.folder) if follower else policy)
     self.videos: list[Path] = []  # saved so far
     self._folder, self._allow_code = folder, allow_code
     self._pool = ThreadPoolExecutor(1, 'viewer')

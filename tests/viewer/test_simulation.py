@@ -217,3 +217,17 @@ def test_more_requests_than_anybody_could_send_are_dropped(simulate):
   with simulation.watching():
     until(lambda: simulation.snapshot.seconds > 0.1)
   assert not simulation.failure
+
+
+def test_an_error_in_the_user_s_own_code_ends_the_simulation_with_one_line(simulate, follow_stage, capfd):
+  from mjx_humanoid.core.errors import UserError
+
+  def controller(obs):
+    raise UserError('my_observation.py: it fails')
+
+  simulation = simulate(follow_stage._replace(controller=controller))
+  simulation.start()
+  with simulation.watching():
+    until(lambda: simulation.failure)
+  assert simulation.failure == 'my_observation.py: it fails'
+  assert capfd.readouterr().err == ''

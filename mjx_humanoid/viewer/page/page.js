@@ -55,7 +55,7 @@ function curve(name, [steps, values]) {
 
 function show() {
   const q = state.quantities, s = state.statistics, number = (x, d) => (x === undefined || x === null ? '' : x.toFixed(d));
-  options('policy', state.policies, state.policy);
+  options('policy', state.policies, state.policies.includes(state.policy) ? state.policy : state.policies[0]);
   options('start', state.starts, state.start);
   options('env', [...Array(state.envs).keys()].map(String), String(state.env));
   $('env_label').hidden = state.envs < 2;
