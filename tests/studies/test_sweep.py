@@ -7,7 +7,7 @@ import json
 import sqlite3
 
 import pytest
-from points import card, point_setup
+from points import card, point_setup, trainer
 
 from mjx_humanoid.core.config import files, schema
 from mjx_humanoid.studies import study as storage_module
@@ -23,6 +23,13 @@ SPACE = """def get_space():
     'config.network.policy_layers': {'kind': 'choice', 'values': [(8,), (16, 16)]},
   }
 """
+
+
+@pytest.fixture(autouse=True)
+def compiled_once(monkeypatch):
+  """All trials share one compiled training; they differ in what they are judged to be."""
+  monkeypatch.setattr('jax.clear_caches', lambda: None)
+  monkeypatch.setattr('mjx_humanoid.run.loop.Trainer', lambda setup: trainer())
 
 
 @pytest.fixture
