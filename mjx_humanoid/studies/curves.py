@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import read_json
 from mjx_humanoid.run.logger import read_metrics
 from mjx_humanoid.run.report_cards import REPORT_FILE
@@ -59,6 +60,8 @@ def read_curve(folder: Path) -> Curve:
   """The curve of a finished run. Raises UserError if its metrics or its report card cannot be read."""
   entries = read_metrics(folder)
   updates = [entry for entry in entries if 'seconds' in entry]
+  if not updates:
+    raise UserError(f'the metrics of {folder} have no times: an earlier version wrote them. Train it again.')
   steps = np.array([entry['timesteps'] for entry in updates])
   minutes = np.array([entry['seconds'] for entry in updates]) / 60
   returns = np.array([entry['episode_return'] for entry in updates])

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.studies.curves import binned, on_grid, read_curve
 
 
@@ -53,3 +54,11 @@ def test_runs_share_a_grid_that_ends_with_the_first(tmp_path):
   assert (grid[0], grid[-1]) == (40, 64)
   np.testing.assert_allclose(values[:, 0], [0.64, 0.8])
   assert values[0, -1] == 1.0  # the final card
+
+
+def test_metrics_without_times_are_told(tmp_path):
+  folder = write_run(tmp_path)
+  text = (folder / 'metrics.jsonl').read_text().replace('"seconds"', '"other"')
+  (folder / 'metrics.jsonl').write_text(text)
+  with pytest.raises(UserError, match='have no times: an earlier version wrote them'):
+    read_curve(folder)
