@@ -67,12 +67,11 @@ def by_optuna(name: str) -> Callable[[Study], bytes]:
     options: dict[str, Any] = {}
     if name == 'plot_param_importances':
       options['evaluator'] = optuna.importance.PedAnovaImportanceEvaluator()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), matplotlib.rc_context():  # Optuna changes the style of the whole process
       warnings.simplefilter('ignore')
       axes = getattr(visualization, name)(study, **options)
       figure = np.ravel(axes)[0].figure
-      width = max(8.0, 2.2 * np.size(axes))
-      figure.set_size_inches(width, 4.5)
+      figure.set_size_inches(max(8.0, 2.2 * np.size(axes)), 4.5)
       content = png(figure, tight=True)
     pyplot.close('all')
     return content

@@ -61,7 +61,7 @@ def run(tmp_path, *more, trials=6):
   return out
 
 
-def test_a_sweep_ends_with_a_config_that_trains_and_a_report(tmp_path, points, capsys):
+def test_a_sweep_ends_with_a_config_that_trains_and_a_report(tmp_path, points, capsys, monkeypatch):
   out = run(tmp_path)
   said = capsys.readouterr().out
   assert len(points) == 6
@@ -75,6 +75,7 @@ def test_a_sweep_ends_with_a_config_that_trains_and_a_report(tmp_path, points, c
   page = (out / 'report.html').read_text()
   assert page.count('data:image/png;base64,') == len(sweep_report.PLOTS) == 5
   assert 'RuntimeError: out of' in page
+  monkeypatch.setattr(sweep_report, 'PLOTS', ())
   # again with more trials: the study goes on; with the same number it is only reported
   run(tmp_path, trials=7)
   assert len(points) == 7
@@ -121,6 +122,7 @@ def test_a_storage_out_of_reach_is_told(tmp_path, url, capsys):
 
 def test_a_trial_below_the_median_is_pruned(tmp_path, monkeypatch, capsys):
   """After six of about 0.9, the seventh has 0.1 at its first report card."""
+  monkeypatch.setattr(sweep_report, 'PLOTS', ())
   made, seen = point_setup(evaluation_interval=8), []
   monkeypatch.setattr('mjx_humanoid.run.start.set_up', lambda config: seen.append(config) or made)
 
