@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -69,11 +71,13 @@ SAC = SACConfig(preset='classic', unroll_length=2, updates_per_step=0.25, batch_
 NETWORK = NetworkConfig(policy_layers=(4,), value_layers=(4,), symmetric=False)
 
 
-def loop_of(folder, steps, **sac):
-  import dataclasses
-
+def loop_of(folder, steps, trainer=None, **sac):
+  """Args: trainer: of another loop that computes the same, so that it is compiled once."""
+  folder.mkdir(exist_ok=True)
   settings = {'algorithm': 'sac', 'network': NETWORK, 'sac': dataclasses.replace(SAC, **sac)}
-  return Loop(point_setup(total_timesteps=steps, **settings), folder, (), started=0.0)
+  loop = Loop(point_setup(total_timesteps=steps, **settings), folder, (), started=0.0)
+  loop.trainer = trainer or loop.trainer
+  return loop
 
 
 def leaves(loop):
@@ -83,9 +87,9 @@ def leaves(loop):
 def test_a_resumed_training_with_a_replay_memory_continues_exactly(tmp_path, made_up_card, capsys):
   whole = loop_of(tmp_path / 'whole', 96)
   whole.run(whole.begin())
-  first = loop_of(tmp_path / 'parts', 48)
+  first = loop_of(tmp_path / 'parts', 48, whole.trainer)
   first.run(first.begin())
-  second = loop_of(tmp_path / 'parts', 96)
+  second = loop_of(tmp_path / 'parts', 96, whole.trainer)
   second.run(second.begin(resume=True))
   assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(leaves(whole), leaves(second), strict=True))
   assert int(whole.state.learner.trained.count) == 2 * (96 // 8 - 1)  # from 16 stored transitions on
