@@ -62,7 +62,7 @@ def words() -> set[str]:
 def dotted() -> set[str]:
   """Settings in backticks, such as `task.reward`, `config.ppo.gamma` or --config.seed=3, by their full names."""
   short = re.findall(r'`((?:task|ppo|a2c|sac|network)\.[a-z_.]+)`', ALL)
-  full = re.findall(r'(?<![\w.])(config\.[a-z_]+(?:\.[a-z_]+)*)', ALL)
+  full = re.findall(r'(?<![\w.])(config\.[a-z_0-9]+(?:\.[a-z_0-9]+)*)', ALL)
   return {f'config.{name}' for name in short} | {name for name in full if name not in ('config.json', 'config.py')}
 
 

@@ -333,7 +333,7 @@ def test_links_lead_somewhere(page):
 
 def test_files_that_are_named_exist():
   """Folders and files in the repository or in the package, but for those of the reader's own."""
-  others = ('runs/', 'path/', 'checkpoints/', 'recordings/')
+  others = ('runs/', 'path/', 'checkpoints/', 'recordings/', 'replay/')
   for path in set(re.findall(r'`((?:[a-z_]+/)+(?:[a-z_]+\.(?:py|md|json|npz))?)`', ALL)):
     assert path.startswith(others) or (ROOT / path).exists() or (ROOT / 'mjx_humanoid' / path).exists(), path
 
