@@ -151,7 +151,7 @@ def default_path(reference: str, kind: str = 'card') -> Path:
   from mjx_humanoid.playback.find import POLICY_FILE
 
   path = expanded(reference).resolve()
-  return path / f'{kind}.json' if (path / POLICY_FILE).is_file() else Path(f'{path.stem}_{kind}.json')
+  return path / f'{kind}.json' if (path / POLICY_FILE).is_file() else Path(f'{path.stem}_{kind}.json'.replace(':', '_'))
 
 
 def show(card: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def default_path(reference: str, kind: str) -> Path:
   """A file in the current folder, named after the run or the policy."""
   path = expanded(reference).resolve()
-  return Path(f'{path.name if path.is_dir() else path.stem}.{kind}')
+  return Path(f'{path.name if path.is_dir() else path.stem}.{kind}'.replace(':', '_'))
 
 
 make_callable(__name__)

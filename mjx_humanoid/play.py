@@ -31,6 +31,7 @@ EPILOG = """examples:
   python -m mjx_humanoid.play runs/follow --command 1 0 0.5  forward 1 m/s, sideways 0, turning left 0.5 rad/s
   python -m mjx_humanoid.play stand --push 150               pushed by 150 N for 0.2 s, every 4 s
   python -m mjx_humanoid.play walk --start=photo.jpg         from the pose of the person in a photo
+  python -m mjx_humanoid.play biped --policy=reference       the reference gait in a task, without learning
 """
 
 
@@ -63,8 +64,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   """The arguments, checked. Raises UserError."""
   arguments = parser('play', __doc__ or '')
   arguments.epilog = EPILOG
-  arguments.add_argument('policy', nargs='+', help='run folders, policy files or names of pretrained policies')
-  arguments.add_argument('--compare', action='store_true', help="side by side; 'random' means random actions")
+  add_policies(arguments)
   arguments.add_argument('--out', help='output file, .mp4; by default named after the policies, in the current folder')
   actions = arguments.add_mutually_exclusive_group()
   actions.add_argument('--stochastic', action='store_true', help='sample actions as in training')
@@ -91,6 +91,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   model_files.add_option(arguments)
   parsed = arguments.parse_args(argv)
+  if parsed.instead:
+    parsed.policy = [f'{parsed.instead}:{name}' for name in parsed.policy]
   check_ranges(parsed)
   return parsed
 
@@ -104,6 +106,20 @@ def add_starts(arguments: argparse.ArgumentParser) -> None:
     '--start', metavar='FILE', help='start in the pose of a photo, of landmarks (.json), or of a library (.npz)'
   )
   arguments.add_argument('--pose', default='', metavar='NAME', help='which pose of that library; by default the first')
+
+
+def add_policies(arguments: argparse.ArgumentParser) -> None:
+  """The arguments that say what is played."""
+  arguments.add_argument('policy', nargs='+', help='run folders, policy files or names of pretrained policies')
+  arguments.add_argument(
+    '--compare', action='store_true', help="side by side; 'random' means random actions, 'reference' the reference gait"
+  )
+  arguments.add_argument(
+    '--policy',
+    dest='instead',
+    choices=('reference',),
+    help='play the reference gait in the tasks of these configs or policies; the same as reference:NAME',
+  )
 
 
 def check_ranges(parsed: argparse.Namespace) -> None:
@@ -126,6 +142,7 @@ def output(arguments: argparse.Namespace) -> Path:
   if arguments.out:
     return Path(arguments.out)
   name = '_'.join(expanded(policy).resolve().name.removesuffix('.safetensors') for policy in arguments.policy)
+  name = name.replace(':', '_')  # of reference:biped
   path, number = Path(f'{name}.mp4'), 1
   while not arguments.force and (path.exists() or sheet_path(path).exists()):
     number += 1
@@ -150,14 +167,19 @@ def sheet_path(video: Path) -> Path:
 
 def load_all(arguments: argparse.Namespace) -> list[Policy | None]:
   """The policies; None means random actions. Raises UserError if one cannot be loaded."""
-  from mjx_humanoid.playback.find import RANDOM, load
+  from mjx_humanoid.playback.find import RANDOM, REFERENCE, load
 
-  policies = [
-    None if arguments.compare and name == RANDOM else load(name, allow_code=arguments.allow_code)
-    for name in arguments.policy
-  ]
+  if any(name.startswith(REFERENCE) for name in arguments.policy):
+    from mjx_humanoid.core.opengl import choose_gl
+
+    choose_gl()  # a gait is made from the model of its robot, which imports mujoco
+  stand_ins = (RANDOM, REFERENCE) if arguments.compare else ()
+  policies = [None if name in stand_ins else load(name, allow_code=arguments.allow_code) for name in arguments.policy]
   if not any(policies):
-    raise UserError(f'--compare needs a policy beside {RANDOM!r}, whose task the random actions are played in.')
+    raise UserError(f'--compare needs a policy beside {arguments.policy[0]!r}, in whose task it is played.')
+  if REFERENCE in stand_ins and REFERENCE in arguments.policy:
+    gait = load(f'{REFERENCE}:{arguments.policy[next(i for i, policy in enumerate(policies) if policy)]}')
+    policies = [gait if name == REFERENCE else x for name, x in zip(arguments.policy, policies, strict=True)]
   return policies
 
 

@@ -93,7 +93,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def outputs(out: str | None, policy: str, *, plot: bool) -> dict[str, Path]:
   """The path of each file, by its suffix."""
   of = expanded(policy).resolve()
-  name = f'{of.name if of.is_dir() else of.stem}_trajectory'
+  name = f'{of.name if of.is_dir() else of.stem}_trajectory'.replace(':', '_')
   base = expanded(name if out is None else out)
   if out is not None and (base.is_dir() or out.endswith(('/', os.sep))):
     base = base / name

@@ -5,12 +5,13 @@ An actor normalises its observation, passes it through fully connected layers an
   x = clip((obs - mean) / std, -CLIP, CLIP)
   y = layers(x), or with a mirror (layers(x) + mirrored(layers(mirrored(x)))) / 2
   action = clip(y, -1, 1), or tanh(y) for a squashed actor
+  With a base, base(obs) is added to the action, and the sum is clipped to [-1, 1].
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from mjx_humanoid.core.types import Array
 
@@ -69,6 +70,14 @@ class Mirror(NamedTuple):
     return action[..., self.action_sources] * self.action_signs
 
 
+class Base(Protocol):
+  """A policy that is not learned, to whose actions a network adds."""
+
+  def action(self, obs: Array) -> Array:
+    """The action [..., A] for an observation [..., O], not clipped."""
+    ...
+
+
 class Actor(NamedTuple):
   """The actor: parameters of the policy network, as a policy file stores them."""
 
@@ -79,6 +88,7 @@ class Actor(NamedTuple):
   std: Array  # [O] of the observation normaliser
   mirror: Mirror | None  # for a symmetric policy
   squash: bool = False  # actions are tanh of the last layer, as those of SAC; else they are clipped to [-1, 1]
+  base: Base | None = None  # to whose actions the network adds
 
 
 def normalize(obs: Array, mean: Array, std: Array) -> Array:
@@ -119,4 +129,9 @@ def squashed(actor: Actor, y: Array) -> Array:
 
 def mean_action(actor: Actor, obs: Array, activation: str) -> Array:
   """The deterministic action [..., A] for observations [..., O], before it is clipped to [-1, 1]."""
-  return squashed(actor, output(actor, obs, activation))
+  return on_base(actor.base, squashed(actor, output(actor, obs, activation)), obs)
+
+
+def on_base(base: Base | None, action: Array, obs: Array) -> Array:
+  """The action [..., A] of a network, added to that of its base if it has one; not clipped."""
+  return action if base is None else action.clip(-1.0, 1.0) + base.action(obs)

@@ -65,6 +65,15 @@ class Anatomy:
   skeleton: Skeleton | None = None  # for poses from photos; None: not possible with this robot
 
 
+class LegJoints(NamedTuple):
+  """Names of the joints that move one leg in its plane, for reference gaits."""
+
+  hip: str
+  knee: str
+  ankle: str = ''  # '': the leg ends in a point
+  abduction: str = ''  # the joint that turns the plane of the leg outwards; '': it cannot
+
+
 @dataclass(frozen=True)
 class Robot:
   """A datasheet. Required: name, description, MJCF file, root body, feet and two heights."""
@@ -81,6 +90,7 @@ class Robot:
   new_floor: float | None = None  # height of a floor that is added because the file has none
   pose: JointAngles | None = None  # the standing pose, placed on the floor; None: the MJCF file's pose, unchanged
   legs: tuple[str, ...] = ()  # substrings of leg joint names; the other joints belong to arms and trunk
+  leg_joints: tuple[LegJoints, ...] = ()  # of each foot's leg; (): no reference gait
   stride_offsets: tuple[float, ...] = ()  # phase offset of each foot in the stride, in [0, 1); (): evenly spaced
   symmetry: tuple[tuple[str, str], ...] = ()  # (left, right) substrings of names; (): no symmetry is used
   pd: tuple[tuple[str, PD], ...] = ()  # (substring of joint names, PD control) for each joint group
@@ -89,6 +99,7 @@ class Robot:
   highest: float = math.inf  # height of the root above which the termination `unhealthy` ends an episode
   most_tilt: float = math.pi  # rad between the axis of the root and the vertical, beyond which it does too
   external_forces: bool = False  # sensors of the whole external force and torque on each body; costly
+  level_trunk: bool = False  # the trunk is level while the robot stands, as that of a quadruped; it matters for falls
   timestep: float = 0.005  # of a physics step
   frame_skip: int = 5  # physics steps per control step
   solver_iterations: int = 1  # while training; playback and report cards use a converged solver
@@ -110,6 +121,8 @@ class Robot:
       raise UserError(
         f'robot {self.name!r}: stride_offsets has {len(self.stride_offsets)} numbers for {len(self.feet)} feet.'
       )
+    if self.leg_joints and len(self.leg_joints) != len(self.feet):
+      raise UserError(f'robot {self.name!r}: leg_joints has {len(self.leg_joints)} legs for {len(self.feet)} feet.')
 
   @property
   def off_balance_height(self) -> float:

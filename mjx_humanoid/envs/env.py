@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
+from mjx_humanoid.core.network import Base, on_base
 from mjx_humanoid.core.types import Array, Inputs, Key, Terms, View
 from mjx_humanoid.envs import invalid as invalid_states
 from mjx_humanoid.physics.engine import Engine
@@ -73,6 +74,7 @@ class Env:
   num_envs: int
   curriculum: CurriculumFn = none
   lifetime: float = 1.0  # control steps of each environment in the whole training, or from one restart to the next
+  base: Base | None = None  # to whose actions those of the policy are added
 
   @property
   def traceable(self) -> bool:
@@ -118,6 +120,8 @@ class Env:
 
   def act(self, state: EnvState, ctrl: Array) -> tuple[EnvState, Inputs]:
     """Controls and disturbances of the next control step, for the policy's controls ctrl [B, nu] in [-1, 1]."""
+    if self.base is not None:
+      ctrl = on_base(self.base, ctrl, state.obs).clip(-1.0, 1.0)
     episode, inputs = step.act(self.task, state.episode, ctrl)
     return state._replace(episode=episode), inputs
 

@@ -135,6 +135,8 @@ def _check_alike(policy: Policy, difference: float | None, tolerance: float) -> 
 
 
 def _export_npz(policy: Policy, files: Sequence[Path]) -> str:
+  if policy.base is not None:
+    raise UserError('an .npz holds a network alone, not a reference gait; export to onnx or safetensors.')
   buffer = io.BytesIO()
   metadata = np.array(json.dumps(describe(policy, *task_and_model(policy.task))))  # text, which loads without pickle
   contents: dict[str, Any] = {'metadata': metadata, **arrays(policy)}

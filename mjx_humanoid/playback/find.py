@@ -12,6 +12,7 @@ from mjx_humanoid.playback.kinds import wrong_kind
 from mjx_humanoid.playback.policy import Policy, check_code, load_policy
 
 RANDOM = 'random'  # name of random actions where policies are compared
+REFERENCE = 'reference'  # reference:NAME is the reference gait for the task of a config, run or policy
 PRETRAINED = Path(__file__).resolve().parent.parent / 'policies'
 
 
@@ -53,6 +54,8 @@ def find_policy(reference: str) -> Path:
     raise UserError(
       f'there is no policy file or run {reference!r}. Pretrained policies: {", ".join(pretrained_policies())}.'
     )
+  if reference == REFERENCE:
+    raise UserError('the reference gait needs a task: write reference:CONFIG, such as reference:biped.')
   raise unknown('run, policy file or pretrained policy', reference, pretrained_policies())
 
 
@@ -83,6 +86,10 @@ def load(reference: str, *, allow_code: bool = False) -> Policy:
   """
   if reference in _given:
     return _given[reference]
+  if reference.startswith(f'{REFERENCE}:'):
+    from mjx_humanoid.playback.reference import named  # it imports MuJoCo
+
+    return named(reference.partition(':')[2], load)
   policy = load_policy(find_policy(reference), allow_code=allow_code)
   check_code(policy)
   return policy

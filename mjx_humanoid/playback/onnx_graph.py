@@ -13,7 +13,8 @@ import numpy as np
 
 from mjx_humanoid import __version__
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.core.network import ACTIVATIONS, CLIP
+from mjx_humanoid.core.network import ACTIVATIONS, CLIP, Base
+from mjx_humanoid.playback.onnx_tracer import Tracer
 from mjx_humanoid.playback.policy import Policy
 
 # Old enough for every onnxruntime in use; it has all operators used below.
@@ -41,6 +42,14 @@ class Graph:
     """An int64 array."""
     self.constants.append(self._from_array(np.asarray(values, np.int64), name))
     return name
+
+  def traced(self, base: Base, size: int) -> str:
+    """The action of a base for the graph's input, an observation of `size` elements."""
+    tracer = Tracer(self._helper, self._from_array)
+    action = base.action(tracer.input(INPUT, size))
+    self.nodes += tracer.nodes
+    self.constants += tracer.constants
+    return str(action.name)
 
   def node(self, operator: str, *inputs: str, name: str, **attributes: Any) -> str:
     """The output of an operator for these inputs."""
@@ -116,6 +125,9 @@ def _build(graph: Graph, policy: Policy) -> None:
   if policy.squash:
     action = graph.node('Tanh', action, name='squashed')
   least, most = graph.constant('action.low', -1.0), graph.constant('action.high', 1.0)
+  if policy.base is not None:
+    own = graph.node('Clip', action, least, most, name='residual')
+    action = graph.node('Add', own, graph.traced(policy.base, policy.observation_size), name='sum')
   graph.node('Clip', action, least, most, name=OUTPUT)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+ELEMENTWISE = ('abs', 'sin', 'cos', 'acos', 'atan', 'exp', 'tanh', 'floor')  # whose operators have the same names
 FLOAT, BOOL = np.dtype(np.float32), np.dtype(bool)
 
 
@@ -81,7 +82,7 @@ class Traced:
     places = np.arange(int(np.prod(self.shape))).reshape(self.shape)[key]
     flat = self if len(self.shape) == 1 else self.reshape((-1,))
     inputs = [flat.name, self.tracer.indices(places)]
-    return self.tracer.node('Gather', inputs, places.shape, self.dtype, axis=0)
+    return self.tracer.node('Gather', inputs, places.shape, self.dtype, axis=-1)
 
   def reshape(self, shape: tuple[int, ...]) -> Traced:
     """The same elements in another shape."""
@@ -172,9 +173,8 @@ class Namespace:
 
   def __getattr__(self, name: str) -> Any:
     """Elementwise functions; those that make constants, such as zeros, are NumPy's."""
-    operators = {'abs': 'Abs', 'sin': 'Sin', 'cos': 'Cos', 'exp': 'Exp', 'tanh': 'Tanh', 'floor': 'Floor'}
-    if name in operators:
-      return lambda x: self._elementwise(operators[name], getattr(np, name), x)
+    if name in ELEMENTWISE:
+      return lambda x: self._elementwise(name.capitalize(), getattr(np, name), x)
     return getattr(np, name)
 
   def _elementwise(self, operator: str, plain: Any, x: Any) -> Any:
@@ -206,6 +206,12 @@ class Namespace:
     shape = np.broadcast_shapes(chosen.shape, first.shape, second.shape)
     return self._tracer.node('Where', [chosen.name, first.name, second.name], shape, FLOAT)
 
+  def atan2(self, y: Any, x: Any) -> Any:
+    """The angle of (x, y); 0 instead of pi for y = 0 and x < 0. ONNX has no such operator."""
+    if not isinstance(y, Traced) and not isinstance(x, Traced):
+      return np.atan2(y, x)
+    return 2 * self.atan(y / self.maximum((x * x + y * y) ** 0.5 + x, 1e-9))
+
   def maximum(self, a: Any, b: Any) -> Traced:
     """The larger of two."""
     return self._pair('Max', a, b)
@@ -222,7 +228,7 @@ class Namespace:
   def concatenate(self, parts: Sequence[Any], axis: int = -1) -> Traced:
     """Vectors as one."""
     traced = [self._tracer.traced(part).astype(float) for part in parts]
-    return self._tracer.node('Concat', [x.name for x in traced], (sum(map(len, traced)),), FLOAT, axis=0)
+    return self._tracer.node('Concat', [x.name for x in traced], (sum(map(len, traced)),), FLOAT, axis=-1)
 
   def stack(self, parts: Sequence[Any], axis: int = -1) -> Traced:
     """Numbers as a vector."""

@@ -20,13 +20,15 @@ from mjx_humanoid.core.config.settings import restore, to_dict
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import write_files
-from mjx_humanoid.core.network import ACTIVATIONS, Actor, Mirror, output, squashed
+from mjx_humanoid.core.network import ACTIVATIONS, Actor, Mirror, on_base, output, squashed
 from mjx_humanoid.core.user_code import split
+from mjx_humanoid.motions.gait import Reference, from_lists, to_lists
 from mjx_humanoid.motions.library import Library, carry, kept_library, typed
 
 FORMAT = 2  # increased when older code can no longer read a file of this version
 SQUASHED = 3  # the same with a squash, which code that reads format 2 would ignore
-READABLE = ('1', '2', '3')  # format 1 had no sections inside its task, and a digest of the weights alone
+WITH_BASE = 4  # the same with a base, without which older code would play it
+READABLE = ('1', '2', '3', '4')  # format 1 had no sections inside its task, and a digest of the weights alone
 POSES, LIBRARY = 'library.qpos', 'library'  # the pose library of its starts: the array, and the key of its names
 OWN_CODE = 'own_code'  # key in the info: SHA-256 of the user's own files, by the names in the task
 NEEDED = {'robot': 'is of the robot', 'observation': 'observes', 'context part': 'needs the part of the context'}
@@ -46,6 +48,7 @@ class Policy:
   info: dict[str, Any]  # how it was made: name, seed, timesteps, versions, date
   mirror: Mirror | None = None  # of a symmetric policy, which averages over x and its mirror image
   squash: bool = False  # see core.network.Actor
+  base: Reference | None = None  # of a residual policy, which adds to its actions
 
   def __repr__(self) -> str:
     """Its name, its sizes and its task, without the weights."""
@@ -70,7 +73,7 @@ class Policy:
   @property
   def actor(self) -> Actor:
     """The actor alone."""
-    return Actor(self.kernels, self.biases, self.log_std, self.mean, self.std, self.mirror, self.squash)
+    return Actor(self.kernels, self.biases, self.log_std, self.mean, self.std, self.mirror, self.squash, self.base)
 
   def __call__(self, obs: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
     """Controls [..., A] for observations [..., O]: the mean action, or a sample if `rng` is given.
@@ -84,7 +87,7 @@ class Policy:
     value = np.asarray(output(actor, np.asarray(obs, np.float32), self.activation))
     if rng is not None:
       value = value + np.exp(self.log_std) * rng.standard_normal(value.shape, np.float32)
-    return np.clip(squashed(actor, value), -1.0, 1.0)
+    return np.clip(on_base(self.base, squashed(actor, value), np.asarray(obs, np.float32)), -1.0, 1.0)
 
 
 def save_policy(policy: Policy, path: Path) -> None:
@@ -99,7 +102,7 @@ def save_policy(policy: Policy, path: Path) -> None:
   if policy.mirror is not None:
     arrays |= {f'mirror.{name}': array for name, array in policy.mirror._asdict().items()}
   metadata = {
-    'format': str(SQUASHED if policy.squash else FORMAT),
+    'format': str(WITH_BASE if policy.base else SQUASHED if policy.squash else FORMAT),
     'activation': policy.activation,
     **({'squash': 'tanh'} if policy.squash else {}),
     'task': json.dumps(to_dict(saved_code.renamed(policy.task, _typed))),
@@ -108,6 +111,8 @@ def save_policy(policy: Policy, path: Path) -> None:
   if (poses := kept_library(policy.task.start)) is not None:
     arrays[POSES] = poses.qpos
     metadata[LIBRARY] = json.dumps({'names': poses.names, 'robot': poses.robot, 'joints': poses.joints})
+  if policy.base:
+    metadata['base'] = json.dumps(to_lists(policy.base))
   metadata['sha256'] = digest(arrays, metadata)
   content = save({k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items()}, metadata)
   write_files({path: content}, 'the policy')
@@ -194,8 +199,9 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
     mean=arrays['normalizer.mean'],
     std=arrays['normalizer.std'],
     mirror=mirror,
+    base=from_lists(json.loads(metadata['base'])) if 'base' in metadata else None,
     activation=metadata['activation'],
-    squash=metadata['format'] == str(SQUASHED),
+    squash=metadata.get('squash') == 'tanh',
     task=_with_library(
       restore(TaskConfig, migrate_task(task) if metadata['format'] == '1' else task, 'task'), arrays, metadata
     ),

@@ -1,6 +1,6 @@
 """MuJoCo's humanoid, from the MJCF file in mujoco-mjx: 21 torque motors, 27 degrees of freedom, 41 kg."""
 
-from mjx_humanoid.core.robot import Anatomy, JointAngles, Pose, Robot, Skeleton
+from mjx_humanoid.core.robot import Anatomy, JointAngles, LegJoints, Pose, Robot, Skeleton
 
 
 def _leg(hip: float, knee: float, ankle: float) -> JointAngles:
@@ -69,6 +69,10 @@ ROBOT = Robot(
   standing_height=1.282,
   fallen_height=0.8,
   legs=('hip', 'knee', 'ankle'),
+  leg_joints=(
+    LegJoints('hip_y_left', 'knee_left', 'ankle_y_left'),
+    LegJoints('hip_y_right', 'knee_right', 'ankle_y_right'),
+  ),
   symmetry=(('left', 'right'),),
   timestep=0.005,
   frame_skip=5,

@@ -1,6 +1,6 @@
 """Gymnasium's walker: a biped in a vertical plane, 6 torque motors. Physics as in Walker2d-v5."""
 
-from mjx_humanoid.core.robot import Robot
+from mjx_humanoid.core.robot import LegJoints, Robot
 
 ROBOT = Robot(
   name='walker2d',
@@ -15,6 +15,10 @@ ROBOT = Robot(
   highest=2.0,
   most_tilt=1.0,
   legs=('thigh', 'leg', 'foot'),
+  leg_joints=(
+    LegJoints('thigh_joint', 'leg_joint', 'foot_joint'),
+    LegJoints('thigh_left_joint', 'leg_left_joint', 'foot_left_joint'),
+  ),
   # As in Walker2d-v5; MuJoCo's default solver, which the MJCF file leaves as it is.
   timestep=0.002,
   frame_skip=4,

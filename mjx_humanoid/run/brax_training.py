@@ -83,6 +83,8 @@ def train_on_brax(
   settled = settings(config, total_timesteps)
   if episode_length < 1:
     raise UserError(f'episode_length={episode_length} is out of range: it must be at least 1.')
+  if settled.network.residual:
+    raise UserError('config.network.residual: environments of Brax have no reference gait; leave it empty.')
   chosen = choose_algorithm(settled)
   batched = FromBrax(env, settled.num_envs, episode_length)
   algorithm = chosen.make(Spec(batched.observation_size, batched.action_size, no_mirror))

@@ -54,6 +54,9 @@ def from_policy(policy: Policy, config: Config) -> Actor:
     raise UserError(f'config.init_from: set config.task.actuation={actuation}, which {policy.name} was trained with.')
   if policy.activation != config.network.activation:
     raise UserError(f'config.init_from: set config.network.activation={policy.activation}, as {policy.name} has it.')
+  if (policy.base is None) != (not config.network.residual):
+    residual = f'network.residual={"reference" if policy.base else ""}'
+    raise UserError(f'config.init_from: set config.{residual}, as {policy.name} has it.')
   return policy.actor
 
 
@@ -73,6 +76,7 @@ def to_policy(setup: Setup, learner: Any, timesteps: int) -> Policy:
     std=array(actor.std),
     mirror=None if actor.mirror is None else Mirror(*map(np.asarray, actor.mirror)),
     squash=actor.squash,
+    base=setup.base,
     activation=setup.config.network.activation,
     task=setup.config.task,
     info=describe(setup, timesteps),

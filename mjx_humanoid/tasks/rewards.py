@@ -98,6 +98,12 @@ def upright(view: View, body: Body, context: Context) -> Array:
 
 
 @TERMS.register()
+def righted(view: View, body: Body, context: Context) -> Array:
+  """1 for an upright root, 1/2 on its side, 0 upside down: for robots whose trunk is level while they stand."""
+  return (1.0 + body.up(view)[2]) / 2.0
+
+
+@TERMS.register()
 def rise_on_feet(view: View, body: Body, context: Context) -> Array:
   """on_feet times nearness, so that sitting on the heels is not rewarded."""
   return on_feet(view, body, context) * nearness(view, body)

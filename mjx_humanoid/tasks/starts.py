@@ -30,6 +30,10 @@ JOINT_VELOCITY_NOISE = 0.1  # rad/s
 # Orientations of the root of a robot lying prone, supine, on its right side and on its left side.
 HALF = 0.5**0.5
 LYING = np.array([PRONE, [HALF, 0, -HALF, 0], [HALF, HALF, 0, 0], [HALF, -HALF, 0, 0]])
+# The same for a trunk that is level in the standing pose: on its belly, on its back, on its sides. It is longer than
+# the robot is high, so that it is dropped from further up.
+LYING_LEVEL = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [HALF, HALF, 0, 0], [HALF, -HALF, 0, 0]])
+LEVEL_DROP = 1.3
 KINDS = 4  # prone, supine, on a side, tumbling
 DROP_HEIGHT = 0.7 / 1.282  # of standing height: the root of a tumbling robot when it is dropped
 # The start `rising`. With growing strength: on the path, then anywhere along its leap with growing perturbations, then
@@ -120,14 +124,19 @@ def dropped(body: Body, rng: np.random.Generator, kind: np.ndarray) -> np.ndarra
   """Poses [n, nq] just above the floor, by kind [n]: prone, supine, on a side, tumbling."""
   n, size, joints = len(kind), body.robot.standing_height, len(body.joint_names)
   qpos = np.repeat(body.default_qpos[None].astype(np.float64), n, axis=0)
-  rotation = LYING[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
+  level = body.robot.level_trunk
+  rotation = (LYING_LEVEL if level else LYING)[np.where(kind < 2, kind, 2 + rng.integers(2, size=n))]
   turned = quaternion_product(quaternion_about_z(rng.uniform(-np.pi, np.pi, n)), rotation)
   anyhow = rng.normal(size=(n, 4))
   anyhow /= np.linalg.norm(anyhow, axis=1, keepdims=True)
   tumbling = kind == 3
   orientation = np.where(tumbling[:, None], anyhow, turned)
-  qpos = body.root.placed(qpos, orientation, np.where(tumbling, DROP_HEIGHT * size, LIE_HEIGHT * size))
-  bent = rng.uniform(body.joint_range[:, 0], body.joint_range[:, 1], (n, joints))
+  low = np.where(tumbling, DROP_HEIGHT * size, LIE_HEIGHT * size)
+  qpos = body.root.placed(qpos, orientation, LEVEL_DROP * size if level else low)
+  # A joint that can turn further is bent by up to half a turn.
+  least, most = body.default_angles - np.pi, body.default_angles + np.pi
+  low_angles, high_angles = np.clip(body.joint_range.T, least, most)
+  bent = rng.uniform(low_angles, high_angles, (n, joints))
   share = np.where(tumbling, 0.8, rng.uniform(0, 0.5, n))[:, None]
   angles = slice(body.root.nq, None)
   qpos[:, angles] = (1 - share) * qpos[:, angles] + share * bent

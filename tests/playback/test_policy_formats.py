@@ -37,10 +37,10 @@ def test_a_file_whose_digest_was_removed_is_refused(path):
     load_policy(path)
 
 
-@pytest.mark.parametrize('stated', ['0', '4', 'x', None])
+@pytest.mark.parametrize('stated', ['0', '5', 'x', None])
 def test_another_format_is_refused_with_all_numbers(path, stated):
   rewrite(path, metadata={'format': stated})
-  with pytest.raises(UserError, match=r'is a policy of format .*; this version reads formats 1, 2 and 3'):
+  with pytest.raises(UserError, match=r'is a policy of format .*; this version reads formats 1, 2, 3 and 4'):
     load_policy(path)
 
 

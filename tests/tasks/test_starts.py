@@ -1,11 +1,17 @@
 """How episodes begin: spreads and fallen robots."""
 
+import functools
+
 import mujoco
 import numpy as np
 import pytest
 from start_tools import FEW, N
 
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.physics.body import describe
+from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.physics.states import settle as settle_limp
+from mjx_humanoid.robots import robots
 from mjx_humanoid.tasks import starts
 from mjx_humanoid.tasks.starts import SETTLED, STARTS, make_start
 from mjx_humanoid.tasks.terminations import TERMINATIONS
@@ -194,3 +200,16 @@ def test_noise_on_every_coordinate(start, body, name):
   deviation = 0.2 / 3**0.5 if name == 'uniform_noise' else 0.2
   np.testing.assert_allclose(qvel.std(axis=0), deviation, rtol=0.06)
   assert (np.abs(qvel).max() <= 0.2) == (name == 'uniform_noise')
+
+
+def test_a_quadruped_falls_onto_belly_back_and_sides():
+  """Its trunk is 0.18 m high and 0.28 m wide: whichever way it lies, its root is lower than while it stands."""
+  quadruped = robots()['anymal_c']
+  model = build_model(quadruped, converged=True)
+  body = describe(quadruped, model)
+  settle = functools.partial(settle_limp, model)
+  qpos, _ = STARTS['fallen'](body, np.random.default_rng(0), np.ones(24), settle)
+  up = 1 - 2 * (qpos[:, 4] ** 2 + qpos[:, 5] ** 2)
+  assert (up > 0.9).any() and (up < -0.9).any()
+  assert np.median(qpos[:, 2]) < 0.5 * quadruped.standing_height
+  assert np.abs(qpos[:, 7:] - body.default_angles).max() < 1.7 * np.pi  # joints that can turn further are not wound up

@@ -19,6 +19,11 @@ class NetworkConfig:
   symmetric: bool = setting(
     True, 'make the policy exactly left-right symmetric; no effect on robots whose datasheet has no symmetry'
   )
+  residual: str = setting(
+    '',
+    'reference: the actor adds to the actions of the reference gait of the robot; empty: it acts alone',
+    choices=('', 'reference'),
+  )
   initial_std: float = setting(0.4, 'standard deviation of the actions at the start of training', above=0)
   final_std: float = setting(
     0.0,

@@ -45,6 +45,13 @@ class GaitConfig:
     0.0, 'largest relative increase of the stride frequency while station keeping corrects an offset', low=0
   )
   duty: float = setting(0.6, 'duty factor: share of a stride that each foot is in stance', above=0, high=1)
+  step_length: float = setting(
+    0.0, 'length of a step of the reference gait, half a stride [m] (0 = as the commanded velocity asks)', low=0
+  )
+  step_height: float = setting(
+    0.0, 'height to which the reference gait lifts the feet [m] (0 = 10 %% of standing height)', low=0
+  )
+  body_height: float = setting(0.0, 'height of the root in the reference gait [m] (0 = standing height)', low=0)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,88 @@
+"""Reference policies: gaits by inverse kinematics, played and exported like learned policies, for any task with a gait.
+
+'reference:biped' is the reference policy for the task of the config biped.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import mujoco
+import numpy as np
+
+from mjx_humanoid.core.config import files, schema
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.motions.gait import Reference
+from mjx_humanoid.motions.reference import make_reference
+from mjx_humanoid.playback.policy import Policy
+from mjx_humanoid.playback.rollout import observation_of_start, standing, task_and_model
+from mjx_humanoid.tasks.observations import slices
+from mjx_humanoid.tasks.task import Task
+
+PHASES = 32  # of a stride, at which targets of the feet are tried
+
+
+def reference_of(task: Task, model: mujoco.MjModel) -> Reference:
+  """The reference policy of a task. Raises UserError like motions.reference.make_reference."""
+  view, context = standing(task, model)
+  return make_reference(task.body, task.config, slices(task.config.observations, view, context, task.body))
+
+
+def reference_policy(config: TaskConfig) -> Policy:
+  """The reference policy of a task, as a policy whose network adds nothing. Raises UserError like reference_of."""
+  task, model = task_and_model(config)
+  obs, actions = observation_of_start(task, model), task.body.nu
+  size, base = obs.shape[-1], reference_of(task, model)
+  return Policy(
+    kernels=(np.zeros((size, actions), np.float32),),
+    biases=(np.zeros(actions, np.float32),),
+    log_std=np.full(actions, -10.0, np.float32),  # so that sampled actions are the same
+    mean=np.zeros(size, np.float32),
+    std=np.ones(size, np.float32),
+    activation='tanh',
+    task=config,
+    info={'name': f'reference_{task.body.robot.name}', 'out_of_reach': out_of_reach(base, task, obs)},
+    base=base,
+  )
+
+
+def named(name: str, load: Callable[[str], Policy]) -> Policy:
+  """The reference policy for the task of a config, a run or a policy.
+
+  Says in a line how much of the stride is out of the legs' reach, if any is.
+
+  Args:
+    load: loads a policy by its name.
+
+  Raises:
+    UserError: there is no such config or policy, or its task has no reference gait.
+  """
+  is_config = name in files.config_names() or name.endswith('.py')
+  task = schema.resolve(files.load_config(name)).task if is_config else load(name).task
+  policy = reference_policy(task)
+  if share := policy.info['out_of_reach']:
+    print(f'note: {share:.0%} of the positions of the feet are out of reach and moved to where the legs can be.')
+  return policy
+
+
+def out_of_reach(reference: Reference, task: Task, obs: np.ndarray) -> float:
+  """The share of targets of feet that the legs cannot reach, over the stride and the extremes of the commands.
+
+  Args:
+    obs: [1, O] the observation of the standing pose.
+  """
+  command, places = task.config.command, reference.places
+  rows = []
+  for corner in itertools.product(*zip(command.low, command.high, strict=True)):
+    asked = corner if command.kind == 'sampled' and places.command >= 0 else reference.gait.command
+    for phase in np.arange(PHASES) / PHASES:
+      row = obs[0].copy()
+      row[places.phase : places.phase + 2] = math.sin(2 * math.pi * phase), math.cos(2 * math.pi * phase)
+      row[places.velocity : places.velocity + 2] = asked[:2]
+      if places.command >= 0:
+        row[places.command : places.command + 3] = asked
+      rows.append(row)
+  _, within = reference.turns(np.array(rows))
+  return float(1 - within.mean())
