@@ -19,6 +19,7 @@ def get_config() -> ConfigDict:
   config.task.episode_length = 8.0  # 1000 control steps
   config.task.card = 'return'
   config.task.target_return = 4500.0
+  config.network.symmetric = False  # in a plane there is no other side
   config.num_envs = 256
   config.ppo.unroll_length = 16
   config.ppo.batch_size = 512
