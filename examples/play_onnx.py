@@ -67,7 +67,9 @@ def main() -> None:
       if viewer and viewer.is_running():
         viewer.sync()
         time.sleep(dt)
-  height, distance = data.qpos[2], np.hypot(*data.qpos[:2])
+  mujoco.mj_kinematics(model, data)
+  place = data.xpos[model.jnt_bodyid[0]]  # of the root, which the first joint moves
+  height, distance = place[2], np.hypot(*place[:2])
   print(f'after {data.time:.1f} s the torso is {height:.3f} m high and {distance:.2f} m from the start')
 
 

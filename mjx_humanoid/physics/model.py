@@ -166,8 +166,10 @@ def self_contained_xml(robot: Robot, *, keyframes: bool = True) -> str:
   for key in [] if keyframes else list(spec.keys):
     spec.delete(key)
   spec.compiler.savecompiled = spec.compiler.savecanonical = False
-  spec.compile()
-  text = str(spec.to_xml())
+  compiled(spec, robot.name)
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore', UserWarning)
+    text = str(spec.to_xml())
   try:
     mujoco.MjModel.from_xml_string(text)
   except ValueError as error:
