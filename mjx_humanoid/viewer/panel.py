@@ -90,7 +90,7 @@ class Panel:
 
     def done(path: Path) -> None:
       if client is not None and client.client_id in self._server.get_clients():
-        client.send_file_download(path.name, path.read_bytes())
+        client.send_file_download(path.name, path.read_bytes(), save_immediately=True)
 
     return done
 
