@@ -57,9 +57,8 @@ def main(argv: Sequence[str]) -> None:
   picks = render.sheet_frames(len(pictures), arguments.framerate, stride_frequency(stages, compare=arguments.compare))
   render.write_sheet(sheet_path(out), pictures, picks)
   print(f'wrote {out} and {sheet_path(out)}')
-  print(
-    f'next: python -m mjx_humanoid.evaluate {typed(next((n for n in arguments.policy if n != "random"), arguments.policy[0]))}'
-  )
+  judged = next((name for name in arguments.policy if name != 'random'), arguments.policy[0])
+  print(f'next: python -m mjx_humanoid.evaluate {typed(judged)}')
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
