@@ -240,6 +240,28 @@ def test_standing_made_by_hand_passes_and_kneeling_is_no_standing(body):
   assert judged('stand', paths, body)[0] == [True, False]
 
 
+@pytest.mark.parametrize(
+  ('speed', 'up_at', 'expected'),
+  [(1.0, 0, True), (0.81, 0, True), (0.79, 0, False), (1.21, 0, False), (1.0, 5, True), (1.0, 5.1, False)],
+)
+def test_from_any_pose_it_walks_from_5_s_on(body, speed, up_at, expected):
+  """On the floor until `up_at` seconds; 10 s at a speed along x, under a command of 1 m/s."""
+  paths = at_rest(body, 1, 10 * SECOND)
+  sensor(paths, body, 'com_vel')[..., 0] = speed
+  paths.contexts.requested[..., 0] = 1.0
+  sensor(paths, body, 'torso_pos')[0, : round(up_at * SECOND), 2] = 0.3
+  assert judged('walk_any_pose', paths, body)[0] == [expected]
+
+
+def test_an_episode_from_any_pose_that_diverged_does_not_pass(body):
+  paths = ended(at_rest(body, 1, 10 * SECOND), 0, 3 * SECOND)
+  sensor(paths, body, 'com_vel')[..., 0] = 1.0
+  sensor(paths, body, 'com_vel')[:, 3 * SECOND :] = np.nan
+  passed, figures = judged('walk_any_pose', paths, body)
+  assert passed == [False]
+  assert np.isfinite(figures['later_speed']).all()
+
+
 # The command that a card judges by
 
 
