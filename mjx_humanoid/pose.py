@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,14 +109,15 @@ def library(arguments: argparse.Namespace) -> None:
   choose_gl()
   from mjx_humanoid.media.pose_picture import pose_picture, sheet, write_picture
   from mjx_humanoid.motions.library import library_of, write_library
+  from mjx_humanoid.motions.person import pose_of_file
 
-  detector = _detector(arguments, files)
   poses, refused = [], []
-  for file in track(files, description='finding people', transient=True):
-    try:
-      poses.append(_pose(file, robot, arguments, detector))
-    except UserError as error:
-      refused.append(str(error))
+  with _detector(arguments, files) as detector:
+    for file in track(files, description='finding people', transient=True):
+      try:
+        poses.append(pose_of_file(file, robot, balance=arguments.balance, detector=detector))
+      except UserError as error:
+        refused.append(str(error))
   for reason in refused:
     print(f'left out: {reason}')
   if not poses:
@@ -163,19 +165,15 @@ def free_path(file: Path, *, force: bool) -> Path:
   return path
 
 
-def _pose(file: Path, robot: Robot, arguments: argparse.Namespace, detector: Detector | None) -> BodyPose:
-  from mjx_humanoid.motions.person import pose_of_file
-
-  return pose_of_file(file, robot, balance=arguments.balance, detector=detector)
-
-
-def _detector(arguments: argparse.Namespace, files: Sequence[Path]) -> Detector | None:
+def _detector(
+  arguments: argparse.Namespace, files: Sequence[Path]
+) -> contextlib.AbstractContextManager[Detector | None]:
   """The detector, loaded once; None where there are landmarks alone."""
   from mjx_humanoid.motions.bundle import find_model
   from mjx_humanoid.motions.detector import Detector
   from mjx_humanoid.motions.person import is_landmarks_file
 
-  return None if all(map(is_landmarks_file, files)) else Detector(find_model(arguments.model))
+  return contextlib.nullcontext() if all(map(is_landmarks_file, files)) else Detector(find_model(arguments.model))
 
 
 def _robot(arguments: argparse.Namespace) -> Robot:
