@@ -129,7 +129,8 @@ def test_a_residual_policy_is_trained_and_saved_with_its_gait(residual_run, gait
 
 
 def test_only_a_residual_training_starts_from_a_residual_policy(residual_run, tmp_path, user_error):
-  settings = as_arguments({**TINY, 'name': 'next', 'run_dir': tmp_path, 'init_from': residual_run})
+  changes = {'name': 'next', 'run_dir': tmp_path, 'init_from': residual_run, 'network.residual': ''}
+  settings = as_arguments({**TINY, **changes})
   message = user_error(train.main, ['--config=biped_pd', *settings])
   assert 'config.init_from: set config.network.residual=reference, as residual has it' in message
   assert not (tmp_path / 'next').exists()
