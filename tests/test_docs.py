@@ -249,18 +249,19 @@ def test_a_setting_that_is_named_exists(name):
 
 def test_a_name_in_backticks_exists():
   """In the package, its configs, examples or benchmarks: whatever was renamed or removed is found here."""
-  known = pages.names_in_sources() | FOREIGN | of_the_humanoid() | {path.stem for path in ROOT.rglob('*.*')}
+  known = pages.names_in_sources() | FOREIGN | of_humanoids() | {path.stem for path in ROOT.rglob('*.*')}
   assert sorted(pages.words() - known) == []
 
 
-def of_the_humanoid():
+def of_humanoids():
   """Names of its sensors and joints."""
   from mjx_humanoid.physics.model import build_model
   from mjx_humanoid.physics.sensors import describe_sensors
   from mjx_humanoid.tasks.task import find_robot
 
-  model = build_model(find_robot('humanoid'))
-  return {*describe_sensors(model), *(model.joint(i).name for i in range(model.njnt))}
+  models = [build_model(find_robot(robot)) for robot in ('humanoid', 'gym_humanoid')]
+  joints = {model.joint(i).name for model in models for i in range(model.njnt)}
+  return joints.union(*map(describe_sensors, models))
 
 
 def test_choices_of_the_task_are_all_explained():
@@ -334,7 +335,7 @@ def test_links_lead_somewhere(page):
 
 def test_files_that_are_named_exist():
   """Folders and files in the repository or in the package, but for those of the reader's own."""
-  others = ('runs/', 'path/', 'checkpoints/', 'recordings/')
+  others = ('runs/', 'path/', 'checkpoints/', 'recordings/', 'replay/')
   for path in set(re.findall(r'`((?:[a-z_]+/)+(?:[a-z_]+\.(?:py|md|json|npz))?)`', ALL)):
     assert path.startswith(others) or (ROOT / path).exists() or (ROOT / 'mjx_humanoid' / path).exists(), path
 
