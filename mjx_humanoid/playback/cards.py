@@ -230,6 +230,7 @@ _card(
     'mean return of episodes of 1000 control steps at least task.target_return',
     0.0,
     Conditions({}),
+    {'push.kind': 'none', 'randomization': {}},
     figures=('episode_return', 'survival_seconds', 'forward_speed', 'mean_power'),
     steps=1000,
     by_return=True,

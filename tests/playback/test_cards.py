@@ -351,7 +351,8 @@ def test_the_first_condition_that_an_episode_does_not_meet_is_why(body):
 def test_what_a_card_shows_is_measured(body, card):
   shown, paths = CARDS[card], at_rest(body, 1, 8)
   assert shown.figures
-  assert set(shown.figures) <= set(measure(paths, body))
+  returns = {'episode_return'} if shown.by_return else set()  # which the reward of a task gives
+  assert set(shown.figures) - returns <= set(measure(paths, body))
 
 
 def test_no_card_judges_nothing():
@@ -371,7 +372,8 @@ def test_the_task_of_a_card_is_made_of_settings_that_a_user_may_write(card, task
 def test_a_card_leaves_nothing_to_the_task_that_would_make_it_easier(card):
   """How episodes start and end, pushes and how the robots vary is the card's to say, not the training's."""
   settings = CARDS[card].task
-  assert {'start', 'start_strength', 'termination', 'push.kind', 'randomization'} <= set(settings)
+  by_task = {'start', 'start_strength', 'termination'}  # of a return, which is of the task as a whole
+  assert {'push.kind', 'randomization', *(() if CARDS[card].by_return else by_task)} <= set(settings)
   if settings['push.kind'] != 'none':
     assert {'push.force', 'push.duration', 'push.interval'} <= set(settings)
   if settings.get('command.kind') == 'sampled':
@@ -399,6 +401,9 @@ def test_the_description_says_how_long_it_lasts(card):
   """Cards that are those of standing but for a disturbance say so instead."""
   shown = CARDS[card]
   assert CARDS.describe()[card] == shown.description
+  if shown.steps:
+    assert f'{shown.steps} control steps' in shown.description
+    return
   assert f'{shown.seconds:g} s' in shown.description or shown.description.startswith('stand,') or card == 'run'
 
 
