@@ -16,6 +16,7 @@ from mjx_humanoid.studies.space import load_space
 
 if TYPE_CHECKING:
   from optuna import Study
+  from optuna.trial import FrozenTrial
 
 MOST_TRIALS = 100_000
 BEST = 'best.py'  # in the folder of the sweep
@@ -84,16 +85,22 @@ def optimize(study: Study, objective: Any, trials: int, where: str) -> None:
     study.optimize(objective, n_trials=trials - done, catch=(Exception,), callbacks=[stop, told])
 
 
-def told(study: Study, trial: Any) -> None:
+def told(study: Study, trial: FrozenTrial) -> None:
   """Prints the result of a trial."""
   from mjx_humanoid.studies.trials import FAILED
 
   state = trial.state.name
   outcome = {'COMPLETE': f'score {trial.value}', 'PRUNED': 'pruned', 'FAIL': trial.user_attrs.get(FAILED, 'failed')}
   best = [t for t in study.get_trials(deepcopy=False) if t.state.name == 'COMPLETE']
-  top = max(best, key=lambda t: t.value, default=None)
+  top = max(best, key=score, default=None)
   leader = f'; best: {top.value:.3f} of trial {top.number}' if top else ''
   print(f'trial {trial.number}: {outcome.get(state, state)}{leader}', flush=True)
+
+
+def score(trial: FrozenTrial) -> float:
+  """The score of a completed trial."""
+  assert trial.value is not None, 'completed trials have a score'
+  return trial.value
 
 
 def write_best(study: Study, base: schema.Config, out: Path) -> None:
@@ -105,7 +112,7 @@ def write_best(study: Study, base: schema.Config, out: Path) -> None:
   complete = [trial for trial in study.trials if trial.state.name == 'COMPLETE']
   if not complete:
     raise UserError(f'no trial of the study was completed; the reasons are in {out}/trials and above.')
-  best = max(complete, key=lambda trial: trial.value)
+  best = max(complete, key=score)
   values = {**json.loads(best.user_attrs['settings']), 'config.name': f'{base.name}_best'}
   source = f'Trial {best.number} of a sweep of {base.name}: score {best.value:.3f}.'
   write_text(out / BEST, best_file(base, values, source), 'the best config')
