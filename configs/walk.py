@@ -5,7 +5,10 @@ from ml_collections import ConfigDict
 from mjx_humanoid.config import default_config
 
 
-def get_config() -> ConfigDict:
+VARIANTS = {'gpu': '4,096 environments: few sequential steps, for a GPU'}
+
+
+def get_config(variant: str = '') -> ConfigDict:
   config = default_config()
   config.name = 'walk'
   # Balance is learned sooner with PD control. With torque motors, one seed of five kept to slow, short steps.
@@ -26,4 +29,8 @@ def get_config() -> ConfigDict:
   config.network.final_std = 0.1
   config.render_interval = 1_000_000
   config.total_timesteps = 4_000_000
+  if variant == 'gpu':
+    config.num_envs = 4096
+    config.ppo.batch_size = 2048  # 64 gradient steps an update, as for stand:gpu
+    config.total_timesteps = 6_553_600
   return config
