@@ -4,7 +4,6 @@ from ml_collections import ConfigDict
 
 from mjx_humanoid.config import default_config
 
-
 VARIANTS = {'gpu': '4,096 environments: few sequential steps, for a GPU'}
 
 

@@ -151,8 +151,9 @@ def make(config, spec, settings):
 CASES = [
   ('four_legged', 'native'),
   ('planar', 'native'),
-  ('four_legged', 'mjx'),
-  pytest.param('planar', 'mjx', marks=pytest.mark.slow),  # compiling MJX takes most of a minute
+  # Compiling MJX takes most of a minute.
+  pytest.param('four_legged', 'mjx', marks=pytest.mark.slow),
+  pytest.param('planar', 'mjx', marks=pytest.mark.slow),
 ]
 
 

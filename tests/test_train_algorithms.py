@@ -25,6 +25,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('algorithm', SETTINGS)
 def test_it_trains_is_judged_and_goes_on(algorithm, tmp_path, monkeypatch, capsys):
   monkeypatch.chdir(tmp_path)

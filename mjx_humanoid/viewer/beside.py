@@ -41,6 +41,8 @@ class LiveView(Listener):
       stdout=subprocess.PIPE,
       stderr=subprocess.STDOUT,
       text=True,
+      encoding='utf-8',
+      errors='replace',
       env={**os.environ, 'JAX_PLATFORMS': 'cpu'},
       start_new_session=True,
     )

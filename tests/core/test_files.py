@@ -332,7 +332,7 @@ def is_text(call):
   owner = getattr(getattr(call.func, 'value', None), 'id', '')
   constants = [a.value for a in call.args if isinstance(a, ast.Constant)]
   keywords = {k.arg: getattr(k.value, 'value', ...) for k in call.keywords}
-  if name not in NAMED or owner in ('os', 'files') or (name in ('read_text', 'write_text') and not owner):
+  if name not in NAMED or owner in ('os', 'files', 'Image') or (name in ('read_text', 'write_text') and not owner):
     return False
   if name in ('run', 'Popen', 'check_output'):
     return bool(keywords.get('text') or keywords.get('universal_newlines'))

@@ -42,8 +42,8 @@ def test_settings_of_the_task_are_keywords_of_make():
   assert env.unwrapped._envs.env.task.episode_steps == 2
 
 
-def test_a_second_environment_of_a_task_compiles_nothing(quick_env):
-  assert GymEnv(**QUICK)._envs._programs is quick_env._envs._programs
+def test_a_second_environment_of_a_task_compiles_nothing():
+  assert GymEnv(**QUICK)._envs._programs is GymEnv(**QUICK)._envs._programs
 
 
 def test_a_reward_of_ones_own_is_read_again_when_it_was_edited(tmp_path):

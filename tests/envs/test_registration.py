@@ -3,10 +3,14 @@
 import subprocess
 import sys
 
+import mujoco
 import pytest
 
-from mjx_humanoid.core.config.files import config_names
+from mjx_humanoid.core.config.files import config_names, load_config
+from mjx_humanoid.core.config.schema import resolve
 from mjx_humanoid.envs.registration import environment_id
+from mjx_humanoid.physics.model import model_file
+from mjx_humanoid.robots import robots
 
 
 @pytest.mark.parametrize(
@@ -82,6 +86,6 @@ def test_every_builtin_config_makes_an_environment(config):
 
   register()
   env = gymnasium.make(environment_id(config))
-  motors = {'half_cheetah': 6, 'walker2d': 6, 'walker2d_walk': 6, 'gym_humanoid': 17}
-  assert env.action_space.shape == (motors.get(config, 21),)
+  robot = robots()[resolve(load_config(config)).task.robot]
+  assert env.action_space.shape == (mujoco.MjModel.from_xml_path(str(model_file(robot))).nu,)
   assert env.observation_space.shape[0] > env.action_space.shape[0]

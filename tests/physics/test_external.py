@@ -110,6 +110,7 @@ def test_the_centre_of_mass_is_that_of_the_last_evaluation():
   np.testing.assert_allclose(reading(model, view, 'com_pos'), data.subtree_com[1], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_mjx_computes_them_too(model):
   engine = MjxEngine(model, 2, impl='jax', num_envs=1)
   _, _, view = settled(model)

@@ -135,6 +135,7 @@ def varied_begin(varied_engine):
   return jax.jit(varied_engine.init)
 
 
+@pytest.mark.slow
 def test_a_kick_adds_to_the_velocity_and_to_nothing_else(varied_step, varied_begin, starts, smooth_controls, pushes):
   """Of the whole robot: in the air, physics is the same for all who move evenly."""
   before = varied_step(varied_begin(*starts), smooth_controls[0], NONE, NONE)[1]

@@ -19,9 +19,7 @@ WORLDS, STEPS = 6, 6
 AIR = np.arange(WORLDS) < 3  # worlds that start above the floor
 STEEP = 0.86  # cosine of a capsule's axis to the vertical
 QPOS, QVEL = 5e-4, 1e-2  # m and rad; m/s and rad/s
-QUICK = ('half_cheetah',)  # beside the humanoid: each compiles for half a minute
 OTHERS = [name for name in robots() if name != 'humanoid']
-CASES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in OTHERS]
 
 
 def starts(body, rng):
@@ -47,7 +45,8 @@ def touches_steeply(model, substeps, qpos, qvel, ctrl):
   return False
 
 
-@pytest.mark.parametrize('name', CASES)
+@pytest.mark.slow  # each compiles for half a minute
+@pytest.mark.parametrize('name', OTHERS)
 def test_every_control_step_is_the_same_on_both_engines(name):
   robot, rng = robots()[name], np.random.default_rng(0)
   if robot.package:

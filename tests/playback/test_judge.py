@@ -220,7 +220,7 @@ def test_a_condition_that_fails_is_named(task, model, own):
 
 
 def test_a_task_without_a_card_is_not_judged(task, model):
-  with pytest.raises(UserError, match=r'has no report card \(card=none\); name one to judge it by: stand, .*follow\.$'):
+  with pytest.raises(UserError, match=r'has no report card \(card=none\); name one to judge it by: stand, .*return\.$'):
     judge(changed(task, {'card': 'none'}), model, still, 1, 0, Player())
 
 

@@ -120,6 +120,7 @@ def residual_run(tmp_path_factory):
   return folder / 'residual'
 
 
+@pytest.mark.slow
 def test_a_residual_policy_is_trained_and_saved_with_its_gait(residual_run, gaits):
   policy = load(str(residual_run))
   obs = np.tile(observations(policy, 1), (3, 1))
@@ -128,6 +129,7 @@ def test_a_residual_policy_is_trained_and_saved_with_its_gait(residual_run, gait
   assert np.abs(policy(obs) - np.clip(policy.base.action(obs), -1, 1)).max() < 0.5
 
 
+@pytest.mark.slow
 def test_only_a_residual_training_starts_from_a_residual_policy(residual_run, tmp_path, user_error):
   changes = {'name': 'next', 'run_dir': tmp_path, 'init_from': residual_run, 'network.residual': ''}
   settings = as_arguments({**TINY, **changes})

@@ -69,6 +69,7 @@ def one(tmp_path_factory):
   return folder
 
 
+@pytest.mark.slow
 def test_eight_devices_learn_the_same_as_one(one, tmp_path):
   finished(start(8, tmp_path / 'run', XLA_FLAGS=EIGHT))
   assert_same(learned(tmp_path / 'run'), learned(one))

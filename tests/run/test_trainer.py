@@ -109,7 +109,11 @@ def grown(trainer):
   """An actor unlike any fresh one, as arrays of NumPy: as a policy file gives it."""
   rng = np.random.default_rng(4)
   fresh = trainer.setup.algorithm.actor(trainer.start().learner)
-  moved = jax.tree.map(lambda x: np.asarray(x) + 0.2 * rng.normal(size=x.shape).astype(np.float32), fresh)
+
+  def moved_by(x):
+    return x if isinstance(x, bool) else np.asarray(x) + 0.2 * rng.normal(size=x.shape).astype(np.float32)
+
+  moved = jax.tree.map(moved_by, fresh)
   return moved._replace(mirror=fresh.mirror, std=np.exp(moved.std))
 
 
@@ -229,7 +233,7 @@ def test_training_computes_on_the_device_it_is_given(run_python):
   """On the second of two."""
   code = """
 import sys
-sys.path.insert(0, 'tests/run')
+sys.path[:0] = ['tests', 'tests/run']
 import jax
 from points import point_setup
 from mjx_humanoid.run.trainer import Trainer
