@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 import json
 import re
 import shutil
 import subprocess
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pages
@@ -44,6 +46,9 @@ def examples(tmp_path, monkeypatch):
 def working_folder(examples, finished_run):
   """The same, with the built-in configs and a finished run runs/stand."""
   shutil.copytree(finished_run, examples / 'runs' / 'stand')
+  np.savez(examples / 'poses.npz', qpos=np.eye(1, 28, 3) + 1.3 * np.eye(1, 28, 2))  # upright
+  if gymnasium := importlib.util.find_spec('gymnasium'):
+    shutil.copy(Path(gymnasium.origin).parent / 'envs/mujoco/assets/ant.xml', examples)
   shutil.copytree(ROOT / 'configs', examples / 'configs')
   return examples
 

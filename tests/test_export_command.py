@@ -184,7 +184,8 @@ def test_the_example_plays_a_policy_of_every_builtin_config(config, example, her
   example.main()
   out = capsys.readouterr().out
   height = float(re.search(r'the torso is ([\d.]+) m high', out).group(1))
-  assert (height < 0.3) == (task.config.start in ('fallen', 'rising'))
+  if task.body.robot.anatomy:  # a quadruped on its side is as high as one that stands
+    assert (height < 0.3) == (task.config.start in ('fallen', 'rising'))
   assert ('cannot observe another' in out) == ('command' not in task.config.observations)
 
 
