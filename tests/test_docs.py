@@ -46,7 +46,6 @@ def examples(tmp_path, monkeypatch):
 def working_folder(examples, finished_run):
   """The same, with the built-in configs and a finished run runs/stand."""
   shutil.copytree(finished_run, examples / 'runs' / 'stand')
-  np.savez(examples / 'poses.npz', qpos=np.eye(1, 28, 3) + 1.3 * np.eye(1, 28, 2))  # upright
   if gymnasium := importlib.util.find_spec('gymnasium'):
     shutil.copy(Path(gymnasium.origin).parent / 'envs/mujoco/assets/ant.xml', examples)
   shutil.copytree(ROOT / 'configs', examples / 'configs')
@@ -78,6 +77,8 @@ def only_parsed(monkeypatch):
 @pytest.mark.parametrize('command', pages.package_commands(), ids=' '.join)
 def test_a_command_of_the_package_understands_its_arguments(command, working_folder, only_parsed):
   name, *arguments = command
+  if '--config.task.start=poses.npz' in arguments:  # another command of the page writes that file
+    np.savez(working_folder / 'poses.npz', qpos=np.eye(1, 28, 3) + 1.3 * np.eye(1, 28, 2))  # upright
   if name == 'train' and not any(a.startswith('--resume') for a in arguments):
     shutil.rmtree(working_folder / 'runs')  # before anything was trained
   module = importlib.import_module(f'mjx_humanoid.{name or "__main__"}')
