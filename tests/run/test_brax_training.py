@@ -114,7 +114,7 @@ def test_mistakes_are_told(fast):
 
 def test_its_policy_keeps_the_precision_of_products(trained, monkeypatch):
   seen = []
-  monkeypatch.setattr(module, 'mean_action', lambda *rest: seen.append(jax.config.jax_default_matmul_precision) or 0.0)
+  monkeypatch.setattr(module, 'output', lambda *rest: seen.append(jax.config.jax_default_matmul_precision) or 0.0)
   trained[0].policy(jnp.zeros((1, 2)))
   assert seen == ['highest']
 

@@ -20,7 +20,7 @@ from tiny import TINY, as_arguments
 
 from mjx_humanoid import train
 from mjx_humanoid.playback.find import load
-from mjx_humanoid.run import checkpoint, report_cards
+from mjx_humanoid.run import array_files, report_cards
 from mjx_humanoid.run import start as start_module
 from mjx_humanoid.run.checkpoint import CheckpointStore
 from mjx_humanoid.run.logger import read_metrics
@@ -57,8 +57,8 @@ def points_instead(monkeypatch):
       return dict(file)
 
   monkeypatch.setattr(start_module, 'set_up', set_up)
-  monkeypatch.setattr(checkpoint, 'write_arrays', write_arrays)  # Orbax sees none of these names, see plain_path
-  monkeypatch.setattr(checkpoint, '_read_arrays', read_arrays)
+  monkeypatch.setattr(array_files, 'write', write_arrays)  # Orbax sees none of these names, see plain_path
+  monkeypatch.setattr(array_files, 'read', read_arrays)
   monkeypatch.setattr(report_cards, 'judge_policy', card)
   monkeypatch.setattr('mjx_humanoid.run.loop.Trainer', lambda setup: trainer())
 
