@@ -39,7 +39,7 @@ class Stability:
 
 
 def stability(robot: Robot, model: mujoco.MjModel, timestep: float | None = None) -> Stability:
-  """The growth of energy within a second, relative to a converged solver at an eighth of the model's timestep.
+  """The growth of energy within a second, relative to an eighth of the model's timestep, with a converged solver.
 
   Args:
     timestep: in s; None: that of the model.
@@ -47,7 +47,8 @@ def stability(robot: Robot, model: mujoco.MjModel, timestep: float | None = None
   tried, fine = copy.copy(model), copy.copy(model)
   tried.opt.timestep = model.opt.timestep if timestep is None else timestep
   fine.opt.timestep = model.opt.timestep / FINE
-  fine.opt.iterations, fine.opt.ls_iterations = CONVERGED
+  for each in (tried, fine):  # the timestep is judged, not the few iterations of training
+    each.opt.iterations, each.opt.ls_iterations = CONVERGED
   start = poses.standing(model, robot, find_root(model))
   controls = np.random.default_rng(0).uniform(-1, 1, (round(SECONDS / HOLD), model.nu))
   floor = NOISE * model.body_subtreemass[0] * GRAVITY * robot.standing_height
