@@ -41,7 +41,7 @@ def make_older(run):
   del config['custom'], config['task']['context']
   for section, names in SETTINGS.items():
     values = config['task'].pop(section)
-    config['task'] |= {names[name]: value for name, value in values.items()}
+    config['task'] |= {old: values[name] for name, old in names.items()}  # newer settings were not there
   (run / 'config.json').write_text(json.dumps(config))
   for step in store(run).steps():
     arrays, path = store(run).load(step)[1:]
