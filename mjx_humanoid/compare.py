@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mjx_humanoid.core import model_files
 from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.config.files import parser, split_overrides
 from mjx_humanoid.core.errors import UserError, command
@@ -25,6 +26,7 @@ def main(argv: Sequence[str]) -> None:
   )
   arguments.add_argument('--bar', type=float, default=0.95, help='success rate to be reached (%(default)s)')
   arguments.add_argument('--no-video', action='store_true', help='no video of the policies side by side')
+  model_files.add_option(arguments)
   arguments.epilog = 'Settings for all trainings: --config.name=value, see python -m mjx_humanoid.train --help.'
   parsed, rest = arguments.parse_known_args(argv)
   overrides, names = split_overrides(rest), [name for name in parsed.configs.split(',') if name]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mjx_humanoid.core import saved_code
+from mjx_humanoid.core import model_files, saved_code
 from mjx_humanoid.core.border import expanded
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
@@ -36,6 +36,7 @@ def main(argv: Sequence[str]) -> None:
   arguments.add_argument(
     '--storage', default='', help='URL of an Optuna storage, such as sqlite:///study.db, instead of a file in --out'
   )
+  model_files.add_option(arguments)
   arguments.epilog = 'Settings for all trials: --config.name=value, see python -m mjx_humanoid.train --help.'
   parsed, rest = arguments.parse_known_args(argv)
   overrides, out = config_file.split_overrides(rest), expanded(parsed.out)

@@ -27,6 +27,11 @@ def add_option(parser: argparse.ArgumentParser) -> None:
   parser.add_argument('--allow-outside', nargs=0, action=_Allow, help=ALLOW_HELP)
 
 
+def granted() -> tuple[str, ...]:
+  """The arguments that give a command started by this one the same permission."""
+  return ('--allow-outside',) if _granted['outside'] else ()
+
+
 class _Allow(argparse.Action):
   def __call__(self, *_: object, **__: object) -> None:
     allow_outside(True)

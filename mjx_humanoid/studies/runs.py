@@ -15,6 +15,7 @@ from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.config.settings import to_dict
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.model_files import granted
 from mjx_humanoid.playback.cards import NONE
 from mjx_humanoid.run.report_cards import judged_at
 
@@ -132,8 +133,8 @@ def train_all(runs: Sequence[Wanted]) -> None:
     print(f'[{number} of {len(runs)}] {run.config.name}: {state}', flush=True)
     if state == 'complete':
       continue
-    resume = (f'--resume={run.folder}',)
-    status = call(['-m', 'mjx_humanoid.train', *(resume if state == 'stopped' else run.arguments)])
+    arguments = (f'--resume={run.folder}',) if state == 'stopped' else run.arguments
+    status = call(['-m', 'mjx_humanoid.train', *arguments, *granted()])
     if status:
       raise UserError(f'the training {run.config.name} failed (exit status {status}); the same command continues.')
     if run.state != 'complete':

@@ -10,6 +10,7 @@ import pytest
 from test_curves import write_run
 
 from mjx_humanoid import compare
+from mjx_humanoid.core import model_files
 from mjx_humanoid.core.config.files import save_json
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.studies import runs as module
@@ -50,6 +51,16 @@ def test_each_config_is_trained_with_each_seed(wanted, tmp_path):
   assert wanted[0].folder == tmp_path / 'runs' / 'stand-0'
   assert wanted[0].config.evaluation_interval == 8  # a tenth
   assert {'--config=stand', '--config.total_timesteps=80', '--config.seed=1'} <= set(wanted[1].arguments)
+
+
+def test_trainings_may_read_what_the_comparison_may(wanted, monkeypatch):
+  commands = []
+  monkeypatch.setattr(module, 'call', lambda arguments: commands.append(arguments) or 1)
+  for allowed in (True, False):
+    model_files.allow_outside(allowed)
+    with pytest.raises(UserError, match='failed'):
+      train_all(wanted[:1])
+  assert ['--allow-outside' in arguments for arguments in commands] == [True, False]
 
 
 def test_what_is_missing_is_trained_what_was_stopped_goes_on_and_the_rest_is_reused(wanted, monkeypatch, capsys):
