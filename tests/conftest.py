@@ -26,6 +26,17 @@ except UserError as error:
   NO_OPENGL = str(error)
 
 
+# Files whose tests share a program that is dear to compile.
+TOGETHER = {'test_mjx.py': 'mjx', 'test_parity.py': 'mjx'}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_collection_modifyitems(items):
+  """With --dist=loadgroup, the tests of a file run in one process, so that their fixtures are made once."""
+  for item in items:
+    item.add_marker(pytest.mark.xdist_group(TOGETHER.get(item.path.name, item.path.name)))
+
+
 @pytest.fixture
 def opengl():
   """Some OpenGL, or the test is skipped: a machine without any can still train."""

@@ -14,6 +14,7 @@ from mjx_humanoid.motions.search import Motion
 from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.physics.symmetry import MirrorMap, action_map
 
+SEARCHED = pytest.mark.slow  # a search for the leap takes a minute
 POSES = slice(0, 17)  # rows of the datasheet's descent: two poses after standing, eight rows each
 
 
@@ -34,12 +35,14 @@ def leaping(path):
   return path.qpos[17:], path.qvel[17:]
 
 
+@SEARCHED
 def test_the_path_first_leads_down_over_the_poses_of_the_datasheet(body, path):
   np.testing.assert_array_equal(path.qpos[POSES], body.descent)
   np.testing.assert_allclose(path.depth[POSES], 0.25 * np.arange(17) / 16)
   assert not path.qvel[POSES].any()
 
 
+@SEARCHED
 def test_then_from_a_squat_to_the_face(body, path):
   """1.6 s at 50 Hz: 81 states."""
   np.testing.assert_allclose(path.depth[17:], 0.25 + 0.75 * np.arange(81) / 80)
@@ -47,6 +50,7 @@ def test_then_from_a_squat_to_the_face(body, path):
   assert path.qpos[-1, 2] < 0.2
 
 
+@SEARCHED
 def test_the_leap_ends_at_rest_on_the_feet(model, body, path):
   """By C MuJoCo: nothing but the feet on the floor, the centre of mass above them, as high as in the deep squat."""
   data = mujoco.MjData(model)
@@ -61,6 +65,7 @@ def test_the_leap_ends_at_rest_on_the_feet(model, body, path):
   assert np.linalg.norm(data.qvel[:3]) < 0.5
 
 
+@SEARCHED
 def test_the_leap_goes_up(body, path):
   """By finite differences: positions, read upward, change at the velocities; by more than half a metre in 1.6 s."""
   qpos, qvel = leaping(path)
@@ -72,6 +77,7 @@ def test_the_leap_goes_up(body, path):
   assert np.median(error) < 0.1 * np.linalg.norm(mean, axis=1).max()
 
 
+@SEARCHED
 def test_left_and_right_legs_leap_alike(body, path):
   left, right = (
     [7 + i for i, name in enumerate(body.joint_names) if side in name and name.startswith(('hip_y', 'knee'))]
@@ -81,6 +87,7 @@ def test_left_and_right_legs_leap_alike(body, path):
   np.testing.assert_allclose(qpos[:, left], qpos[:, right], atol=0.02)
 
 
+@SEARCHED
 def test_a_policy_that_follows_the_controls_inexactly_gets_there_too(model, body):
   """In C MuJoCo, with noise of 0.1 on every control: the torso ends within 0.25 m of the leap's own height."""
   rng, motion, heights = np.random.default_rng(3), leap(body), []
@@ -94,6 +101,7 @@ def test_a_policy_that_follows_the_controls_inexactly_gets_there_too(model, body
   assert np.mean(np.abs(np.array(heights) - motion.qpos[-1, 2]) < 0.25) >= 0.8
 
 
+@SEARCHED
 def test_a_leap_is_searched_for_once(body):
   assert leap(dataclasses.replace(body)) is leap(body)
 

@@ -50,6 +50,7 @@ def test_a_reward_file_that_switches_to_64_bits_changes_no_number(tmp_path):
   assert all(np.array_equal(a, b) for a, b in zip(wide[1].kernels, policy.kernels, strict=True))
 
 
+@pytest.mark.slow  # compiles MJX for training and for judging
 def test_mjx_trains_and_judges_in_64_bits(tiny):
   with jax.enable_x64(True):
     setup = prepare(tiny(engine='mjx', num_envs=8))
