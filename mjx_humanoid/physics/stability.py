@@ -104,4 +104,4 @@ def refuse_unstable(robot: Robot, model: mujoco.MjModel) -> None:
 
 def describe_growth(growth: float) -> str:
   """A growth of energy in words."""
-  return 'without bound' if not np.isfinite(growth) else f'{growth:.3g} times as large as at a fine timestep'
+  return 'without bound' if not np.isfinite(growth) else f'to {growth:.3g} times that at a fine timestep'

@@ -137,11 +137,13 @@ def load_policy(path: Path, *, allow_code: bool = False) -> Policy:
     UserError: the file is missing, damaged, of another format, or not a policy.
   """
   try:
+    path.open('rb').close()  # safe_open says of a file without permission that it does not exist
     with safe_open(path, 'numpy') as file:
       metadata = file.metadata() or {}
       arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
   except (OSError, SafetensorError) as error:
-    raise UserError(f'{path} is not a readable policy file: {error}') from None
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    raise UserError(f'{path} is not a readable policy file: {reason}.') from None
   if metadata.get('format') not in READABLE:
     raise UserError(
       f'{path} is a policy of format {metadata.get("format", "unknown")!r}; this version reads formats'
