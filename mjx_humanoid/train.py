@@ -16,6 +16,7 @@ from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.errors import UserError, command
+from mjx_humanoid.core.files import check_writable
 from mjx_humanoid.core.output import outliving_readers
 from mjx_humanoid.core.run_folder import checkpoint_step, run_path, split_reference
 from mjx_humanoid.core.saved_code import portable
@@ -111,7 +112,7 @@ def join(coordinator: str | None) -> None:
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
-  """Raises UserError where the folder of a new run exists, or holds what is no run and may not be deleted."""
+  """Raises UserError where a new run's folder exists, may not be deleted because it is no run, or cannot be made."""
   if overwrite:
     from mjx_humanoid.run.start import check_overwritable
 
@@ -121,6 +122,7 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
       f'the run folder {folder} exists; choose another with --config.name=..., continue with --resume={typed(folder)},'
       ' or delete it with --overwrite'
     )
+  check_writable(folder / config_file.CONFIG_FILE)
 
 
 def train(

@@ -37,7 +37,7 @@ def closed(tmp_path):
 @pytest.mark.parametrize(
   ('arguments', 'said'),
   [
-    ('train --config=stand --config.run_dir={} --config.total_timesteps=8', 'cannot be made: Permission denied'),
+    ('train --config=stand --config.run_dir={} --config.total_timesteps=8', 'cannot be written: no permission'),
     ('play stand --out={}/stand.mp4', 'stand.mp4 cannot be written: no permission'),
     ('evaluate stand --json={}/card.json', 'card.json cannot be written: no permission'),
     ('evaluate {}/secret.safetensors', 'secret.safetensors is not a readable policy file: Permission denied'),
