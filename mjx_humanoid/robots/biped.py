@@ -20,6 +20,7 @@ ROBOT = Robot(
   symmetry=(('left', 'right'),),
   timestep=0.005,
   frame_skip=4,
-  solver_iterations=1,
-  line_search_iterations=4,
+  # With one iteration, a policy learned to walk on what the solver had left over, and fell in converged physics.
+  solver_iterations=4,
+  line_search_iterations=8,
 )
