@@ -21,6 +21,7 @@ ROBOT = Robot(
   pd=(('', PD(kp=100, kd=2, torque_limit=80)),),  # '' is in every joint's name
   timestep=0.005,
   frame_skip=4,
-  solver_iterations=1,
-  line_search_iterations=4,
+  # With one iteration, policies that trot in converged physics fell in one episode of six.
+  solver_iterations=2,
+  line_search_iterations=8,
 )
