@@ -22,6 +22,6 @@ ROBOT = Robot(
   timestep=0.005,
   frame_skip=4,
   # With one iteration, policies that trot in converged physics fell in one episode of six.
-  solver_iterations=2,
+  solver_iterations=3,
   line_search_iterations=8,
 )

@@ -21,6 +21,6 @@ ROBOT = Robot(
   timestep=0.005,
   frame_skip=4,
   # With one iteration, a policy learned to walk on what the solver had left over, and fell in converged physics.
-  solver_iterations=4,
+  solver_iterations=3,
   line_search_iterations=8,
 )
