@@ -31,5 +31,5 @@ def get_config() -> ConfigDict:
   config.network.initial_std = 0.25
   config.network.final_std = 0.12
   config.render_interval = 4_000_000  # two cores cannot also render a video every 500,000 steps
-  config.total_timesteps = 6_000_000
+  config.total_timesteps = 4_000_000
   return config
