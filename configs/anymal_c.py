@@ -11,7 +11,7 @@ def get_config() -> ConfigDict:
   config.task.robot = 'anymal_c'
   config.task.reward = 'follow'
   config.task.weights = {'arms': 0.0, 'posture': 0.05}
-  config.task.card = 'follow'
+  config.task.card = 'follow_wide'
   config.task.command.kind = 'sampled'
   config.task.command.interval = 2.5
   config.task.command.rest = 0.15

@@ -207,23 +207,27 @@ _card(
     own_library=True,
   ),
 )
-_card(
-  'follow',
-  Card(
-    'new commands every 5 s; mean error, of means over 1 s, at most 0.15 m/s and 0.2 rad/s over 20 s',
-    20.0,
-    FOLLOWS,
-    {
-      **STANDING,
-      'command.kind': 'sampled',
-      'command.low': (-0.5, -0.4, -1.0),
-      'command.high': (1.5, 0.4, 1.0),
-      'command.interval': 5.0,
-      'command.rest': 0.15,
-    },
-    figures=(*LASTING, 'speed', 'velocity_error', 'turning_error', 'tilt', *EFFORT),
-  ),
-)
+for _name, _low, _high, _range in (
+  ('follow', (-0.5, -0.4, -1.0), (1.5, 0.4, 1.0), ''),
+  ('follow_wide', (-1.0, -0.5, -1.0), (1.5, 0.5, 1.0), ' of -1 to 1.5 m/s ahead, to 0.5 m/s sideways'),
+):
+  _card(
+    _name,
+    Card(
+      f'new commands{_range} every 5 s; mean error, of means over 1 s, at most 0.15 m/s and 0.2 rad/s over 20 s',
+      20.0,
+      FOLLOWS,
+      {
+        **STANDING,
+        'command.kind': 'sampled',
+        'command.low': _low,
+        'command.high': _high,
+        'command.interval': 5.0,
+        'command.rest': 0.15,
+      },
+      figures=(*LASTING, 'speed', 'velocity_error', 'turning_error', 'tilt', *EFFORT),
+    ),
+  )
 _card(
   'return',
   Card(
