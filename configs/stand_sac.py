@@ -9,7 +9,7 @@ def get_config() -> ConfigDict:
   config = default_config()
   config.name = 'stand_sac'
   config.algorithm = 'sac'
-  # The task of configs/stand.py.
+  # The task of configs/stand.py, without its pushes.
   config.task.reward = 'stand'
   config.task.card = 'stand'
   config.task.termination = 'off_balance'

@@ -10,6 +10,7 @@ TINY = {
   'render_interval': 0,
   'evaluation_episodes': 2,
   'task.episode_length': 0.2,  # 8 control steps: worlds start anew within the run
+  'task.push.kind': 'none',  # whose first push would come after that
   'ppo.unroll_length': 4,
   'ppo.batch_size': 32,
   'network.policy_layers': (16,),

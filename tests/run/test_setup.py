@@ -76,7 +76,7 @@ IDLE = {
     {'push.kind': 'force', 'push.interval': 3.2},
     'first push would come after 3 s, when episodes of 3 s are over; set config.task.push.interval to less',
   ),
-  'kicks after the end': ({'push.kind': 'kick'}, 'first push would come after 3.8 s'),
+  'kicks after the end': ({'push.kind': 'kick', 'push.interval': 4.0}, 'first push would come after 3.8 s'),
   'commands unseen': (
     {'command.kind': 'sampled'},
     r"command\.kind=sampled gives .* add 'command' to config\.task\.observations",
