@@ -18,5 +18,9 @@ def get_config() -> ConfigDict:
   config.task.episode_length = 5.0
   config.task.start_strength = 2.0
   config.task.frame_skip = 4  # 50 control steps per second
+  # Exploration noise on a schedule and an averaged actor: with learned noise, one seed stayed at 1.9 m/s.
+  config.network.initial_std = 0.3
+  config.network.final_std = 0.12
+  config.ppo.ema_decay = 0.98
   config.total_timesteps = 4_500_000
   return config
