@@ -198,6 +198,8 @@ def announce(setup: Setup, folder: Path) -> None:
   print(
     f'task {portable(config.task.reward)!r}, {config.total_timesteps:,} steps, seed {config.seed}; run folder {folder}'
   )
+  if setup.physics:
+    print(f'physics of training: {setup.physics}; report cards use that of the robot')
   for note in saved_code.notes(config):
     print(f'note: {note}')
 

@@ -24,6 +24,7 @@ from mjx_humanoid.physics.choice import choose, make_engine
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
 from mjx_humanoid.physics.stability import refuse_unstable
+from mjx_humanoid.physics.training import TrainingPhysics, training_physics
 from mjx_humanoid.playback.cards import NONE, find_card
 from mjx_humanoid.playback.judge import check_card
 from mjx_humanoid.playback.reference import reference_of
@@ -56,6 +57,7 @@ class Setup:
   bank_iterations: int = BANK_ITERATIONS
   devices: Devices = field(default_factory=Devices)  # where all of it is computed
   base: Reference | None = None  # to whose actions those of the network are added
+  physics: str = ''  # in words, how the physics of training differs from the robot's; '' if it does not
 
   @property
   def total_envs(self) -> int:
@@ -87,7 +89,9 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
   task = make_task(config.task, body)
   refuse_idle(config, task)
   with Devices(device).computing():
-    env = make_env(config, task, model, engine_name)
+    section, settings = config.physics.of(engine_name)
+    physics = training_physics(robot, model, body.control_step, settings, f'config.physics.{section}')
+    env = make_env(config, task, model, engine_name, physics)
     base = reference_of(task, model) if config.network.residual else None
     env = dataclasses.replace(env, base=base)
     check_own(task, env, config)  # before anything else calls user code
@@ -95,7 +99,7 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
     algorithm = chosen.make(spec)
   bank_iterations = SETTLED_ITERATIONS if config.task.start in SETTLED else BANK_ITERATIONS
   devices = choose_devices(config.devices, config.num_envs, engine_name, device)
-  return Setup(config, env, algorithm, reason, task, bank_iterations, devices, base)
+  return Setup(config, env, algorithm, reason, task, bank_iterations, devices, base, physics.changed)
 
 
 def settle_num_envs(config: Config, engine_name: str) -> int:
@@ -103,13 +107,18 @@ def settle_num_envs(config: Config, engine_name: str) -> int:
   return config.num_envs
 
 
-def make_env(config: Config, task: Task, model: Any, engine_name: str) -> Env:
-  """The environments of a task on an engine. Raises UserError for an unknown curriculum."""
+def make_env(config: Config, task: Task, model: Any, engine_name: str, physics: TrainingPhysics) -> Env:
+  """The environments of a task on an engine. Raises UserError for an unknown curriculum.
+
+  Args:
+    model: that of the robot, in whose physics start states settle.
+    physics: what the engine steps.
+  """
   process = hosts.index() if engine_name == 'native' else 0  # in the others all processes step all environments
   count = hosts.share(config.num_envs) if engine_name == 'native' else config.num_envs
   rng = np.random.default_rng([config.seed, FIELDS, *([process] if process else [])])
   fields = randomized_fields(model, config.task.randomization, rng, count)
-  engine = make_engine(engine_name, model, count, task.body.substeps, config.num_threads, fields)
+  engine = make_engine(engine_name, physics.model, count, physics.substeps, config.num_threads, fields)
   curriculum = CURRICULA[config.curriculum]
   if config.curriculum != 'none':  # without one all starts are at full strength, which needs no search
     announce_search(config.task)

@@ -142,3 +142,20 @@ def test_the_number_of_environments_is_settled_once_the_engine_is_known(monkeypa
 def test_start_states_that_come_from_physics_serve_longer():
   assert prepare(standing()).bank_iterations == module.BANK_ITERATIONS
   assert prepare(standing(start='fallen')).bank_iterations == module.SETTLED_ITERATIONS > module.BANK_ITERATIONS
+
+
+def test_training_has_physics_of_its_own_and_the_task_does_not():
+  """Start states, the task and playback keep the robot's physics; settings of another engine have no effect."""
+  config = standing()
+  physics = replaced(
+    config.physics, {'native.solver': 'cg', 'native.substeps': 2, 'mjx.iterations': 7}, 'config.physics'
+  )
+  setup = prepare(dataclasses.replace(config, physics=physics))
+  assert setup.physics == 'solver cg with 1 iteration, 2 physics steps of 10 ms per control step, integrator euler'
+  qpos = setup.env.model.qpos0[None].repeat(128, axis=0)
+  engine = setup.env.engine
+  state = engine.init(qpos, np.zeros((128, setup.env.model.nv)))
+  _, view = engine.step(state, np.zeros((128, 21), np.float32))
+  np.testing.assert_allclose(view.time, 0.02, rtol=1e-6)
+  assert (setup.env.model.opt.timestep, setup.task.body.substeps) == (0.005, 4)
+  assert prepare(dataclasses.replace(config, physics=replaced(config.physics, {'mjx.iterations': 7}, ''))).physics == ''

@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 from mjx_humanoid.core.config import settings as machinery
 from mjx_humanoid.core.config.a2c import A2CConfig
 from mjx_humanoid.core.config.network import NetworkConfig
+from mjx_humanoid.core.config.physics import PhysicsConfig
 from mjx_humanoid.core.config.ppo import PPOConfig
 from mjx_humanoid.core.config.sac import SACConfig
 from mjx_humanoid.core.config.settings import setting
@@ -64,6 +65,7 @@ class Config:
   evaluation_episodes: int = setting(100, 'episodes of a report card', low=1, high=MOST_EPISODES)
   stop_when_passed: bool = setting(False, 'end training at the first report card that passes')
   task: TaskConfig = field(default_factory=TaskConfig)
+  physics: PhysicsConfig = field(default_factory=PhysicsConfig)
   network: NetworkConfig = field(default_factory=NetworkConfig)
   ppo: PPOConfig = field(default_factory=PPOConfig)
   a2c: A2CConfig = field(default_factory=A2CConfig)
