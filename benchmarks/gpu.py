@@ -25,7 +25,6 @@ os.environ.setdefault('XLA_PYTHON_CLIENT_MEM_FRACTION', '0.4')  # the part 'comp
 
 import jax
 import parity as parity_benchmark
-import throughput as throughput_benchmark
 from common import save
 from gpu_physics import CONTROL_STEPS, VARIANTS, calls_per_second, installed_engines, program
 
@@ -37,6 +36,7 @@ from mjx_humanoid.robots import robots
 from mjx_humanoid.run.cache import use_compilation_cache
 from mjx_humanoid.run.setup import prepare
 from mjx_humanoid.run.trainer import Trainer
+from mjx_humanoid.studies.benchmark import measured
 
 Row = dict[str, Any]
 
@@ -221,7 +221,8 @@ def compiling(plan: Plan) -> Iterator[Row]:
   for engine in plan.engines:
     with tempfile.TemporaryDirectory() as cache:
       for label in ('cold', 'cached'):
-        row = throughput_benchmark.row(engine, plan.training_envs[0], 1, cache)
+        request = {'config': 'stand', 'overrides': {}, 'engine': engine, 'num_envs': plan.training_envs[0]}
+        row = measured({**request, 'seconds': 0}, cache)
         kept = {key: row[key] for key in ('failed', 'seconds_to_first_update') if key in row}
         yield {'engine': engine, 'num_envs': plan.training_envs[0], 'cache': label, **kept}
 

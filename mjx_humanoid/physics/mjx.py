@@ -109,14 +109,23 @@ class MjxEngine:
   ) -> tuple[MjxState, View]:
     """See Engine."""
     model = self._model.tree_replace(state.fields) if state.fields else self._model
+    data = self._stepped(model, self._acted_on(state.data, ctrl, force, kick), self._substeps)
+    readings = jax.vmap(self._readings, in_axes=(self._axes, 0))(model, data)
+    return state._replace(data=data), View(data.time, data.qpos, data.qvel, data.ctrl, readings)
+
+  def bare(self, state: MjxState, count: int = 1) -> MjxState:
+    """`count` control steps of physics alone, under the controls of the last one; for measurements."""
+    model = self._model.tree_replace(state.fields) if state.fields else self._model
+    return state._replace(data=self._stepped(model, state.data, self._substeps * count))
+
+  def _stepped(self, model: Any, data: Any, count: int) -> Any:
+    """The data [B] after `count` physics steps: a scan over one vmapped mjx.step."""
 
     def substep(data: Any, _: None) -> tuple[Any, None]:
       with jax.default_matmul_precision('highest'):
         return jax.vmap(mjx.step, in_axes=(self._axes, 0))(model, data), None
 
-    data, _ = jax.lax.scan(substep, self._acted_on(state.data, ctrl, force, kick), None, length=self._substeps)
-    readings = jax.vmap(self._readings, in_axes=(self._axes, 0))(model, data)
-    return state._replace(data=data), View(data.time, data.qpos, data.qvel, data.ctrl, readings)
+    return jax.lax.scan(substep, data, None, length=count)[0]
 
   def _readings(self, model: Any, data: Any) -> Array:
     """The sensor readings [ns] of one environment, with the external forces on its bodies if it has such sensors."""

@@ -74,6 +74,12 @@ class NativeEngine:
       self._worlds.step(nstep=self._substeps)
     return state, self._view()
 
+  def bare(self, state: NativeState, count: int = 1) -> NativeState:
+    """`count` control steps of physics alone, under the controls of the last one; for measurements."""
+    with quiet():
+      self._worlds.step(nstep=self._substeps * count)
+    return state
+
   def apply(self, ctrl: Array, force: Array | None = None, kick: Array | None = None) -> None:
     """Writes controls and disturbances of the next control step; see Engine.step."""
     self._ctrl[:] = ctrl

@@ -58,6 +58,7 @@ class Setup:
   devices: Devices = field(default_factory=Devices)  # where all of it is computed
   base: Reference | None = None  # to whose actions those of the network are added
   physics: str = ''  # in words, how the physics of training differs from the robot's; '' if it does not
+  substeps: int = 1  # physics steps per control step in training
 
   @property
   def total_envs(self) -> int:
@@ -99,7 +100,7 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
     algorithm = chosen.make(spec)
   bank_iterations = SETTLED_ITERATIONS if config.task.start in SETTLED else BANK_ITERATIONS
   devices = choose_devices(config.devices, config.num_envs, engine_name, device)
-  return Setup(config, env, algorithm, reason, task, bank_iterations, devices, base, physics.changed)
+  return Setup(config, env, algorithm, reason, task, bank_iterations, devices, base, physics.changed, physics.substeps)
 
 
 def settle_num_envs(config: Config, engine_name: str) -> int:

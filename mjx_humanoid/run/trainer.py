@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -48,6 +49,8 @@ class Trainer:
     options = COMPILER_OPTIONS if setup.devices.platform == 'cpu' else None
     if setup.env.traceable:
       self._iterate = jax.jit(self._traced, donate_argnums=(0, 1), compiler_options=options)
+      collecting = functools.partial(collect_traced, setup.env, setup.algorithm)
+      self._collect_only = jax.jit(collecting, compiler_options=options)
     else:
       self._collect = HostCollector(setup.env, setup.algorithm, hosts.index())
       self._learn = jax.jit(self._stack_and_update, donate_argnums=(0,), compiler_options=options)
@@ -102,6 +105,38 @@ class Trainer:
         with devices.together():
           learner, key, metrics = self._learn(state.learner, transitions, sums, state.key)
     return TrainState(learner, carry, key, state.iteration + 1), metrics
+
+  def collect(self, state: TrainState) -> tuple[Collected, Any, Any]:
+    """unroll_length steps of every environment without an update: what is carried, transitions and sums of metrics.
+
+    For measurements. `state` is not consumed, but environments of the native engine move on.
+    """
+    with self.computing():
+      bank = self.bank(state.iteration)
+      if not self.setup.env.traceable:
+        return self._collect(hosts.local(state.learner), state.carry, bank)
+      with self.setup.devices.together():
+        return self._collect_only(state.learner, state.carry, bank)
+
+  def memory(self, state: TrainState) -> int:
+    """Bytes that an iteration needs on its devices, as XLA reports them of the compiled program, plus C MuJoCo's state.
+
+    Compiles the program, or takes it from the compilation cache. Environments of the native engine move on.
+    """
+    with self.computing(), self.setup.devices.together():
+      if self.setup.env.traceable:
+        lowered = self._iterate.lower(state.learner, state.carry, state.key, self.bank(state.iteration))
+      else:
+        _, transitions, sums = self.collect(state)
+        lowered = self._learn.lower(state.learner, transitions, sums, state.key)
+      needs: Any = lowered.compile().memory_analysis()
+      own = (
+        0
+        if self.setup.env.traceable
+        else sum(x.nbytes for x in self.setup.env.engine.pack(state.carry.physics).values())
+      )
+    total = needs.argument_size_in_bytes + needs.output_size_in_bytes + needs.temp_size_in_bytes
+    return int(total - needs.alias_size_in_bytes + own)
 
   def restarts_at(self, iteration: int) -> bool:
     """Whether training restarts at this iteration, from its own policy."""
