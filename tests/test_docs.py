@@ -63,6 +63,7 @@ def only_parsed(monkeypatch):
   monkeypatch.setattr(importlib.import_module('mjx_humanoid.train'), 'train', reached)
   monkeypatch.setattr('mjx_humanoid.studies.runs.train_all', reached)
   monkeypatch.setattr('mjx_humanoid.studies.study.need_optuna', reached)
+  monkeypatch.setattr('mjx_humanoid.studies.benchmark.rows_of', reached)
   monkeypatch.setattr('mjx_humanoid.doctor.CHECKS', {})
   monkeypatch.setattr('mjx_humanoid.viewer.serving.check_installed', lambda *face: None)
   monkeypatch.setattr('mjx_humanoid.viewer.studio.check_display', lambda: None)
