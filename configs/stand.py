@@ -27,7 +27,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.task.push.interval = 1.0
     config.ppo.ema_decay = 0.97
   if variant == 'gpu':
-    config.num_envs = 4096
+    config.num_envs = config.reference_envs = 4096
     config.ppo.batch_size = 2048  # 64 gradient steps an update: with 16, the budget ended before it stood
     config.total_timesteps = 4_000_000
   return config

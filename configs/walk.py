@@ -29,7 +29,7 @@ def get_config(variant: str = '') -> ConfigDict:
   config.render_interval = 1_000_000
   config.total_timesteps = 4_000_000
   if variant == 'gpu':
-    config.num_envs = 4096
+    config.num_envs = config.reference_envs = 4096
     config.ppo.batch_size = 2048  # 64 gradient steps an update, as for stand:gpu
     config.total_timesteps = 6_553_600
   return config

@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> None:
     config = resumed(folder, changed, allow_code=arguments.allow_code)
     step = checkpoint_step(folder, which) if which else None
   else:
-    loaded = config_file.load_for_machine(arguments.config or DEFAULT_CONFIG, overrides)
+    loaded = config_file.load_for_machine(arguments.config or DEFAULT_CONFIG, chosen(overrides))
     config = schema.resolve(config_file.apply_overrides(loaded, overrides))
     saved_code.allow(config, remember=True)  # the user typed its references
     folder = run_path(expanded(config.run_dir), config.name)
@@ -60,6 +60,11 @@ def main(argv: Sequence[str]) -> None:
   with outliving_readers():
     options: dict[str, Any] = {'step': step, 'overwrite': arguments.overwrite, 'listeners': live_view(arguments)}
     train(config, folder, started, resume=bool(arguments.resume), **options)
+
+
+def chosen(overrides: Mapping[str, str]) -> list[str]:
+  """The settings that the user has chosen; num_envs=auto leaves the choice."""
+  return [name for name, value in overrides.items() if (name, value) != ('config.num_envs', 'auto')]
 
 
 def arguments_of(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -198,6 +203,10 @@ def announce(setup: Setup, folder: Path) -> None:
   print(
     f'task {portable(config.task.reward)!r}, {config.total_timesteps:,} steps, seed {config.seed}; run folder {folder}'
   )
+  from mjx_humanoid.run.auto_envs import few_updates
+
+  if warning := few_updates(config):
+    print(warning, flush=True)
   if setup.physics:
     print(f'physics of training: {setup.physics}; report cards use that of the robot')
   for note in saved_code.notes(config):

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from mjx_humanoid.core.config.network import NetworkConfig
-from mjx_humanoid.core.config.schema import Config, resolve, to_dict
+from mjx_humanoid.core.config.schema import AUTO, Config, resolve, to_dict
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.network import Actor, Mirror, output, squashed
 from mjx_humanoid.core.precision import single_precision
@@ -83,6 +83,8 @@ def train_on_brax(
   settled = settings(config, total_timesteps)
   if episode_length < 1:
     raise UserError(f'episode_length={episode_length} is out of range: it must be at least 1.')
+  if settled.num_envs == AUTO:
+    raise UserError('config.num_envs=auto measures environments of this package; give a number for those of Brax.')
   if settled.network.residual:
     raise UserError('config.network.residual: environments of Brax have no reference gait; leave it empty.')
   chosen = choose_algorithm(settled)

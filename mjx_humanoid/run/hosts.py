@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.run.rendezvous import meet
 
 ADDRESS, COUNT, INDEX = 'JAX_COORDINATOR_ADDRESS', 'JAX_NUM_PROCESSES', 'JAX_PROCESS_ID'
 TIMEOUT = 30  # s to find the coordinator
@@ -51,9 +52,10 @@ def connect(address: str, count: int, index: int) -> None:
   """Joins the training. Processes other than the first print nothing from now on.
 
   Raises:
-    UserError: the coordinator was not reached in TIMEOUT seconds.
+    UserError: the coordinator was not reached in TIMEOUT seconds, or another process did not come.
   """
   print(f'process {index} of {count}: waiting for the others at {address} ...', flush=True)
+  meet(address, count, index, TIMEOUT)
   # On CPUs two programs that run at once could wait for each other's processes for ever.
   jax.config.update('jax_cpu_enable_async_dispatch', False)
   try:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from mjx_humanoid.core.config.schema import Config
+from mjx_humanoid.core.config.schema import AUTO, Config
 from mjx_humanoid.core.config.task import PDConfig, TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.precision import single_precision
@@ -104,7 +104,9 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
 
 
 def settle_num_envs(config: Config, engine_name: str) -> int:
-  """Adjusts the number of environments to the engine."""
+  """Adjusts the number of environments to the engine. Raises UserError where it was not measured."""
+  if config.num_envs == AUTO:
+    raise UserError('config.num_envs=auto is for training; give a number here.')
   return config.num_envs
 
 

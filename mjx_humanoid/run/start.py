@@ -13,7 +13,7 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import make_folder, writing
 from mjx_humanoid.core.run_folder import CHECKPOINTS
 from mjx_humanoid.playback.find import load
-from mjx_humanoid.run import hosts
+from mjx_humanoid.run import auto_envs, hosts
 from mjx_humanoid.run.cache import use_compilation_cache
 from mjx_humanoid.run.listeners import Listener
 from mjx_humanoid.run.lock import LOCK_FILE, RunLock
@@ -30,7 +30,7 @@ def set_up(config: Config, *, resume: bool = False) -> Setup:
   use_compilation_cache()
   if config.init_from and not resume:
     from_policy(load(config.init_from), config)  # an error is raised before the search for start states
-  return prepare(config)
+  return prepare(auto_envs.settled(config))
 
 
 def start(

@@ -173,7 +173,8 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
       target = target[part]
     if isinstance(target, tuple):
       raise UserError(f'{parent} is a list of numbers here, which has no entry {leaf!r}.')
-    target[leaf] = parse(hint, text, name)
+    words = known[name][1].metadata['words'] if name in known else ()
+    target[leaf] = text if text in words else parse(hint, text, name)
   return schema.as_config_dict(values)
 
 

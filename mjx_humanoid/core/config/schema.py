@@ -25,6 +25,7 @@ from mjx_humanoid.core.errors import UserError
 
 FORMAT = 2  # of config.json and of the task in a policy file; see migration.py for older ones
 MOST_EPISODES = 2000  # of a report card, which keeps all steps in memory: about 1.4 GB for 20 s each
+AUTO = -1  # num_envs before it is measured
 ENGINES = ('auto', 'native', 'mjx', 'mjx-warp')
 
 
@@ -36,7 +37,12 @@ class Config:
   run_dir: str = setting('runs', 'folder that holds the runs')
   seed: int = setting(0, 'random seed of the whole run', low=0, high=2**31 - 1)
   engine: str = setting('auto', 'physics engine; auto picks the fastest for this machine', choices=ENGINES)
-  num_envs: int = setting(512, 'environments stepped in parallel', low=1)
+  num_envs: int = setting(
+    512, 'environments stepped in parallel, or auto: as many as pay on this machine', low=1, words={'auto': AUTO}
+  )
+  reference_envs: int = setting(
+    512, 'environments that minibatches and total_timesteps are meant for; num_envs=auto scales them from there', low=1
+  )
   devices: int = setting(
     0, 'accelerators that the environments are split over; 0 = all that num_envs can be split evenly over', low=0
   )

@@ -29,13 +29,15 @@ def setting(
   above: float = -math.inf,
   choices: tuple[str, ...] = (),
   own: str = '',
+  words: Mapping[str, int] = types.MappingProxyType({}),
 ) -> Any:
   """A dataclass field with a description and a range: low <= value <= high, value > above.
 
   Args:
     own: kind of object that the setting names, such as 'reward', if it may be the user's own file or object.
+    words: words that may be given in place of a number, and the numbers outside of the range that stand for them.
   """
-  metadata = {'help': help, 'low': low, 'high': high, 'above': above, 'choices': choices, 'own': own}
+  metadata = {'help': help, 'low': low, 'high': high, 'above': above, 'choices': choices, 'own': own, 'words': words}
   if isinstance(default, dict):
     return field(default_factory=lambda: dict(default), metadata=metadata)
   return field(default=default, metadata=metadata)
@@ -130,6 +132,10 @@ def check(f: dataclasses.Field[Any], hint: Any, value: Any, name: str) -> Any:
   limits, value = f.metadata, plain(value)
   if value is None and f.default in ('', 'none'):  # in Python, nothing is None
     value = f.default
+  if isinstance(value, str):
+    value = limits['words'].get(value, value)
+  if value in limits['words'].values():
+    return value
   value = convert(hint, named(value) if limits['own'] else value, name)
   if limits['choices'] and value not in limits['choices']:
     raise unknown(f'value for {name}:', value, limits['choices'])
