@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -22,9 +23,9 @@ with quiet_imports():
   from mujoco import mjx
   from mujoco.mjx.warp import types as mjx_warp
 
-# Buffers for contacts and constraint rows of one environment in MuJoCo Warp.
-WARP_CONTACTS = 40
-WARP_CONSTRAINTS = 192
+ROOM = 1.25  # contacts and constraint rows in MuJoCo Warp, as a multiple of those that MJX can have
+UNKNOWN_ROOM = (64, 256)  # the same for robots whose contacts MJX cannot count
+OVERFLOWS = 0b11111  # bits of MuJoCo Warp's OverflowType for constraint rows and contacts that did not fit
 
 # Kind of sensor that MJX accepts and does not compute at the stage of accelerations, in place of user sensors.
 UNREAD = int(mujoco.mjtSensor.mjSENS_CLOCK)
@@ -94,7 +95,8 @@ class MjxEngine:
     self._axes = jax.tree.map(lambda _: None, self._model)
     if fields:
       self._axes = self._axes.tree_replace(dict.fromkeys(fields, 0))
-    sizes = {'naconmax': WARP_CONTACTS * num_envs, 'njmax': WARP_CONSTRAINTS} if impl == 'warp' else {}
+    contacts, rows = rooms(model) if impl == 'warp' else (0, 0)
+    sizes = {'naconmax': contacts * num_envs, 'njmax': rows} if impl == 'warp' else {}
     # make_data commits its arrays to a device; mixed with uncommitted ones, every program would compile twice.
     data = mjx.make_data(model, impl=impl, **sizes)
     self._data = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)) if isinstance(x, jax.Array) else x, data)
@@ -150,6 +152,14 @@ class MjxEngine:
     written = data.replace(**{name: pick(value, getattr(data, name)) for name, value in fresh.items()})
     return state._replace(data=written)
 
+  def overflow(self, state: MjxState) -> Array | None:
+    """Environments [] whose contacts or constraints did not all fit in the last physics step.
+
+    None for MJX in JAX, which has room for every contact.
+    """
+    bits = getattr(state.data._impl, 'overflow', None)
+    return None if bits is None else jnp.sum(bits.reshape(-1) & OVERFLOWS != 0)
+
   def pack(self, state: MjxState) -> dict[str, Array]:
     """See Engine. The model's fields follow from the seed of the run."""
     return {name: getattr(state.data, name) for name in STATE_FIELDS}
@@ -168,6 +178,18 @@ class MjxEngine:
     if kick is not None and len(self._kicked):
       data = data.replace(qvel=data.qvel.at[..., jnp.asarray(self._kicked)].add(kick @ self._kick_axes.T))
     return data
+
+
+def rooms(model: mujoco.MjModel) -> tuple[int, int]:
+  """Room for contacts and for constraint rows of one environment in MuJoCo Warp.
+
+  MJX in JAX has one for each that is possible; Warp may find a few more where geoms lie flat on each other.
+  """
+  try:
+    data = mjx.make_data(for_mjx(model, 'jax'), impl='jax')
+  except (NotImplementedError, ValueError):  # a pair of geoms without a collision function
+    return UNKNOWN_ROOM
+  return math.ceil(ROOM * data._impl.ncon), math.ceil(ROOM * data._impl.nefc)
 
 
 def for_mjx(model: mujoco.MjModel, impl: str) -> mujoco.MjModel:

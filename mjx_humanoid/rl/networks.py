@@ -21,14 +21,23 @@ class Trunk(nn.Module):
 
   widths: Sequence[int]
   activation: str
+  matmul: str = 'float32'  # see core/config/network.py
 
   @nn.compact
   def __call__(self, x: Array) -> Array:
     """Applies the layers in order."""
+    product = in_bfloat16 if self.matmul == 'bfloat16' else None
     for i, width in enumerate(self.widths):
-      layer = nn.Dense(width, kernel_init=nn.initializers.orthogonal(math.sqrt(2)), name=f'hidden_{i}')
+      kernel_init = nn.initializers.orthogonal(math.sqrt(2))
+      layer = nn.Dense(width, kernel_init=kernel_init, dot_general=product, name=f'hidden_{i}')
       x = ACTIVATIONS[self.activation].function(layer(x))
     return x
+
+
+def in_bfloat16(left: Array, right: Array, dimensions: Any, **options: Any) -> Array:
+  """jax.lax.dot_general of float32 arrays, rounded to bfloat16 and summed in float32."""
+  short = jnp.bfloat16
+  return jax.lax.dot_general(left.astype(short), right.astype(short), dimensions, preferred_element_type=jnp.float32)
 
 
 class ActorCritic(nn.Module):
@@ -40,8 +49,8 @@ class ActorCritic(nn.Module):
   def setup(self) -> None:
     """Parameters: policy (and value) trunk, two heads, one log_std for all states."""
     config = self.config
-    self.policy = Trunk(config.policy_layers, config.activation)
-    self.value = None if config.shared else Trunk(config.value_layers, config.activation)
+    self.policy = Trunk(config.policy_layers, config.activation, config.matmul)
+    self.value = None if config.shared else Trunk(config.value_layers, config.activation, config.matmul)
     # With a small head all initial actions are near zero (Andrychowicz et al., 2021, section 3.2).
     self.mean_head = nn.Dense(self.action_size, kernel_init=nn.initializers.orthogonal(0.01))
     self.value_head = nn.Dense(1, kernel_init=nn.initializers.orthogonal(1.0))

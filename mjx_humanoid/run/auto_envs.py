@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import psutil
 
 from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config.schema import AUTO, Config, to_dict
@@ -26,6 +25,7 @@ from mjx_humanoid.physics.native import available_cores
 from mjx_humanoid.run import hosts
 from mjx_humanoid.run.cache import cache_folder
 from mjx_humanoid.run.measure import sized, timed
+from mjx_humanoid.run.memory import SHARE, free_memory, largest
 from mjx_humanoid.run.policies import versions
 from mjx_humanoid.run.setup import prepare
 from mjx_humanoid.run.trainer import Trainer, TrainState
@@ -33,7 +33,6 @@ from mjx_humanoid.run.trainer import Trainer, TrainState
 CACHE = 'num_envs.json'
 ON_CPU, ON_ACCELERATOR = (128, 256, 512, 1024, 2048), (1024, 4096, 16384, 65536)  # tried in this order
 GAIN = 1.1  # factor by which a larger number must be faster than a smaller one
-SHARE = 0.7  # of the free memory that environments may fill
 CALLS = 4  # of collecting, whose fastest counts; the first compiles
 ENOUGH = 120  # updates that a budget is not cut below; stand learns in as many with 4,096 environments
 FEW = 100  # updates below which a warning is printed
@@ -127,21 +126,6 @@ def knee(speeds: dict[int, float]) -> int:
   """The smallest number of environments whose speed no larger one exceeds by the factor GAIN."""
   most = max(speeds.values())
   return min(size for size, speed in speeds.items() if GAIN * speed > most)
-
-
-def largest(room: int) -> int:
-  """The largest power of two that fits. Raises UserError if not even one environment does."""
-  if room < 1:
-    raise UserError('config.num_envs=auto: not even one environment fits into the free memory; use smaller layers.')
-  return 1 << (room.bit_length() - 1)
-
-
-def free_memory() -> int:
-  """Bytes that the first device has left; of a CPU those of the machine."""
-  statistics = jax.devices()[0].memory_stats() or {}
-  if 'bytes_limit' in statistics:
-    return int(statistics['bytes_limit'] - statistics.get('bytes_in_use', 0))
-  return int(psutil.virtual_memory().available)
 
 
 def following(config: Config, num_envs: int) -> Config:

@@ -80,11 +80,12 @@ class Metrics(Listener):
 
 
 class Warnings(Listener):
-  """Reports divergence of physics, and gradients that are not finite."""
+  """Reports divergence of physics, contacts that did not fit, and gradients that are not finite."""
 
   def on_start(self, loop: Loop) -> None:
     self._loop, self._say = loop, loop.say
     self._invalid, self._next_invalid, self._terms = 0, 1, set[str]()
+    self._overflows, self._next_overflow = 0, 1
     self._diverged, self._next = 0, 1  # environments so far, and the number for the next message
 
   def on_update(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -92,6 +93,13 @@ class Warnings(Listener):
     if self._diverged >= self._next:  # not for each: with wide start distributions, a few per million steps diverge
       self._next = 2 * self._diverged
       self._say(f'environments that diverged and were reset up to step {step:,}: {self._diverged:,}')
+    self._overflows += round(metrics.get('overflow', 0.0))
+    if self._overflows >= self._next_overflow:
+      self._next_overflow = 2 * self._overflows
+      self._say(
+        f'environments with more contacts than MuJoCo Warp had room for, up to step {step:,}: {self._overflows:,}; some'
+        ' contacts had no effect. --config.engine=mjx has room for all.'
+      )
     self._warn_of_rewards(step, metrics)
     if skipped := metrics.get('skipped'):
       self._say(f'{skipped:.0f} minibatches gave no finite gradient at step {step:,}; they were left out.')

@@ -22,7 +22,7 @@ from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.envs.invalid import INVALID_STATE
 from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.policy import Policy
-from mjx_humanoid.run import hosts
+from mjx_humanoid.run import hosts, memory
 from mjx_humanoid.run.listeners import Listener, Metrics, Warnings
 from mjx_humanoid.run.lock import RunLock
 from mjx_humanoid.run.logger import seconds_spent
@@ -100,7 +100,8 @@ class Loop:
     """
     if not resume or (step is None and self._checkpoints.nothing()):
       source = self.config.init_from
-      return self.trainer.start(from_policy(load(source), self.config) if source else None)
+      with memory.explained(self.config):
+        return self.trainer.start(from_policy(load(source), self.config) if source else None)
     state = self._checkpoints.restore(self.trainer, step)
     done = state.iteration * self.trainer.steps_per_iteration
     if state.iteration >= self.iterations and judged_at(self.folder) == done:
@@ -142,9 +143,10 @@ class Loop:
     """One iteration; calls all listeners. Returns whether one of them stops the training."""
     if self.trainer.restarts_at(self.iteration):
       self.say(f'training restarts at step {self.step:,} from its own policy (config.restart_interval).')
-    self.state, measured = self.trainer.step(self.state)
+    with memory.explained(self.config):
+      self.state, measured = self.trainer.step(self.state)
+      fetched = jax.device_get(measured)
     self._policy = None
-    fetched = jax.device_get(measured)
     self.invalid_state = fetched.pop(INVALID_STATE, None)
     metrics = {name: float(value) for name, value in fetched.items()}
     metrics = {name: value for name, value in metrics.items() if value or not name.startswith('invalid_term/')}

@@ -17,7 +17,7 @@ from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.core.types import Key
 from mjx_humanoid.rl.algorithm import Metrics
-from mjx_humanoid.rl.collect import Collected, HostCollector, collect_traced, stack
+from mjx_humanoid.rl.collect import BatchedEnv, Collected, HostCollector, collect_traced, stack
 from mjx_humanoid.run import hosts
 from mjx_humanoid.run.setup import Setup
 
@@ -156,7 +156,7 @@ class Trainer:
     carry, batch, sums = collect_traced(self.setup.env, self.setup.algorithm, learner, carry, bank)
     learner, metrics = self.setup.algorithm.update(learner, batch, update_key)
     after = self.placed(TrainState(learner, carry, key, 0))  # as it came, so that the next call is the same program
-    return after.learner, after.carry, after.key, means(sums) | metrics
+    return after.learner, after.carry, after.key, means(sums) | metrics | overflow(self.setup.env, carry.physics)
 
   def _stack_and_update(
     self, learner: Any, transitions: list[Any], sums: list[Metrics], key: Key
@@ -167,6 +167,12 @@ class Trainer:
     batch, total = stack(transitions, sums)
     learner, metrics = self.setup.algorithm.update(learner, batch, update_key)
     return learner, key, means(total) | metrics
+
+
+def overflow(env: BatchedEnv, physics: Any) -> Metrics:
+  """Environments whose contacts did not fit at the end of an iteration; nothing for engines that have room for all."""
+  count = env.engine.overflow(physics) if hasattr(env.engine, 'overflow') else None
+  return {} if count is None else {'overflow': count}
 
 
 def means(sums: Metrics) -> Metrics:

@@ -3,6 +3,8 @@
 How its physics compares with C MuJoCo is in test_parity.py.
 """
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import mujoco
@@ -11,7 +13,7 @@ import pytest
 
 from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.core.types import View
-from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine
+from mjx_humanoid.physics.mjx import STATE_FIELDS, MjxEngine, rooms
 
 WORLDS = 16
 MASK = np.arange(WORLDS) % 3 == 0
@@ -221,3 +223,22 @@ def test_a_control_step_has_as_many_physics_steps_as_it_should(substeps):
   np.testing.assert_allclose(view.time, 0.01 * substeps, rtol=1e-6)
   np.testing.assert_allclose(view.qvel, 0.02 * substeps, rtol=1e-6)
   np.testing.assert_allclose(view.qpos, 0.0002 * substeps * (substeps + 1) / 2, rtol=1e-6)
+
+
+def test_room_for_contacts_is_counted_from_the_model(model):
+  """16 capsules with two contacts on the floor and 3 spheres with one; four rows for each, and 21 limits of joints."""
+  shapes = [model.geom_type[pair] for pair in model.pair_geom1]
+  capsules = shapes.count(mujoco.mjtGeom.mjGEOM_CAPSULE)
+  assert (capsules, len(shapes) - capsules) == (16, 3)
+  assert rooms(model) == (44, 202)  # 35 contacts and 161 rows, times 1.25
+
+
+def test_mjx_has_room_for_every_contact(mjx_engine, starts):
+  assert mjx_engine.overflow(mjx_engine.init(*starts)) is None
+
+
+def test_environments_whose_contacts_do_not_fit_are_counted(mjx_engine):
+  """Bits 0 to 4 are rows and contacts; bit 9 is a solver that would iterate longer."""
+  bits = SimpleNamespace(overflow=jnp.array([[0], [1], [8 | 512], [512]]))
+  state = SimpleNamespace(data=SimpleNamespace(_impl=bits))
+  assert int(mjx_engine.overflow(state)) == 2

@@ -134,3 +134,24 @@ def test_layers_come_in_the_order_in_which_they_act():
   net = networks.Networks(NetworkConfig(policy_layers=(8, 4), value_layers=(6,)), 3, 2)
   layers = net.layers(net.init(jax.random.PRNGKey(0)))
   assert [layer['kernel'].shape for layer in layers] == [(3, 8), (8, 4), (4, 2)]
+
+
+def test_bfloat16_rounds_products_and_nothing_else():
+  """Against NumPy: inputs and kernels of the hidden layers lose 16 bits, sums and the heads do not."""
+  config = NetworkConfig(policy_layers=(8,), value_layers=(8,), matmul='bfloat16', activation='relu')
+  net, params = init(config)
+  obs = jax.random.normal(jax.random.PRNGKey(1), (5, 3))
+
+  def short(x):
+    return np.asarray(jnp.asarray(x).astype(jnp.bfloat16).astype(jnp.float32))
+
+  layer, head = params['policy']['hidden_0'], params['mean_head']
+  hidden = np.maximum(short(obs) @ short(layer['kernel']) + layer['bias'], 0)
+  expected = hidden @ head['kernel'] + head['bias']
+  mean, *_ = net.apply({'params': params}, obs)
+  np.testing.assert_allclose(mean, expected, rtol=1e-5, atol=1e-7)
+  assert {x.dtype for x in jax.tree.leaves(params)} == {np.dtype(np.float32)}
+  exact = networks.ActorCritic(NetworkConfig(policy_layers=(8,), value_layers=(8,), activation='relu'), 2)
+  assert 0 < np.abs(exact.apply({'params': params}, obs)[0] - mean).max() < 1e-3
+  gradient = jax.grad(lambda p: net.apply({'params': p}, obs)[0].sum())(params)
+  assert {x.dtype for x in jax.tree.leaves(gradient)} == {np.dtype(np.float32)}

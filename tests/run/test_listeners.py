@@ -200,6 +200,15 @@ def test_environments_that_diverge_are_told_when_there_are_twice_as_many():
   ]
 
 
+def test_contacts_that_did_not_fit_are_reported_and_not_each_time():
+  said = warn(*((64 * i, {'diverged': 0.0, 'overflow': 2.0}) for i in (1, 2, 3, 4)))
+  assert [line.split(';')[0] for line in said] == [
+    f'environments with more contacts than MuJoCo Warp had room for, up to step {at}: {count}'
+    for at, count in ((64, 2), (128, 4), (256, 8))
+  ]
+
+
+
 def test_rewards_that_are_not_finite_are_told_with_their_terms():
   bad = {'diverged': 0.0, 'invalid_reward': 3.0}
   told = warn((64, {**bad, 'invalid_term/root': 3.0}), (128, {**bad, 'invalid_term/root': 2.0}), (192, bad), (256, bad))

@@ -24,6 +24,12 @@ class NetworkConfig:
     'reference: the actor adds to the actions of the reference gait of the robot; empty: it acts alone',
     choices=('', 'reference'),
   )
+  matmul: str = setting(
+    'float32',
+    'numbers that the products of hidden layers multiply in training; bfloat16 is faster on GPUs and keeps 8 bits of'
+    ' mantissa. Parameters, sums and playback are float32',
+    choices=('float32', 'bfloat16'),
+  )
   initial_std: float = setting(0.4, 'standard deviation of the actions at the start of training', above=0)
   final_std: float = setting(
     0.0,
