@@ -4,8 +4,10 @@ from ml_collections import ConfigDict
 
 from mjx_humanoid.config import default_config
 
+VARIANTS = {'gpu': '4,096 environments: few sequential steps, for a GPU'}
 
-def get_config() -> ConfigDict:
+
+def get_config(variant: str = '') -> ConfigDict:
   config = default_config()
   config.name = 'follow'
   config.task.robot = 'humanoid_pd'
@@ -34,4 +36,8 @@ def get_config() -> ConfigDict:
   config.network.final_std = 0.1
   config.render_interval = 4_000_000  # two cores cannot also render a video every 500,000 steps
   config.total_timesteps = 16_000_000
+  if variant == 'gpu':
+    config.num_envs = config.reference_envs = 4096
+    config.ppo.batch_size = 2048
+    config.total_timesteps = 26_935_296
   return config

@@ -4,8 +4,10 @@ from ml_collections import ConfigDict
 
 from mjx_humanoid.config import default_config
 
+VARIANTS = {'gpu': '4,096 environments: few sequential steps, for a GPU'}
 
-def get_config() -> ConfigDict:
+
+def get_config(variant: str = '') -> ConfigDict:
   config = default_config()
   config.name = 'kneel'
   config.task.reward = 'kneel'
@@ -17,4 +19,8 @@ def get_config() -> ConfigDict:
   # Exploration noise on a schedule: learned noise decreased early, and the robot fell again late in training.
   config.network.final_std = 0.2
   config.total_timesteps = 1_200_000
+  if variant == 'gpu':
+    config.num_envs = config.reference_envs = 4096
+    config.ppo.batch_size = 2048
+    config.total_timesteps = 3_932_160
   return config

@@ -4,8 +4,10 @@ from ml_collections import ConfigDict
 
 from mjx_humanoid.config import default_config
 
+VARIANTS = {'gpu': '4,096 environments: few sequential steps, for a GPU'}
 
-def get_config() -> ConfigDict:
+
+def get_config(variant: str = '') -> ConfigDict:
   config = default_config()
   config.name = 'run'
   config.task.reward = 'run'
@@ -23,4 +25,8 @@ def get_config() -> ConfigDict:
   config.network.final_std = 0.12
   config.ppo.ema_decay = 0.98
   config.total_timesteps = 4_500_000
+  if variant == 'gpu':
+    config.num_envs = config.reference_envs = 4096
+    config.ppo.batch_size = 2048
+    config.total_timesteps = 7_569_408
   return config

@@ -4,8 +4,10 @@ from ml_collections import ConfigDict
 
 from mjx_humanoid.config import default_config
 
+VARIANTS = {'gpu': '4,096 environments: few sequential steps, for a GPU'}
 
-def get_config() -> ConfigDict:
+
+def get_config(variant: str = '') -> ConfigDict:
   config = default_config()
   config.name = 'stand_robust'
   # A policy that walks in all directions can recover its balance by a step. The command is zero, so that station
@@ -41,4 +43,8 @@ def get_config() -> ConfigDict:
   config.network.final_std = 0.09
   config.render_interval = 4_000_000  # two cores cannot also render a video every 500,000 steps
   config.total_timesteps = 10_000_000
+  if variant == 'gpu':
+    config.num_envs = config.reference_envs = 4096
+    config.ppo.batch_size = 8192
+    config.total_timesteps = 16_908_288
   return config

@@ -107,3 +107,25 @@ def test_robots(run):
   assert row['robot'] == 'humanoid'
   assert row['physics_steps'] == 5
   assert row['ratio'] > 0
+
+
+HLO = """
+%add (a: f32[], b: f32[]) -> f32[] {
+  ROOT %sum = f32[] add(%a, %b)
+}
+%body (p: (f32[10])) -> (f32[10]) {
+  %g = (f32[10]{0}, f32[2,3]{1,0}) all-reduce(%x, %y), to_apply=%add
+}
+ENTRY %main (p: f32[8]) -> f32[8] {
+  %all = bf16[4,8]{1,0} all-gather(%p), dimensions={0}
+  %loop = (f32[10]) while(%t), condition=%c, body=%body, backend_config={"known_trip_count":{"n":"64"}}
+}
+"""
+
+
+def test_collectives_are_counted_as_often_as_their_loop_runs(monkeypatch):
+  monkeypatch.syspath_prepend(str(FOLDER))
+  assert importlib.import_module('collectives').count(HLO) == {
+    'all-gather': {'count': 1, 'bytes': 64},
+    'all-reduce': {'count': 64, 'bytes': 64 * 4 * 16},
+  }

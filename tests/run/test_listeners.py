@@ -208,7 +208,6 @@ def test_contacts_that_did_not_fit_are_reported_and_not_each_time():
   ]
 
 
-
 def test_rewards_that_are_not_finite_are_told_with_their_terms():
   bad = {'diverged': 0.0, 'invalid_reward': 3.0}
   told = warn((64, {**bad, 'invalid_term/root': 3.0}), (128, {**bad, 'invalid_term/root': 2.0}), (192, bad), (256, bad))
