@@ -95,10 +95,8 @@ class MjxEngine:
     self._axes = jax.tree.map(lambda _: None, self._model)
     if fields:
       self._axes = self._axes.tree_replace(dict.fromkeys(fields, 0))
-    contacts, rows = rooms(model) if impl == 'warp' else (0, 0)
-    sizes = {'naconmax': contacts * num_envs, 'njmax': rows} if impl == 'warp' else {}
     # make_data commits its arrays to a device; mixed with uncommitted ones, every program would compile twice.
-    data = mjx.make_data(model, impl=impl, **sizes)
+    data = mjx.make_data(model, impl=impl, **(sizes(model, num_envs) if impl == 'warp' else {}))
     self._data = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)) if isinstance(x, jax.Array) else x, data)
 
   def init(self, qpos: Array, qvel: Array) -> MjxState:
@@ -178,6 +176,12 @@ class MjxEngine:
     if kick is not None and len(self._kicked):
       data = data.replace(qvel=data.qvel.at[..., jnp.asarray(self._kicked)].add(kick @ self._kick_axes.T))
     return data
+
+
+def sizes(model: mujoco.MjModel, num_envs: int) -> dict[str, int]:
+  """Sizes for mjx.make_data of MuJoCo Warp; its contacts are those of all environments together."""
+  contacts, rows = rooms(model)
+  return {'naconmax': contacts * num_envs, 'njmax': rows}
 
 
 def rooms(model: mujoco.MjModel) -> tuple[int, int]:
