@@ -83,8 +83,6 @@ def train_on_brax(
   settled = settings(config, total_timesteps)
   if episode_length < 1:
     raise UserError(f'episode_length={episode_length} is out of range: it must be at least 1.')
-  if settled.num_envs == AUTO:
-    raise UserError('config.num_envs=auto measures environments of this package; give a number for those of Brax.')
   if settled.network.residual:
     raise UserError('config.network.residual: environments of Brax have no reference gait; leave it empty.')
   chosen = choose_algorithm(settled)
@@ -108,6 +106,8 @@ def settings(config: Config | ConfigDict | None, total_timesteps: int | None) ->
   resolved = resolve(to_dict(config) if isinstance(config, Config) else config)
   if total_timesteps is not None:
     resolved = resolve(to_dict(dataclasses.replace(resolved, total_timesteps=total_timesteps)))
+  if resolved.num_envs == AUTO:
+    raise UserError('config.num_envs=auto measures environments of this package; give a number for those of Brax.')
   return resolved
 
 

@@ -11,7 +11,7 @@ from brax.training import acting
 
 from mjx_humanoid.core.config.network import NetworkConfig
 from mjx_humanoid.core.config.ppo import PPOConfig
-from mjx_humanoid.core.config.schema import Config, default_config
+from mjx_humanoid.core.config.schema import AUTO, Config, default_config
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.rl.ppo import WARM_UP_RATE
 from mjx_humanoid.run import brax_training as module
@@ -139,3 +139,8 @@ def test_it_trains_on_mujoco_playground():
   result = train_on_brax(env, small, total_timesteps=64)
   assert 0 < result.metrics[-1]['term/reward/upright'] <= 1
   assert all(np.isfinite(value) for metrics in result.metrics for value in metrics.values())
+
+
+def test_environments_of_brax_need_a_number():
+  with pytest.raises(UserError, match='num_envs=auto measures environments of this package; give a number'):
+    settings(config(num_envs=AUTO), None)
