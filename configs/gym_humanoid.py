@@ -25,7 +25,7 @@ def get_config() -> ConfigDict:
   config.task.episode_length = 15.0  # 1000 control steps
   config.task.card = 'return'
   config.task.target_return = 6000.0
-  config.num_envs = 64
+  config.num_envs = config.reference_envs = 64
   config.ppo.unroll_length = 64
   config.ppo.batch_size = 1024
   config.ppo.num_epochs = 4

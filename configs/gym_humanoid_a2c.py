@@ -8,7 +8,7 @@ def get_config() -> ConfigDict:
   config = with_ppo()
   config.name = 'gym_humanoid_a2c'
   config.algorithm = 'a2c'
-  config.num_envs = 64
+  config.num_envs = config.reference_envs = 64
   config.a2c.gamma = 0.99
   config.a2c.normalize_rewards = True  # returns are in the thousands
   config.render_interval = 1_000_000

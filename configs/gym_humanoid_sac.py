@@ -8,7 +8,7 @@ def get_config() -> ConfigDict:
   config = with_ppo()
   config.name = 'gym_humanoid_sac'
   config.algorithm = 'sac'
-  config.num_envs = 16
+  config.num_envs = config.reference_envs = 16
   config.network.policy_layers = (256, 256)
   config.network.activation = 'relu'
   config.sac.gamma = 0.99

@@ -8,7 +8,7 @@ def get_config() -> ConfigDict:
   config = with_ppo()
   config.name = 'half_cheetah_sac'
   config.algorithm = 'sac'
-  config.num_envs = 16
+  config.num_envs = config.reference_envs = 16
   config.network.policy_layers = (256, 256)
   config.network.activation = 'relu'
   config.network.final_std = 0.0  # the noise of SAC follows from its temperature

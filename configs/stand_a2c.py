@@ -17,7 +17,7 @@ def get_config() -> ConfigDict:
   config.task.start_strength = 2.0
   config.task.frame_skip = 4  # 50 control steps per second
   # A2C uses each transition once, so it makes more and smaller updates than PPO.
-  config.num_envs = 128
+  config.num_envs = config.reference_envs = 128
   config.a2c.gamma = 0.96
   config.total_timesteps = 1_800_000
   return config

@@ -16,7 +16,7 @@ def get_config() -> ConfigDict:
   config.task.episode_length = 3.0
   config.task.start_strength = 2.0
   config.task.frame_skip = 4  # 50 control steps per second
-  config.num_envs = 32
+  config.num_envs = config.reference_envs = 32
   # Small critics and one update for eight environment steps: what two cores can afford.
   config.sac.critic_width = 64
   config.sac.critic_expansion = 2

@@ -20,7 +20,7 @@ def get_config() -> ConfigDict:
   config.task.card = 'return'
   config.task.target_return = 4500.0
   config.network.symmetric = False  # in a plane there is no other side
-  config.num_envs = 256
+  config.num_envs = config.reference_envs = 256
   config.ppo.unroll_length = 16
   config.ppo.batch_size = 512
   config.ppo.num_epochs = 5

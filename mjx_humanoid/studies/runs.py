@@ -21,7 +21,12 @@ from mjx_humanoid.run.report_cards import judged_at
 
 CARDS = 10  # report cards during a training whose config asks for none
 JUDGED_ALIKE = ('task.robot', 'task.card')  # settings that determine what a report card measures
-FREE = ('name', 'run_dir', 'num_threads')  # settings in which a run that exists may differ from the one that is wanted
+FREE = (
+  'name',
+  'run_dir',
+  'num_threads',
+  'reference_envs',
+)  # settings in which a run that exists may differ from the one that is wanted
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pytest
 from mjx_humanoid.core.config import files
 from mjx_humanoid.core.config.files import apply_overrides, load_config
 from mjx_humanoid.core.config.schema import AUTO, default_config, resolve
+from mjx_humanoid.core.config.variants import variants_of
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.run import auto_envs as module
 from mjx_humanoid.run.auto_envs import Found, closest_divisor, few_updates, following, knee, measured, settled
@@ -173,3 +174,11 @@ def test_many_environments_and_a_small_budget_are_warned_of_with_the_reckoning()
   )
   assert few_updates(stand()) == few_updates(stand(num_envs=1024)) == ''
   assert few_updates(resolve(files.load_config('stand:gpu'))) == ''
+
+
+@pytest.mark.parametrize('name', files.config_names())
+def test_configs_say_what_number_they_are_meant_for(name):
+  module, _ = files.load_module(name)
+  for variant in ('', *variants_of(module)):
+    config = resolve(load_config(f'{name}:{variant}' if variant else name))
+    assert config.reference_envs == config.num_envs
