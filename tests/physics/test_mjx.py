@@ -227,8 +227,8 @@ def test_a_control_step_has_as_many_physics_steps_as_it_should(substeps):
 
 def test_room_for_contacts_is_counted_from_the_model(model):
   """16 capsules with two contacts on the floor and 3 spheres with one; four rows for each, and 21 limits of joints."""
-  shapes = [model.geom_type[pair] for pair in model.pair_geom1]
-  capsules = shapes.count(mujoco.mjtGeom.mjGEOM_CAPSULE)
+  shapes = [int(model.geom_type[geom]) for geom in model.pair_geom2]  # the other is the floor
+  capsules = shapes.count(int(mujoco.mjtGeom.mjGEOM_CAPSULE))
   assert (capsules, len(shapes) - capsules) == (16, 3)
   assert rooms(model) == (44, 202)  # 35 contacts and 161 rows, times 1.25
 
