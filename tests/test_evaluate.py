@@ -122,6 +122,19 @@ def test_every_unit_is_that_of_a_figure(standing_task):
   assert set(evaluate.UNITS) <= set(figures)
 
 
+def test_a_robot_without_legs_has_no_plot(tmp_path, user_error):
+  said = user_error(evaluate.main, ['half_cheetah', '--plot', '--episodes=1', f'--json={tmp_path / "c.json"}'])
+  assert "--plot needs two legs with hips, knees and ankles, and the datasheet of robot 'half_cheetah'" in said
+  assert not list(tmp_path.iterdir())
+
+
+def test_without_a_stride_there_is_a_card_and_no_plot(tmp_path, make_policy, capsys):
+  save_policy(make_policy(), tmp_path / 'p.safetensors')
+  evaluate.main([str(tmp_path / 'p.safetensors'), '--plot', '--episodes=1', f'--json={tmp_path / "c.json"}'])
+  assert 'no plot: the episodes have no whole stride after 2 s' in capsys.readouterr().out
+  assert sorted(path.name for path in tmp_path.iterdir()) == ['c.json', 'p.safetensors']
+
+
 MISTAKES = {
   'no policy': ([], 'policy'),
   'unknown policy': (['nobody'], "unknown run, policy file or pretrained policy 'nobody'"),

@@ -11,6 +11,7 @@ from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.registry import Registry, first_line
 from mjx_humanoid.core.user_objects import is_own
+from mjx_humanoid.motions.normative import JOINTS
 from mjx_humanoid.playback.card import Card, Conditions, checked
 from mjx_humanoid.playback.conditions import (
   RUNNING,
@@ -103,9 +104,22 @@ def run_criteria(speed: str) -> str:
 
 
 # What each card shows of all figures
+STRAIN = ('joint_at_limit', 'motor_saturated', 'peak_force', 'force_rate')
 LASTING = ('survival_seconds',)
-POSTURE = (*LASTING, 'mean_height', 'height_error', 'tilt', 'drift', 'joint_speed', 'mean_torque', 'mean_power')
-EFFORT = ('mean_torque', 'mean_power', 'cost_of_transport')
+POSTURE = (
+  *LASTING,
+  'mean_height',
+  'height_error',
+  'tilt',
+  'drift',
+  'joint_speed',
+  'mean_torque',
+  'mean_power',
+  *STRAIN,
+)
+EFFORT = ('mean_torque', 'mean_power', 'cost_of_transport', *STRAIN)
+STRIDES = ('step_width', 'stride_length', 'cadence', 'vertical_movement', 'asymmetry')
+NORMATIVE = tuple(f'{joint}_{figure}' for joint in JOINTS for figure in ('correlation', 'error'))
 GOING = (*LASTING, 'forward_speed', 'heading_error', 'sideways')
 DUTY = ('least_duty', 'most_duty')
 STANDS = Conditions({'fell': survived, 'at another height': level, 'drifted': stays})
@@ -157,7 +171,7 @@ _card(
     KNEELS,
     {**STAYING, 'termination': 'collapsed'},
     kneeling,
-    (*LASTING, 'mean_height', 'tilt', 'drift', 'joint_speed', 'mean_torque', 'mean_power'),
+    (*LASTING, 'mean_height', 'tilt', 'drift', 'joint_speed', 'mean_torque', 'mean_power', *STRAIN),
   ),
 )
 _card(
@@ -167,7 +181,7 @@ _card(
     20.0,
     WALKS,
     STANDING,
-    figures=(*GOING, *DUTY, 'tilt', *EFFORT),
+    figures=(*GOING, *DUTY, 'tilt', *EFFORT, *STRIDES, *NORMATIVE),
     command=WALKING,
     criteria=lambda command: walk_criteria(speed_in_words(command)),
   ),
@@ -179,7 +193,7 @@ _card(
     12.0,
     RUNS,
     STANDING,
-    figures=(*GOING, *DUTY, 'strides_with_flight', *EFFORT),
+    figures=(*GOING, *DUTY, 'strides_with_flight', *EFFORT, *STRIDES),
     command=RUNNING,
     criteria=lambda command: run_criteria(f'{math.hypot(*command[:2]) - SLOWER:g} m/s'),
   ),
@@ -192,7 +206,7 @@ _card(
     GETS_UP,
     {**STAYING, 'start': 'fallen', 'termination': 'never'},
     upright,
-    ('mean_height', 'joint_speed', 'mean_torque', 'mean_power'),
+    ('mean_height', 'joint_speed', 'mean_torque', 'mean_power', *STRAIN),
   ),
 )
 _card(
@@ -202,7 +216,7 @@ _card(
     10.0,
     Conditions({'diverged': survived, 'not walking': walking_later}),
     {**STANDING, 'start': 'any_pose', 'termination': 'never', 'command.kind': 'fixed'},
-    figures=('forward_speed', *EFFORT),
+    figures=('forward_speed', *EFFORT, *STRIDES, *NORMATIVE),
     command=STROLL,
     own_library=True,
   ),
@@ -225,7 +239,7 @@ for _name, _low, _high, _range in (
         'command.interval': 5.0,
         'command.rest': 0.15,
       },
-      figures=(*LASTING, 'speed', 'velocity_error', 'turning_error', 'tilt', *EFFORT),
+      figures=(*LASTING, 'speed', 'velocity_error', 'turning_error', 'tilt', *EFFORT, *STRIDES),
     ),
   )
 _card(
@@ -235,7 +249,7 @@ _card(
     0.0,
     Conditions({}),
     {'push.kind': 'none', 'randomization': {}},
-    figures=('episode_return', 'survival_seconds', 'forward_speed', 'mean_power'),
+    figures=('episode_return', 'survival_seconds', 'forward_speed', 'mean_power', *STRAIN),
     steps=1000,
     by_return=True,
   ),
