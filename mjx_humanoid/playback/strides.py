@@ -135,7 +135,7 @@ def _figures(strides: list[Stride], angles: np.ndarray, com: np.ndarray, body: B
 def _steps(paths: Trajectories, body: Body, i: int, strides: list[Stride]) -> dict[str, float]:
   """Length of the strides, and width of the steps that begin them, of episode i."""
   places = [body.sensor(paths.views, f'{foot}_pos')[i, :, :2] for foot in body.robot.feet]
-  lengths = [np.linalg.norm(places[s.foot][s.last] - places[s.foot][s.first]) for s in strides]
+  lengths = [float(np.linalg.norm(places[s.foot][s.last] - places[s.foot][s.first])) for s in strides]
   across = along(places[0] - places[1], paths.contexts.heading[i])[:, 1]
   return {
     'step_width': abs(_mean([across[s.first] for s in strides])),

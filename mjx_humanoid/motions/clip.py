@@ -1,0 +1,142 @@
+"""Clips: motions of a robot, as poses over time."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.physics.body import Body
+from mjx_humanoid.physics.rotations import heading_of, quaternion_about_z, quaternion_product
+
+OUTSIDE = 0.02  # rad, by which a joint may be outside its limits: rounding of files, and soft limits
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+  """A motion of a robot with a free root, T frames. A loop's last frame is its first one, further on."""
+
+  name: str
+  robot: str
+  joints: tuple[str, ...]  # of the robot, in the order of qpos
+  seconds: np.ndarray  # [T] time of each frame, from 0 on
+  qpos: np.ndarray  # [T, 7 + joints] m, unit quaternion w x y z, rad
+  loop: bool
+  source: str = ''  # where the motion comes from
+
+  def __len__(self) -> int:
+    """Number of frames."""
+    return len(self.seconds)
+
+  @property
+  def duration(self) -> float:
+    """Length in s."""
+    return float(self.seconds[-1])
+
+  @property
+  def digest(self) -> str:
+    """SHA-256 of robot, joints, times and poses."""
+    text = '\0'.join((self.robot, *self.joints, str(self.loop)))
+    arrays = np.concatenate([self.seconds[:, None], self.qpos], axis=1).astype(np.float32)
+    return hashlib.sha256(np.ascontiguousarray(arrays).tobytes() + text.encode()).hexdigest()
+
+  def check(self, body: Body, source: str) -> None:
+    """Raises UserError if the clip is of a robot with other joints, or leaves the robot's joint limits."""
+    if body.root.kind != 'free':
+      raise UserError(
+        f'{source}: a clip needs a robot with a free root; that of {body.robot.name!r} is {body.root.kind}.'
+      )
+    if missing := [name for name in body.joint_names if name not in self.joints]:
+      few = ', '.join(missing[:4]) + (', ...' if len(missing) > 4 else '')
+      raise UserError(f'{source} lacks {len(missing)} joints of robot {body.robot.name!r}: {few}.')
+    if self.joints != body.joint_names:
+      raise UserError(f'{source}: its joints are those of {self.robot!r}, not of robot {body.robot.name!r}.')
+    angles, (low, high) = self.qpos[:, body.root.nq :], body.joint_range.T.astype(float)
+    excess = np.maximum(low - angles, angles - high)
+    frame, joint = np.unravel_index(np.argmax(excess), excess.shape)
+    if excess[frame, joint] > OUTSIDE:
+      raise UserError(
+        f'{source}: frame {frame} has joint {self.joints[joint]} at {np.degrees(angles[frame, joint]):.1f} degrees, out'
+        f' of its limits, {np.degrees(low[joint]):.1f} to {np.degrees(high[joint]):.1f}.'
+      )
+
+  def content(self) -> bytes:
+    """The clip as the content of an .npz file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(
+      buffer,
+      time=self.seconds,
+      qpos=self.qpos,
+      joints=np.array(self.joints, str),
+      loop=np.array(self.loop),
+      robot=np.array(self.robot),
+      source=np.array(self.source),
+    )
+    return buffer.getvalue()
+
+
+def advance_of(qpos: np.ndarray) -> tuple[np.ndarray, float]:
+  """By how much a loop carries the robot from its first to its last frame: on the floor [2] in m, and heading in rad.
+
+  The motion on the floor is in the frame of the first heading.
+  """
+  first, last = heading_of(qpos[0, 3:7]), heading_of(qpos[-1, 3:7])
+  turn = float(np.arctan2(first[0] * last[1] - first[1] * last[0], first @ last))
+  x, y = qpos[-1, :2] - qpos[0, :2]
+  return np.array([first[0] * x + first[1] * y, first[0] * y - first[1] * x]), turn
+
+
+def resampled(clip: Clip, seconds: np.ndarray) -> np.ndarray:
+  """Poses [n, nq] at these times [n]: linear between frames, and along the shortest arc for the root's orientation."""
+  qpos = signed(clip.qpos)
+  found = np.array([np.interp(seconds, clip.seconds, column) for column in qpos.T]).T
+  found[:, 3:7] /= np.linalg.norm(found[:, 3:7], axis=1, keepdims=True)
+  return found
+
+
+def signed(qpos: np.ndarray) -> np.ndarray:
+  """The same poses [T, nq] with quaternions whose signs do not jump from frame to frame."""
+  qpos = qpos.copy()
+  flips = np.sign(np.sum(qpos[1:, 3:7] * qpos[:-1, 3:7], axis=1))
+  flips = np.where(flips == 0, 1.0, flips)
+  qpos[1:, 3:7] *= np.cumprod(flips)[:, None]
+  return qpos
+
+
+def closed(qpos: np.ndarray) -> np.ndarray:
+  """The same poses [T, nq] of a loop, whose last frame becomes its first one, moved over the floor and turned.
+
+  What the frames differ by is taken away gradually over the whole clip, half of it at either end, so that the middle
+  stays as it was. Place and heading may go on.
+  """
+  qpos = signed(qpos)
+  _, turn = advance_of(qpos)
+  share = np.linspace(-0.5, 0.5, len(qpos))[:, None]
+  goes_on = quaternion_product(quaternion_about_z(np.array([turn])), qpos[:1, 3:7])[0]
+  goes_on = goes_on * np.sign(goes_on @ qpos[-1, 3:7] or 1.0)
+  difference = qpos[-1] - qpos[0]
+  difference[3:7] = qpos[-1, 3:7] - goes_on
+  difference[:2] = 0.0
+  # The error of the orientation is a rotation of a few degrees, at whose size quaternions add.
+  first = qpos[:1].copy()
+  found = qpos - share * difference
+  found[:, 3:7] /= np.linalg.norm(found[:, 3:7], axis=1, keepdims=True)
+  found[:, :2] += first[:, :2] - found[:1, :2]
+  _, turn = advance_of(found)  # of the closed loop
+  found[-1, 2:] = found[0, 2:]
+  found[-1, 3:7] = quaternion_product(quaternion_about_z(np.array([turn])), found[:1, 3:7])[0]
+  return signed(found)
+
+
+def facing_ahead(qpos: np.ndarray) -> np.ndarray:
+  """The same poses [T, nq], moved and turned so that the first frame is above the origin and faces along x."""
+  ahead = heading_of(qpos[0, 3:7])
+  turn = -np.arctan2(ahead[1], ahead[0])
+  found, c, s = qpos.copy(), np.cos(turn), np.sin(turn)
+  x, y = (qpos[:, :2] - qpos[0, :2]).T
+  found[:, 0], found[:, 1] = c * x - s * y, s * x + c * y
+  found[:, 3:7] = quaternion_product(np.repeat(quaternion_about_z(np.array([turn])), len(qpos), axis=0), qpos[:, 3:7])
+  return signed(found)
