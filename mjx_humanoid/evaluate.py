@@ -45,6 +45,7 @@ UNITS = {
   'cadence': 'steps/min',
   'vertical_movement': 'm',
   'asymmetry': 'degrees',
+  'joint_error': 'degrees',
   'hip_error': 'degrees',
   'knee_error': 'degrees',
   'ankle_error': 'degrees',

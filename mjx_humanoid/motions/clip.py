@@ -12,6 +12,9 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.physics.rotations import heading_of, quaternion_about_z, quaternion_product
 
+QUATERNION = slice(3, 7)  # in the poses of clips, whose root is free: after its place
+STRAIGHT = 0.35  # rad: a loop that turns by less than this is made to go straight, or it would lead in a circle
+ONE_WAY = 0.7  # length of the mean of unit headings, above which a clip has a direction that it faces
 OUTSIDE = 0.02  # rad, by which a joint may be outside its limits: rounding of files, and soft limits
 
 
@@ -83,7 +86,7 @@ def advance_of(qpos: np.ndarray) -> tuple[np.ndarray, float]:
 
   The motion on the floor is in the frame of the first heading.
   """
-  first, last = heading_of(qpos[0, 3:7]), heading_of(qpos[-1, 3:7])
+  first, last = heading_of(qpos[0, QUATERNION]), heading_of(qpos[-1, QUATERNION])
   turn = float(np.arctan2(first[0] * last[1] - first[1] * last[0], first @ last))
   x, y = qpos[-1, :2] - qpos[0, :2]
   return np.array([first[0] * x + first[1] * y, first[0] * y - first[1] * x]), turn
@@ -93,16 +96,16 @@ def resampled(clip: Clip, seconds: np.ndarray) -> np.ndarray:
   """Poses [n, nq] at these times [n]: linear between frames, and along the shortest arc for the root's orientation."""
   qpos = signed(clip.qpos)
   found = np.array([np.interp(seconds, clip.seconds, column) for column in qpos.T]).T
-  found[:, 3:7] /= np.linalg.norm(found[:, 3:7], axis=1, keepdims=True)
+  found[:, QUATERNION] /= np.linalg.norm(found[:, QUATERNION], axis=1, keepdims=True)
   return found
 
 
 def signed(qpos: np.ndarray) -> np.ndarray:
   """The same poses [T, nq] with quaternions whose signs do not jump from frame to frame."""
   qpos = qpos.copy()
-  flips = np.sign(np.sum(qpos[1:, 3:7] * qpos[:-1, 3:7], axis=1))
+  flips = np.sign(np.sum(qpos[1:, QUATERNION] * qpos[:-1, QUATERNION], axis=1))
   flips = np.where(flips == 0, 1.0, flips)
-  qpos[1:, 3:7] *= np.cumprod(flips)[:, None]
+  qpos[1:, QUATERNION] *= np.cumprod(flips)[:, None]
   return qpos
 
 
@@ -110,33 +113,39 @@ def closed(qpos: np.ndarray) -> np.ndarray:
   """The same poses [T, nq] of a loop, whose last frame becomes its first one, moved over the floor and turned.
 
   What the frames differ by is taken away gradually over the whole clip, half of it at either end, so that the middle
-  stays as it was. Place and heading may go on.
+  stays as it was. The place may go on, and the heading by more than STRAIGHT.
   """
   qpos = signed(qpos)
   _, turn = advance_of(qpos)
+  turn = turn if abs(turn) > STRAIGHT else 0.0
   share = np.linspace(-0.5, 0.5, len(qpos))[:, None]
-  goes_on = quaternion_product(quaternion_about_z(np.array([turn])), qpos[:1, 3:7])[0]
-  goes_on = goes_on * np.sign(goes_on @ qpos[-1, 3:7] or 1.0)
+  goes_on = quaternion_product(quaternion_about_z(np.array([turn])), qpos[:1, QUATERNION])[0]
+  goes_on = goes_on * np.sign(goes_on @ qpos[-1, QUATERNION] or 1.0)
   difference = qpos[-1] - qpos[0]
-  difference[3:7] = qpos[-1, 3:7] - goes_on
+  difference[QUATERNION] = qpos[-1, QUATERNION] - goes_on
   difference[:2] = 0.0
   # The error of the orientation is a rotation of a few degrees, at whose size quaternions add.
   first = qpos[:1].copy()
   found = qpos - share * difference
-  found[:, 3:7] /= np.linalg.norm(found[:, 3:7], axis=1, keepdims=True)
+  found[:, QUATERNION] /= np.linalg.norm(found[:, QUATERNION], axis=1, keepdims=True)
   found[:, :2] += first[:, :2] - found[:1, :2]
-  _, turn = advance_of(found)  # of the closed loop
   found[-1, 2:] = found[0, 2:]
-  found[-1, 3:7] = quaternion_product(quaternion_about_z(np.array([turn])), found[:1, 3:7])[0]
+  found[-1, QUATERNION] = quaternion_product(quaternion_about_z(np.array([turn])), found[:1, QUATERNION])[0]
   return signed(found)
 
 
 def facing_ahead(qpos: np.ndarray) -> np.ndarray:
-  """The same poses [T, nq], moved and turned so that the first frame is above the origin and faces along x."""
-  ahead = heading_of(qpos[0, 3:7])
+  """The same poses [T, nq], moved and turned: the first frame is above the origin, and the robot faces along x.
+
+  That is where it faces on average; where it turns round, the first frame faces along x.
+  """
+  headings = heading_of(qpos[:, QUATERNION])
+  ahead = headings.mean(axis=0) if np.linalg.norm(headings.mean(axis=0)) > ONE_WAY else headings[0]
   turn = -np.arctan2(ahead[1], ahead[0])
   found, c, s = qpos.copy(), np.cos(turn), np.sin(turn)
   x, y = (qpos[:, :2] - qpos[0, :2]).T
   found[:, 0], found[:, 1] = c * x - s * y, s * x + c * y
-  found[:, 3:7] = quaternion_product(np.repeat(quaternion_about_z(np.array([turn])), len(qpos), axis=0), qpos[:, 3:7])
+  found[:, QUATERNION] = quaternion_product(
+    np.repeat(quaternion_about_z(np.array([turn])), len(qpos), axis=0), qpos[:, QUATERNION]
+  )
   return signed(found)

@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.motions.clip import Clip
+from mjx_humanoid.motions.clip import QUATERNION, Clip
 
 ROOT = ('x', 'y', 'z', 'qw', 'qx', 'qy', 'qz')
 TIME = 'time'
@@ -46,10 +46,10 @@ def read_poses(path: Path) -> Clip:
   if (np.diff(seconds) <= 0).any():
     frame = int(np.argmax(np.diff(seconds) <= 0)) + 1
     raise UserError(f'{path}: time goes back at frame {frame}, from {seconds[frame - 1]:g} to {seconds[frame]:g} s.')
-  lengths = np.linalg.norm(qpos[:, 3:7], axis=1)
+  lengths = np.linalg.norm(qpos[:, QUATERNION], axis=1)
   if (lengths < 0.5).any():
     raise UserError(f'{path}: frame {int(np.argmin(lengths))} has an orientation, qw to qz, that is no quaternion.')
-  qpos[:, 3:7] /= lengths[:, None]
+  qpos[:, QUATERNION] /= lengths[:, None]
   loop = words.get('loop', '').lower() in ('true', '1')
   return Clip(
     path.stem, words.get('robot', ''), tuple(joints), seconds - seconds[0], qpos, loop, words.get('source', '')

@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.util
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.robot import Robot
@@ -14,6 +18,7 @@ from mjx_humanoid.motions.capture import Capture, read_deepmimic
 from mjx_humanoid.motions.clip import Clip
 from mjx_humanoid.motions.clip_files import FORMATS, OF_ROBOTS, read_poses
 from mjx_humanoid.motions.retarget import retarget
+from mjx_humanoid.robots import robots
 
 PACKAGE, FOLDER, PREFIX = 'pybullet_data', 'data/motions', 'humanoid3d_'
 VARIABLE = 'MJX_HUMANOID_CLIPS'  # environment variable: a folder of clips
@@ -22,6 +27,7 @@ HOW_TO_GET = (
   f'clips of motion capture come with the package pybullet (pip install pybullet; its wheels are for Python 3.11 and'
   f' older); a folder of clips, named by the environment variable {VARIABLE}, or a file will do as well'
 )
+KEY, TIMES, POSES = 'clip', 'clip.seconds', 'clip.qpos'  # in a policy file: what the clip is, and its arrays
 _carried: dict[str, Clip] = {}  # by reference
 
 
@@ -110,3 +116,32 @@ def carry(clip: Clip, typed: str) -> str:
 def typed(reference: str) -> str:
   """What the user called a clip that came inside a policy file; any other reference as it is."""
   return reference.removeprefix(CARRIED).partition(':')[2] if reference in _carried else reference
+
+
+def packed(clip: Clip) -> tuple[dict[str, np.ndarray], str]:
+  """A clip as arrays by name, and what else there is to say as JSON, for a policy file."""
+  words = {name: getattr(clip, name) for name in ('name', 'robot', 'joints', 'loop', 'source')}
+  return {TIMES: clip.seconds, POSES: clip.qpos}, json.dumps(words)
+
+
+def unpacked(arrays: Mapping[str, np.ndarray], words: str) -> Clip:
+  """The clip of `packed`. Raises KeyError, TypeError or ValueError if it is damaged."""
+  said, (seconds, qpos) = json.loads(words), (arrays[name].astype(float) for name in (TIMES, POSES))
+  joints = tuple(map(str, said['joints']))
+  if qpos.shape != (len(seconds), 7 + len(joints)) or not np.isfinite(qpos).all() or (np.diff(seconds) <= 0).any():
+    raise ValueError('its clip is no motion')
+  return Clip(str(said['name']), str(said['robot']), joints, seconds, qpos, bool(said['loop']), str(said['source']))
+
+
+def kept_clip(reference: str, robot: str) -> Clip | None:
+  """The clip of a task, to be put into a policy file; None where the task has none, or its file is gone.
+
+  Args:
+    robot: name of the robot in the registry; a robot of the user's own keeps no clip of a person.
+  """
+  if not reference or reference in _carried:
+    return _carried.get(reference)
+  try:
+    return find_clip(reference, robots()[robot])
+  except UserError:
+    return None

@@ -34,6 +34,7 @@ from mjx_humanoid.playback.conditions import (
   upright,
   walking_gait,
   walking_later,
+  with_clip,
 )
 
 __all__ = ['CARDS', 'NONE', 'Card', 'Conditions', 'episode_of_card', 'find_card']
@@ -135,6 +136,7 @@ WALKS = Conditions(
 RUNS = Conditions({'fell': survived, 'too slow': fast, 'strides without flight': flies})
 KNEELS = Conditions({'fell': survived, 'not kneeling': kneels})
 GETS_UP = Conditions({'diverged': survived, 'not standing': gets_up})
+IMITATES = Conditions({'lost the clip': survived, 'joints elsewhere': with_clip})
 FOLLOWS = Conditions(
   {'fell': survived, 'off the speed': follows('velocity_error', 0.15), 'off the turning': follows('turning_error', 0.2)}
 )
@@ -242,6 +244,22 @@ for _name, _low, _high, _range in (
       figures=(*LASTING, 'speed', 'velocity_error', 'turning_error', 'tilt', *EFFORT, *STRIDES),
     ),
   )
+_card(
+  'imitate',
+  Card(
+    '20 s with its clip from its beginning: height and tilt near it, joints within 10 degrees on average',
+    20.0,
+    IMITATES,
+    {
+      'start': 'clip_beginning',
+      'start_strength': 1.0,
+      'termination': 'off_clip',
+      'push.kind': 'none',
+      'randomization': {},
+    },
+    figures=(*LASTING, 'speed', *EFFORT, *STRIDES),
+  ),
+)
 _card(
   'return',
   Card(

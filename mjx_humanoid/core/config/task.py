@@ -118,6 +118,12 @@ class TaskConfig:
     'parts of the context, in order, each a name or path/to/file.py:function',
     own='context part',
   )
+  clip: str = setting(
+    '',
+    'clip of motion that the part reference_motion follows: a name that the command clip lists, or a file',
+    own='clip',
+  )
+  clip_once: bool = setting(False, 'the clip is played once and then leads into standing, even if it is a loop')
   command: CommandConfig = field(default_factory=CommandConfig)
   station: StationConfig = field(default_factory=StationConfig)
   gait: GaitConfig = field(default_factory=GaitConfig)
