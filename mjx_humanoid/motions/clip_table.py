@@ -69,8 +69,8 @@ def _table(clip: Clip, robot: Robot, control_step: float, once: bool) -> ClipTab
     qvel[0] = (qvel[0] + back) / 2
     qpos, qvel = qpos[:rows], qvel[:rows]
   feet, com = _places(model, robot, qpos, qvel)
-  arrays = [np.asarray(x, np.float32) for x in (qpos, qvel, feet, com)]
-  return ClipTable(*arrays, loop=not once, advance=advance.astype(np.float32), turn=turn)
+  qpos, qvel, feet, com = (x.astype(np.float32) for x in (qpos, qvel, feet, com))
+  return ClipTable(qpos, qvel, feet, com, loop=not once, advance=advance.astype(np.float32), turn=turn)
 
 
 def is_symmetric(table: ClipTable, body: Body) -> bool:

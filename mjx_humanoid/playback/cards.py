@@ -250,13 +250,7 @@ _card(
     '20 s with its clip from its beginning: height and tilt near it, joints within 10 degrees on average',
     20.0,
     IMITATES,
-    {
-      'start': 'clip_beginning',
-      'start_strength': 1.0,
-      'termination': 'off_clip',
-      'push.kind': 'none',
-      'randomization': {},
-    },
+    {**STANDING, 'start': 'clip_beginning', 'termination': 'off_clip'},
     figures=(*LASTING, 'speed', *EFFORT, *STRIDES),
   ),
 )
