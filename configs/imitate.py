@@ -8,8 +8,8 @@ from mjx_humanoid.config import default_config
 def get_config() -> ConfigDict:
   config = default_config()
   config.name = 'imitate'
-  # The clip: a name that python -m mjx_humanoid.clip list shows, or a file. Policies carry their clip.
-  config.task.clip = 'walk'
+  # The normative gait needs no file. Others: a name that python -m mjx_humanoid.clip list shows, or a file.
+  config.task.clip = 'gait'
   config.task.context = ('reference_motion',)
   config.task.robot = 'humanoid_pd'
   config.task.reward = 'imitate'

@@ -11,6 +11,7 @@ import numpy as np
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.physics.rotations import heading_of, quaternion_about_z, quaternion_product
+from mjx_humanoid.physics.symmetry import joint_map
 
 QUATERNION = slice(3, 7)  # in the poses of clips, whose root is free: after its place
 STRAIGHT = 0.35  # rad: a loop that turns by less than this is made to go straight, or it would lead in a circle
@@ -132,6 +133,26 @@ def closed(qpos: np.ndarray) -> np.ndarray:
   found[-1, 2:] = found[0, 2:]
   found[-1, QUATERNION] = quaternion_product(quaternion_about_z(np.array([turn])), found[:1, QUATERNION])[0]
   return signed(found)
+
+
+def mirrored(qpos: np.ndarray, body: Body) -> np.ndarray:
+  """Poses [T, nq] of a loop that is made exactly symmetric: the mean of it and its mirror image half a loop later.
+
+  T is odd, and the loop goes straight ahead along x.
+  """
+  half, joints, first = len(qpos) // 2, joint_map(body), body.root.nq
+  signs, _ = body.root.mirror_signs
+  # The last frame is the first one: leave it out, and put it back at the end.
+  loop, ahead = signed(qpos)[:-1].copy(), qpos[-1, 0] - qpos[0, 0]
+  loop[:, 0] -= ahead * np.arange(len(loop)) / len(loop)
+  image = np.roll(loop, -half, axis=0)
+  image = np.concatenate([image[:, :first] * signs, image[:, first:][:, joints.sources] * joints.signs], axis=1)
+  image[:, QUATERNION] *= np.sign(np.sum(image[:, QUATERNION] * loop[:, QUATERNION], axis=1, keepdims=True))
+  found = (loop + image) / 2
+  found = np.concatenate([found, found[:1]])
+  found[:, 0] += ahead * np.arange(len(found)) / len(loop) - found[0, 0]
+  found[:, QUATERNION] /= np.linalg.norm(found[:, QUATERNION], axis=1, keepdims=True)
+  return found
 
 
 def facing_ahead(qpos: np.ndarray) -> np.ndarray:

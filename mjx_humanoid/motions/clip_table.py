@@ -57,7 +57,7 @@ def clip_table(reference: str, body: Body, *, once: bool) -> ClipTable:
 def _table(clip: Clip, robot: Robot, control_step: float, once: bool) -> ClipTable:
   model = build_model(robot)
   body = describe(robot, model)
-  rows = max(2, round(clip.duration / control_step))
+  rows = max(2, 2 * round(clip.duration / control_step / 2))  # even: a gait has two equal halves
   qpos = resampled(clip, np.linspace(0.0, clip.duration, rows + 1))
   if once:
     qpos, advance, turn = _to_standing(body, qpos, control_step), np.zeros(2), 0.0

@@ -14,6 +14,7 @@ import numpy as np
 
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.robot import Robot
+from mjx_humanoid.motions import natural
 from mjx_humanoid.motions.capture import Capture, read_deepmimic
 from mjx_humanoid.motions.clip import Clip
 from mjx_humanoid.motions.clip_files import FORMATS, OF_ROBOTS, read_poses
@@ -75,7 +76,7 @@ def path_of(reference: str) -> Path:
 
 
 def find_clip(reference: str, robot: Robot) -> Clip:
-  """The clip of a reference for a robot: a file, a name, or one that came inside a policy file.
+  """The clip of a reference for a robot: a file, a name, `gait`, or one that came inside a policy file.
 
   A person's motion is retargeted to the robot.
 
@@ -84,6 +85,8 @@ def find_clip(reference: str, robot: Robot) -> Clip:
   """
   if reference in _carried:
     return _carried[reference]
+  if natural.is_gait(reference):
+    return _gait(reference, robot)
   path = path_of(reference)
   return _clip(path, path.stat().st_mtime_ns, robot)
 
@@ -94,6 +97,11 @@ def _clip(path: Path, changed: int, robot: Robot) -> Clip:
   if path.suffix in OF_ROBOTS:
     return read_poses(path)
   return retarget(read_capture(path), robot, path.name)
+
+
+@functools.lru_cache(maxsize=8)
+def _gait(reference: str, robot: Robot) -> Clip:
+  return natural.gait_clip(reference, robot)
 
 
 def read_capture(path: Path) -> Capture:

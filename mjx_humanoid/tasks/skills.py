@@ -17,7 +17,7 @@ from mjx_humanoid.core.types import Array, Terms, View
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.tasks.context.context import Context
 from mjx_humanoid.tasks.functions import RewardFn
-from mjx_humanoid.tasks.tracking import TERMS  # and those of tasks/rewards.py and tasks/step_rewards.py
+from mjx_humanoid.tasks.human_rewards import TERMS  # and those of rewards.py, step_rewards.py and tracking.py
 
 # Description and term weights of each skill.
 SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {

@@ -1,6 +1,7 @@
 """The context of a control step: velocity command, station keeping, gait clock, reference motion."""
 
 from mjx_humanoid.tasks.context import (  # they register their parts
+  contact_force,
   displacement,
   gait,
   reference_motion,
@@ -12,6 +13,6 @@ from mjx_humanoid.tasks.context.parts import PARTS, ContextMaker, ContextPart, m
 from mjx_humanoid.tasks.context.velocity import COMMANDS
 
 __all__ = [
-  'COMMANDS', 'MOVING', 'PARTS', 'Context', 'ContextMaker', 'ContextPart', 'displacement', 'gait', 'make_context',
-  'moving', 'reference_motion', 'station', 'swing', 'velocity',
+  'COMMANDS', 'MOVING', 'PARTS', 'Context', 'ContextMaker', 'ContextPart', 'contact_force', 'displacement', 'gait',
+  'make_context', 'moving', 'reference_motion', 'station', 'swing', 'velocity',
 ]  # fmt: skip

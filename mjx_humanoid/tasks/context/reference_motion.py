@@ -56,7 +56,7 @@ class ReferenceMotion:
 
   def advance(self, context: Context, before: Context, view: View, uniform: Array, level: Array | float) -> Context:
     """See ContextPart. After the last frame a loop begins anew, further on; another clip stays at its end."""
-    xp, count = context.command.__array_namespace__(), len(self.table)
+    xp, count = view.qpos.__array_namespace__(), len(self.table)
     frame, origin, yaw = (before.extra[name] for name in (FRAME, ORIGIN, YAW))
     frame = frame + np.float32(1)
     if not self.table.loop:
@@ -81,11 +81,11 @@ class ReferenceMotion:
         'config.network.symmetric: this clip is not the same for left and right, half a loop later, so that a symmetric'
         ' policy cannot follow it; set it to False.'
       )
-    count = np.float32(len(self.table))
-    frame = (context.extra[FRAME] + count / 2) % count
-    flip = np.array([1, -1], np.float32)
-    yaw = context.extra[YAW] * flip
-    origin = context.target_position * flip - to_world(self._row(frame)[PLACE][..., :2], yaw)
+    count, flip = np.float32(len(self.table)), np.array([1, -1], np.float32)
+    before, origin, yaw = (context.extra[name] for name in (FRAME, ORIGIN, YAW))
+    place = origin + to_world(self._row(before)[PLACE][..., :2], yaw)
+    frame, yaw = (before + count / 2) % count, yaw * flip
+    origin = place * flip - to_world(self._row(frame)[PLACE][..., :2], yaw)
     return self._at(context, frame, origin, yaw)
 
   def _at(self, context: Context, frame: Array, origin: Array, yaw: Array) -> Context:
