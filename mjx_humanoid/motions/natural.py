@@ -63,6 +63,7 @@ def gait_clip(reference: str, robot: Robot) -> Clip:
   clip = retarget(person(speed * scale), robot, SOURCE)
   qpos = mirrored(tilted(rig, clip.qpos), rig.body)
   qpos = on_the_floor(rig, qpos, np.zeros(len(qpos), bool), clip.duration / (len(qpos) - 1))
+  qpos = mirrored(qpos, rig.body)  # exactly: the floor is found with a filter that has ends
   length = float(np.linalg.norm(advance_of(qpos)[0]))
   return dataclasses.replace(clip, name=reference, qpos=qpos, seconds=clip.seconds * length / speed / clip.duration)
 

@@ -27,6 +27,7 @@ from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
 from mjx_humanoid.physics.stability import refuse_unstable
 from mjx_humanoid.playback.cards import NONE, find_card
 from mjx_humanoid.playback.judge import check_card
+from mjx_humanoid.playback.policy_states import give_states
 from mjx_humanoid.playback.reference import base_of
 from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
 from mjx_humanoid.rl.collect import BatchedEnv
@@ -85,6 +86,7 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
   if config.task.robot not in robots() or config.task.pd != PDConfig():
     refuse_unstable(robot, model)
   body = describe(robot, model, config.task.frame_skip)
+  give_states(config.task, body, config.seed)
   task = make_task(config.task, body)
   refuse_idle(config, task)
   with Devices(device).computing():

@@ -12,6 +12,7 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.registry import Registry
 from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.motions.clip_table import clip_table
+from mjx_humanoid.motions.given_states import given, is_of_policies, policies_of
 from mjx_humanoid.motions.library import find_library, is_library, typed
 from mjx_humanoid.motions.random_poses import random_poses
 from mjx_humanoid.motions.rising import LIE_HEIGHT, PRONE, SETTLE_SECONDS, SQUATS, rise_path
@@ -175,7 +176,7 @@ def from_clip(reference: str, *, once: bool, anywhere: bool) -> StartFn:
 
 
 def make_start(name: str, config: TaskConfig | None = None) -> StartFn:
-  """The start distribution of this name, or at the poses of a 'path/to/file.npz' with qpos [K, nq].
+  """The start distribution of this name, or at the poses of a 'path/to/file.npz' with qpos [K, nq], or at states of policies.
 
   Args:
     config: of the task, for starts in its clip.
@@ -185,6 +186,8 @@ def make_start(name: str, config: TaskConfig | None = None) -> StartFn:
   """
   if name in OF_CLIPS and config is not None and config.clip:
     return from_clip(config.clip, once=config.clip_once, anywhere=name == 'clip')
+  if is_of_policies(name):
+    return from_policies(name)
   if is_library(name):
     return from_poses(name)
   return checked(STARTS[name], name) if is_own(name) else STARTS[name]
@@ -222,6 +225,18 @@ def from_poses(name: str) -> StartFn:
     library.check(body, source)
     normalized = body.root.normalized(library.qpos, source)
     return perturbed(normalized[rng.integers(len(normalized), size=len(strength))], body, rng, strength)
+
+  return start
+
+
+def from_policies(name: str) -> StartFn:
+  """A start at states that policies have reached, perturbed like the standing pose. Raises UserError; see given."""
+  policies_of(name)  # an error is raised now
+
+  def start(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+    states = given(name)
+    rows = rng.integers(len(states.qpos), size=len(strength))
+    return perturbed(states.qpos[rows], body, rng, strength, states.qvel[rows])
 
   return start
 

@@ -110,7 +110,10 @@ class TaskConfig:
     'fallen', 'name of the termination of episodes, or path/to/file.py:function', own='termination'
   )
   start: str = setting(
-    'standing', 'name of the distribution of start states, path/to/file.py:function or path/to/poses.npz', own='start'
+    'standing',
+    'name of the distribution of start states, path/to/file.py:function, path/to/poses.npz, or policy:walk for states'
+    ' that the policy walk has reached',
+    own='start',
   )
   start_strength: float = setting(1.0, 'how strongly start states are perturbed', low=0)
   context: tuple[str, ...] = setting(
