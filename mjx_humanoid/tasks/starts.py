@@ -176,7 +176,7 @@ def from_clip(reference: str, *, once: bool, anywhere: bool) -> StartFn:
 
 
 def make_start(name: str, config: TaskConfig | None = None) -> StartFn:
-  """The start distribution of this name, or at the poses of a 'path/to/file.npz' with qpos [K, nq], or at states of policies.
+  """The start distribution of this name, at the poses of a 'path/to/file.npz' with qpos [K, nq], or of policies.
 
   Args:
     config: of the task, for starts in its clip.
