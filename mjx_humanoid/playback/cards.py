@@ -11,7 +11,6 @@ from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.registry import Registry, first_line
 from mjx_humanoid.core.user_objects import is_own
-from mjx_humanoid.motions.normative import JOINTS
 from mjx_humanoid.playback.card import Card, Conditions, checked
 from mjx_humanoid.playback.conditions import (
   RUNNING,
@@ -120,7 +119,14 @@ POSTURE = (
 )
 EFFORT = ('mean_torque', 'mean_power', 'cost_of_transport', *STRAIN)
 STRIDES = ('step_width', 'stride_length', 'cadence', 'vertical_movement', 'asymmetry')
-NORMATIVE = tuple(f'{joint}_{figure}' for joint in JOINTS for figure in ('correlation', 'error'))
+NORMATIVE = (
+  'hip_correlation',
+  'hip_error',
+  'knee_correlation',
+  'knee_error',
+  'ankle_correlation',
+  'ankle_error',
+)
 GOING = (*LASTING, 'forward_speed', 'heading_error', 'sideways')
 DUTY = ('least_duty', 'most_duty')
 STANDS = Conditions({'fell': survived, 'at another height': level, 'drifted': stays})
