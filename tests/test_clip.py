@@ -86,6 +86,7 @@ def test_person_and_robot_are_shown_one_above_the_other(folder, small):
   assert (below == 125).all(axis=2).mean() < 0.1
 
 
+@pytest.mark.slow
 def test_a_video_has_frames_at_its_rate(folder, small, read_video, monkeypatch):
   """0.4 s at 10 frames a second."""
   monkeypatch.setattr(clip, 'FRAMERATE', 10)

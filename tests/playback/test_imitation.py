@@ -79,6 +79,19 @@ def test_a_policy_carries_its_clip(config, tmp_path):
   assert card['criteria'].startswith('20 s with its clip')
 
 
+def test_the_controller_of_an_exported_policy_acts_as_the_policy(config):
+  """The whole of it: the frame of the clip, targets, the network and the PD targets around the clip."""
+  pytest.importorskip('onnxruntime')
+  from mjx_humanoid.playback.onnx_controller import largest_difference, to_onnx
+  from mjx_humanoid.playback.rollout import rollout, start_states
+
+  task, model = task_and_model(config)
+  policy = random_policy(task, model, base=base_of('clip', task, model))
+  qpos, qvel = start_states(task, model, np.random.default_rng(0), 1)
+  paths = rollout(task, model, policy, qpos, qvel, 8, stop_at_end=False)
+  assert largest_difference(to_onnx(policy, task, {}), policy, task, paths) < 1e-5
+
+
 def test_a_policy_whose_clip_was_altered_is_damaged(config, tmp_path):
   from safetensors import safe_open
   from safetensors.numpy import save_file
