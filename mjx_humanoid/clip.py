@@ -84,8 +84,9 @@ def show(arguments: argparse.Namespace) -> None:
   """Writes a picture or a video. Raises UserError."""
   from mjx_humanoid.core.opengl import choose_gl
 
-  path, robot = _asked(arguments)
-  out = expanded(arguments.out) if arguments.out else Path(f'{path.stem}_clip.png')
+  reference, robot = _asked(arguments)
+  name = Path(reference).name.replace(':', '_')
+  out = expanded(arguments.out) if arguments.out else Path(f'{name.removesuffix(".txt")}_clip.png')
   _check_out(out, ('.png', '.mp4'), force=arguments.force)
   choose_gl()  # before mujoco is imported, which then chooses its renderer
   import numpy as np
@@ -93,10 +94,8 @@ def show(arguments: argparse.Namespace) -> None:
   from mjx_humanoid.media.clip_picture import clip_pictures, clip_sheet
   from mjx_humanoid.media.pose_picture import write_picture
   from mjx_humanoid.media.render import write_video
-  from mjx_humanoid.motions.clips import find_clip
 
-  clip = find_clip(str(path), robot)
-  capture = capture_of(path)
+  clip, capture = _found(reference, robot), capture_of(Path(reference))
   if out.suffix == '.png':
     write_picture(out, clip_sheet(clip, capture, robot))
   else:
@@ -108,11 +107,10 @@ def show(arguments: argparse.Namespace) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
   """Prints what is wrong with a clip, and ends with exit status 1 if something is. Raises UserError."""
-  path, robot = _asked(arguments)
+  reference, robot = _asked(arguments)
   from mjx_humanoid.motions.clip_check import check_clip
-  from mjx_humanoid.motions.clips import find_clip
 
-  clip = find_clip(str(path), robot)
+  clip = _found(reference, robot)
   findings = check_clip(clip, robot)
   kind = 'loop' if clip.loop else 'clip'
   print(f'{clip.name}: a {kind} of {clip.duration:.2f} s and {len(clip)} frames on {robot.name}')
@@ -125,13 +123,12 @@ def check(arguments: argparse.Namespace) -> None:
 
 def convert(arguments: argparse.Namespace) -> None:
   """Writes the robot's motion. Raises UserError."""
-  path, robot = _asked(arguments)
+  reference, robot = _asked(arguments)
   out = expanded(arguments.out)
   _check_out(out, ('.npz', '.csv'), force=arguments.force)
   from mjx_humanoid.motions.clip_files import csv_content
-  from mjx_humanoid.motions.clips import find_clip
 
-  clip = find_clip(str(path), robot)
+  clip = _found(reference, robot)
   write_files({out: clip.content() if out.suffix == '.npz' else csv_content(clip)}, 'the clip')
   print(f'wrote {out}: {clip.duration:.2f} s, {len(clip)} frames, {len(clip.joints)} joints of {robot.name}')
   print(f'next: python -m mjx_humanoid.train --config=imitate --config.task.clip={typed(out)}')
@@ -145,22 +142,31 @@ def motion_of(path: Path) -> Capture | Clip:
 
 
 def capture_of(path: Path) -> Capture | None:
-  """The person's motion in a file; None for a robot's. Raises UserError."""
-  from mjx_humanoid.motions.clip_files import OF_ROBOTS
+  """The person's motion in a file; None for a robot's, and for the normative gait. Raises UserError."""
+  from mjx_humanoid.motions.clip_files import FORMATS, OF_ROBOTS
   from mjx_humanoid.motions.clips import read_capture
 
-  return None if path.suffix in OF_ROBOTS else read_capture(path)
+  return read_capture(path) if path.suffix in FORMATS and path.suffix not in OF_ROBOTS else None
 
 
-def _asked(arguments: argparse.Namespace) -> tuple[Path, Robot]:
-  """The file of the clip, and the robot. Raises UserError for an unknown one, or a robot that cannot move so."""
+def _asked(arguments: argparse.Namespace) -> tuple[str, Robot]:
+  """The file of the clip, or `gait`, and the robot. Raises UserError for an unknown one, or one without a skeleton."""
   from mjx_humanoid.motions.clips import path_of
+  from mjx_humanoid.motions.natural import is_gait
   from mjx_humanoid.motions.skeleton import skeleton_of
   from mjx_humanoid.robots import robots
 
   robot = robots()[arguments.robot]
   skeleton_of(robot)
-  return path_of(arguments.clip), robot
+  return arguments.clip if is_gait(arguments.clip) else str(path_of(arguments.clip)), robot
+
+
+def _found(reference: str, robot: Robot) -> Clip:
+  """The clip, fitted to the robot. Raises UserError."""
+  from mjx_humanoid.motions.clips import find_clip
+  from mjx_humanoid.motions.skeleton import rig_of
+
+  return find_clip(reference, robot).fitted(rig_of(robot).body, reference)
 
 
 def _check_out(out: Path, suffixes: tuple[str, ...], *, force: bool) -> None:

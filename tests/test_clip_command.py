@@ -95,6 +95,14 @@ def test_a_video_has_frames_at_its_rate(folder, small, read_video, monkeypatch):
   assert (frames.shape[:3], rate) == ((4, 160, 96), 10)
 
 
+def test_the_normative_gait_needs_no_file(folder, monkeypatch, capsys):
+  monkeypatch.delenv(clips.VARIABLE)
+  clip.main(['check', 'gait:1.0'])
+  assert 'gait:1.0: a loop of' in capsys.readouterr().out
+  clip.main(['convert', 'gait', '--out=gait.csv'])
+  assert read_poses(folder / 'gait.csv').loop
+
+
 def nan():
   frames = rows(3)
   frames[1, 20] = np.nan
@@ -104,6 +112,8 @@ def nan():
 MISTAKES = {
   'no action': ([], 'required: list, show, check or convert'),
   'an unknown clip': (['check', 'wak'], "unknown clip 'wak'. Did you mean 'walk'?"),
+  'a speed out of range': (['check', 'gait:3'], 'is known from 0.86 to'),
+  'a clip of another robot': (['show', 'few.csv'], "few.csv lacks 20 joints of robot 'humanoid'"),
   'a missing file': (['show', 'none.txt'], "clip 'none.txt': there is no such file; clips of motion capture come with"),
   'a clip with NaN': (['check', 'nan.txt'], 'frame 1 of right_knee is not a finite number'),
   'no clip': (['convert', 'text.txt', '--out=a.npz'], 'text.txt is not a clip of DeepMimic'),
@@ -124,6 +134,8 @@ def test_a_mistake_is_one_line_and_writes_nothing(case, folder, user_error, snap
   (folder / 'text.txt').write_text('walk')
   (folder / 'there.npz').write_bytes(b'mine')
   (folder / 'empty').mkdir()
+  row = '0,0,1,1,0,0,0,0\n'
+  (folder / 'few.csv').write_text(f'time,x,y,z,qw,qx,qy,qz,knee_left\n0,{row}1,{row}')
   before = snapshot(folder)
   assert words in user_error(clip.main, arguments)
   assert snapshot(folder) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 from dataclasses import dataclass
@@ -47,8 +48,8 @@ class Clip:
     arrays = np.concatenate([self.seconds[:, None], self.qpos], axis=1).astype(np.float32)
     return hashlib.sha256(np.ascontiguousarray(arrays).tobytes() + text.encode()).hexdigest()
 
-  def check(self, body: Body, source: str) -> None:
-    """Raises UserError if the clip is of a robot with other joints, or leaves the robot's joint limits."""
+  def fitted(self, body: Body, source: str) -> Clip:
+    """The clip with its joints in the order of a robot. Raises UserError if they are those of another robot."""
     if body.root.kind != 'free':
       raise UserError(
         f'{source}: a clip needs a robot with a free root; that of {body.robot.name!r} is {body.root.kind}.'
@@ -56,8 +57,16 @@ class Clip:
     if missing := [name for name in body.joint_names if name not in self.joints]:
       few = ', '.join(missing[:4]) + (', ...' if len(missing) > 4 else '')
       raise UserError(f'{source} lacks {len(missing)} joints of robot {body.robot.name!r}: {few}.')
-    if self.joints != body.joint_names:
-      raise UserError(f'{source}: its joints are those of {self.robot!r}, not of robot {body.robot.name!r}.')
+    if extra := [name for name in self.joints if name not in body.joint_names]:
+      raise UserError(f'{source} has joints that robot {body.robot.name!r} lacks: {", ".join(extra[:4])}.')
+    if self.joints == body.joint_names:
+      return self
+    order = [body.root.nq + self.joints.index(name) for name in body.joint_names]
+    qpos = np.concatenate([self.qpos[:, : body.root.nq], self.qpos[:, order]], axis=1)
+    return dataclasses.replace(self, joints=body.joint_names, qpos=qpos)
+
+  def check_limits(self, body: Body, source: str) -> None:
+    """Raises UserError if the clip, fitted to a robot, leaves the robot's joint limits."""
     angles, (low, high) = self.qpos[:, body.root.nq :], body.joint_range.T.astype(float)
     excess = np.maximum(low - angles, angles - high)
     frame, joint = np.unravel_index(np.argmax(excess), excess.shape)

@@ -48,8 +48,9 @@ def clip_table(reference: str, body: Body, *, once: bool) -> ClipTable:
   Raises:
     UserError: there is no such clip, or it does not fit the robot.
   """
-  clip = find_clip(reference, body.robot)
-  clip.check(body, f'clip {clip.name!r}')
+  found = find_clip(reference, body.robot)
+  clip = found.fitted(body, f'clip {found.name!r}')
+  clip.check_limits(body, f'clip {found.name!r}')
   return _table(clip, body.robot, body.control_step, once or not clip.loop)
 
 

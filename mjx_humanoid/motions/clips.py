@@ -30,6 +30,7 @@ HOW_TO_GET = (
 )
 KEY, TIMES, POSES = 'clip', 'clip.seconds', 'clip.qpos'  # in a policy file: what the clip is, and its arrays
 _carried: dict[str, Clip] = {}  # by reference
+_found: dict[str, Clip] = {}  # the same, of the latest robot that asked for it
 
 
 def folders() -> list[Path]:
@@ -71,7 +72,7 @@ def path_of(reference: str) -> Path:
     return path
   found = clips_at()
   if reference not in found:
-    raise unknown('clip', reference, found, 'A file will do as well: path/to/clip.txt, .npz or .csv.')
+    raise unknown('clip', reference, [*found, natural.NAME], 'A file will do as well: path/to/clip.txt, .npz or .csv.')
   return found[reference]
 
 
@@ -86,9 +87,12 @@ def find_clip(reference: str, robot: Robot) -> Clip:
   if reference in _carried:
     return _carried[reference]
   if natural.is_gait(reference):
-    return _gait(reference, robot)
-  path = path_of(reference)
-  return _clip(path, path.stat().st_mtime_ns, robot)
+    clip = _gait(reference, robot)
+  else:
+    path = path_of(reference)
+    clip = _clip(path, path.stat().st_mtime_ns, robot)
+  _found[reference] = clip
+  return clip
 
 
 @functools.lru_cache(maxsize=8)
@@ -142,13 +146,15 @@ def unpacked(arrays: Mapping[str, np.ndarray], words: str) -> Clip:
 
 
 def kept_clip(reference: str, robot: str) -> Clip | None:
-  """The clip of a task, to be put into a policy file; None where the task has none, or its file is gone.
+  """The clip of a task, to be put into a policy file; None where the task has none, or nobody can find it any more.
 
   Args:
-    robot: name of the robot in the registry; a robot of the user's own keeps no clip of a person.
+    robot: name of the robot in the registry, for a clip that this process has not used yet.
   """
   if not reference or reference in _carried:
     return _carried.get(reference)
+  if reference in _found:
+    return _found[reference]
   try:
     return find_clip(reference, robots()[robot])
   except UserError:

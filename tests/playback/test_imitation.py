@@ -79,6 +79,14 @@ def test_a_policy_carries_its_clip(config, tmp_path):
   assert card['criteria'].startswith('20 s with its clip')
 
 
+def test_a_policy_is_saved_with_its_clip_after_the_file_is_gone(config, tmp_path):
+  """As in a long training."""
+  task, model = task_and_model(config)
+  (tmp_path / 'sway.npz').unlink()
+  save_policy(random_policy(task, model), tmp_path / 'a.safetensors')
+  assert load_policy(tmp_path / 'a.safetensors').task.clip.startswith('carried:')
+
+
 def test_the_controller_of_an_exported_policy_acts_as_the_policy(config):
   """The whole of it: the frame of the clip, targets, the network and the PD targets around the clip."""
   pytest.importorskip('onnxruntime')
