@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid.core import model_files
 from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parse, parser
 from mjx_humanoid.core.errors import UserError, command
-from mjx_humanoid.core.files import check_writable, write_json
+from mjx_humanoid.core.files import check_writable, write_files, write_json
 from mjx_humanoid.core.saved_code import ALLOW_HELP
+
+if TYPE_CHECKING:
+  from mjx_humanoid.playback.policy import Policy
+  from mjx_humanoid.playback.rollout import Trajectories
+  from mjx_humanoid.tasks.task import Task
 
 UNITS = {
   'survival_seconds': 's',
@@ -33,6 +38,17 @@ UNITS = {
   'turning_error': 'rad/s',
   'seconds_to_stand': 's',
   'later_speed': 'm/s',
+  'peak_force': 'body weights',
+  'force_rate': 'body weights/s',
+  'step_width': 'm',
+  'stride_length': 'm',
+  'cadence': 'steps/min',
+  'vertical_movement': 'm',
+  'asymmetry': 'degrees',
+  'joint_error': 'degrees',
+  'hip_error': 'degrees',
+  'knee_error': 'degrees',
+  'ankle_error': 'degrees',
 }
 
 
@@ -46,18 +62,24 @@ def main(argv: Sequence[str]) -> None:
   from rich.markup import escape
 
   from mjx_humanoid.playback.find import load
-  from mjx_humanoid.run.evaluation import check, evaluate_policy
+  from mjx_humanoid.run.evaluation import check, evaluate_episodes
 
   numbers = {'episodes': parsed.episodes, 'seed': parsed.seed, 'push': parsed.push, 'engine': parsed.engine}
   check(**numbers)
   policy = load(parsed.policy, allow_code=parsed.allow_code)
   out = expanded(parsed.json) if parsed.json else default_path(parsed.policy)
   check_writable(out)
+  picture = out.with_name(f'{out.stem}_gait.png') if parsed.plot else None
+  if picture is not None:
+    check_plot(policy)
+    check_writable(picture)
   with Console().status(escape(f'{parsed.episodes} episodes of {policy.name}')):
-    card = evaluate_policy(policy, card=parsed.card, **numbers)
+    card, task, paths = evaluate_episodes(policy, card=parsed.card, **numbers)
   show(card)
   write_json(out, card, 'the report card')
   print(f'wrote {out}')
+  if picture is not None:
+    write_plot(picture, card, task, paths)
   print(f'next: python -m mjx_humanoid.play {typed(parsed.policy)}')
 
 
@@ -81,6 +103,11 @@ def argument_parser() -> argparse.ArgumentParser:
     '--json', help="output file; by default card.json in the run's folder, else <policy>_card.json here"
   )
   arguments.add_argument(
+    '--plot',
+    action='store_true',
+    help='also plot hip, knee and ankle over the stride beside those of people, as <output file>_gait.png',
+  )
+  arguments.add_argument(
     '--gymnasium',
     metavar='ID',
     help="play in an environment of Gymnasium's registry instead, such as HalfCheetah-v5, and print the returns",
@@ -97,6 +124,34 @@ def argument_parser() -> argparse.ArgumentParser:
   return arguments
 
 
+def check_plot(policy: Policy) -> None:
+  """Raises UserError if matplotlib is missing, or the policy's robot has no legs to compare with those of people."""
+  from mjx_humanoid.media.plots import check_matplotlib
+  from mjx_humanoid.playback.rollout import task_and_model
+  from mjx_humanoid.playback.strides import has_strides
+
+  check_matplotlib()
+  body = task_and_model(policy.task)[0].body
+  if not has_strides(body):
+    raise UserError(
+      f'--plot needs two legs with hips, knees and ankles, and the datasheet of robot {body.robot.name!r} names none'
+      ' in leg_joints.'
+    )
+
+
+def write_plot(picture: Path, card: dict[str, Any], task: Task, paths: Trajectories) -> None:
+  """Writes the mean stride beside the normative gait; says so where the episodes have no stride."""
+  from mjx_humanoid.media.gait_plot import gait_plot
+  from mjx_humanoid.playback.strides import mean_strides
+
+  curves = mean_strides(paths, task.body)
+  if curves is None:
+    print('no plot: the episodes have no whole stride after 2 s')
+    return
+  write_files({picture: gait_plot(curves, card)}, 'the plot')
+  print(f'wrote {picture}')
+
+
 def in_gymnasium(parsed: argparse.Namespace) -> None:
   """Plays a policy in an environment of Gymnasium's registry, prints its returns and writes them as JSON."""
   from rich.console import Console
@@ -108,8 +163,8 @@ def in_gymnasium(parsed: argparse.Namespace) -> None:
 
   if parsed.gymnasium is None:
     raise UserError('--env gives keywords of the environment of --gymnasium=ID, which is missing.')
-  if parsed.card or parsed.push is not None or parsed.engine != 'native':
-    raise UserError('--gymnasium plays in the environment as it is: leave out --card, --push and --engine.')
+  if parsed.card or parsed.push is not None or parsed.engine != 'native' or parsed.plot:
+    raise UserError('--gymnasium plays in the environment as it is: leave out --card, --push, --engine and --plot.')
   check(parsed.engine, episodes=parsed.episodes, seed=parsed.seed)
   settings = keywords(parsed.env)
   policy = load(parsed.policy, allow_code=parsed.allow_code)

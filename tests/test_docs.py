@@ -70,6 +70,8 @@ def only_parsed(monkeypatch):
   monkeypatch.setattr('mjx_humanoid.viewer.serving.free_port', lambda host, port: port)
   monkeypatch.setattr('mjx_humanoid.doctor.check_robot', reached)
   monkeypatch.setattr(importlib.import_module('mjx_humanoid.pose'), '_robot', reached)
+  monkeypatch.setattr(importlib.import_module('mjx_humanoid.clip'), '_asked', reached)
+  monkeypatch.setattr('mjx_humanoid.motions.clips.clips_at', reached)
 
 
 # Commands

@@ -97,7 +97,10 @@ def test_mjx_plays_where_it_is_asked_for(run_copy, judged):
   assert written(run_copy)['engine'] == 'mjx'
 
 
-@pytest.mark.parametrize('name', [name for name in CARDS if name != 'none'])
+OF_ANY_POLICY = [name for name in CARDS if name not in ('none', 'imitate')]  # imitate: of policies with a clip
+
+
+@pytest.mark.parametrize('name', OF_ANY_POLICY)
 def test_every_card_can_be_had_of_any_policy_and_shown(tmp_path, make_policy, name, monkeypatch, capsys):
   """Two control steps of each, with the units of its figures."""
   short = dataclasses.replace(CARDS[name], seconds=0.05, steps=0)
@@ -117,9 +120,23 @@ def test_every_unit_is_that_of_a_figure(standing_task):
   body = standing_task[0].body
   paths = at_rest(body)
   figures = measure(paths, body)
-  for card in set(CARDS) - {'none'}:
+  for card in OF_ANY_POLICY:
     CARDS[card].judge(figures, paths, body)
+  figures |= {'joint_error': None}  # of imitate
   assert set(evaluate.UNITS) <= set(figures)
+
+
+def test_a_robot_without_legs_has_no_plot(tmp_path, user_error):
+  said = user_error(evaluate.main, ['half_cheetah', '--plot', '--episodes=1', f'--json={tmp_path / "c.json"}'])
+  assert "--plot needs two legs with hips, knees and ankles, and the datasheet of robot 'half_cheetah'" in said
+  assert not list(tmp_path.iterdir())
+
+
+def test_without_a_stride_there_is_a_card_and_no_plot(tmp_path, make_policy, capsys):
+  save_policy(make_policy(), tmp_path / 'p.safetensors')
+  evaluate.main([str(tmp_path / 'p.safetensors'), '--plot', '--episodes=1', f'--json={tmp_path / "c.json"}'])
+  assert 'no plot: the episodes have no whole stride after 2 s' in capsys.readouterr().out
+  assert sorted(path.name for path in tmp_path.iterdir()) == ['c.json', 'p.safetensors']
 
 
 MISTAKES = {

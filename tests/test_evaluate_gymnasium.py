@@ -74,9 +74,9 @@ GYM_MISTAKES = {
   'an unknown keyword': ([GYM, '--env', 'speed=1'], "HalfCheetah-v5 cannot be made with {'speed': 1}: .*speed"),
   'no keyword': ([GYM, '--env', 'speed'], "--env 'speed': a keyword of the environment is given as --env NAME=VALUE"),
   'a keyword without an environment': (['--env', 'a=1'], '--env gives keywords of the environment of --gymnasium=ID'),
-  'a push': ([GYM, '--push=10'], 'leave out --card, --push and --engine'),
-  'a card': ([GYM, '--card=stand'], 'leave out --card, --push and --engine'),
-  'an engine': ([GYM, '--engine=mjx'], 'leave out --card, --push and --engine'),
+  'a push': ([GYM, '--push=10'], 'leave out --card, --push, --engine and --plot'),
+  'a card': ([GYM, '--card=stand'], 'leave out --card, --push, --engine and --plot'),
+  'an engine': ([GYM, '--engine=mjx'], 'leave out --card, --push, --engine and --plot'),
   'no episodes': ([GYM, '--episodes=0'], 'out of range: 1 to 2000'),
 }
 

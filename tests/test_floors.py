@@ -37,12 +37,14 @@ WITH_JAX = {  # the modules of the other rooms that import JAX
   for name in (
     'physics.mjx',
     'tasks.curricula',
+    'tasks.human_rewards',
     'tasks.measures',
     'tasks.rewards',
     'tasks.scoring',
     'tasks.shaping',
     'tasks.skills',
     'tasks.step_rewards',
+    'tasks.tracking',
   )
 }
 HEAVY = ('jax', 'jaxlib', 'flax', 'brax', 'optax', 'orbax')

@@ -65,18 +65,18 @@ def _solve(
   First torso and spine, then the limbs. Were all solved for at once, the trunk would bend for the sake of an arm that
   the robot's shoulder, of two hinges, cannot follow.
   """
-  torso = _Solver(rig, wanted.only(OF_TORSO), rest, ['spine'], noise, root=True)
+  torso = Solver(rig, wanted.only(OF_TORSO), rest, ['spine'], noise, root=True)
   found = torso.solve(torso_guess(rig, wanted, rest))
   if found[1] > DOUBTFUL and wanted.known('neck'):  # a bent trunk may have led into another valley
     found = min(found, torso.solve(torso_guess(rig, wanted, rest, 'neck')), key=lambda each: each[1])
   limbs = [bone for bone in BONES if bone not in OF_TORSO]
-  solver = _Solver(rig, wanted.only(limbs), rest, [j for j in rig.joints if j not in (*missing, 'spine')], noise)
+  solver = Solver(rig, wanted.only(limbs), rest, [j for j in rig.joints if j not in (*missing, 'spine')], noise)
   qpos, error = solver.solve(limbs_guess(rig, wanted, found[0]))
   return qpos, float(np.hypot(error, found[1]))
 
 
-class _Solver:
-  """Damped Gauss-Newton steps for one set of directions."""
+class Solver:
+  """Damped Gauss-Newton steps for one set of directions; see fit, and follow.py."""
 
   def __init__(
     self, rig: Rig, wanted: Directions, rest: np.ndarray, joints: Sequence[str], noise: float, *, root: bool = False

@@ -39,14 +39,23 @@ def on_floor(body: Body, qpos: np.ndarray) -> np.ndarray:
   root, found = body.root, qpos.copy()
   if not root.nq:
     return found
-  model, data, geoms, floor = _model(body.robot)
+  heights = root.height(qpos) - clearance(body, qpos)
   for row in range(len(found)):
-    upright = root.quaternion(found[row]).copy()
-    data.qpos[:] = root.placed(found[row : row + 1], upright, FAR / 2)[0]  # clear of the floor: distances are exact
+    found[row] = root.placed(found[row : row + 1], root.quaternion(found[row]).copy(), heights[row])[0]
+  return found
+
+
+def clearance(body: Body, qpos: np.ndarray) -> np.ndarray:
+  """Height [n] in m of the lowest point of the robot above the floor in poses [n, nq]; negative inside it."""
+  root = body.root
+  model, data, geoms, floor = _model(body.robot)
+  gaps = np.zeros(len(qpos))
+  for row, pose in enumerate(qpos):
+    data.qpos[:] = root.placed(pose[None], root.quaternion(pose).copy(), FAR / 2)[0]  # clear: distances are exact
     mujoco.mj_kinematics(model, data)
     drop = min(mujoco.mj_geomDistance(model, data, floor, geom, FAR, None) for geom in geoms)
-    found[row] = root.placed(data.qpos[None].copy(), upright, FAR / 2 - drop)[0]
-  return found
+    gaps[row] = root.height(pose) - (FAR / 2 - drop)
+  return gaps
 
 
 @functools.lru_cache(maxsize=4)

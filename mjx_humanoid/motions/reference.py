@@ -80,16 +80,17 @@ def _gait(body: Body, config: GaitConfig, command: tuple[float, float, float]) -
   return Gait(np.array(body.robot.offsets, np.float32), **{k: np.array(v, np.float32) for k, v in numbers.items()})
 
 
-def _tracking(body: Body, legs: Legs) -> Tracking:
+def tracking_gains(body: Body) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+  """How targets of joint angles become actions: action per rad [A], and the fields of Tracking but for `spread`."""
   affine, (_, per_ctrl, per_angle, _) = body.actuation.affine, body.actuation.slopes
   sprung = affine & (per_angle < 0)
   per_rad = np.where(sprung, -per_angle / np.where(sprung, per_ctrl, 1.0), STIFFNESS)
   driven = body.actuator_joints
-  moved = legs.joints.T[:, :, None] == driven  # [4, L, A]
-  return Tracking(
-    spread=(moved * legs.signs.T[:, :, None] * per_rad).astype(np.float32),
-    joints=driven,
-    standing=body.default_angles[driven],
-    stiffness=np.where(sprung, 0.0, STIFFNESS).astype(np.float32),
-    damping=np.where(sprung, 0.0, DAMPING).astype(np.float32),
-  )
+  gains = (np.where(sprung, 0.0, gain).astype(np.float32) for gain in (STIFFNESS, DAMPING))
+  return per_rad.astype(np.float32), (driven, body.default_angles[driven], *gains)
+
+
+def _tracking(body: Body, legs: Legs) -> Tracking:
+  per_rad, gains = tracking_gains(body)
+  moved = legs.joints.T[:, :, None] == gains[0]  # [4, L, A]
+  return Tracking((moved * legs.signs.T[:, :, None] * per_rad).astype(np.float32), *gains)

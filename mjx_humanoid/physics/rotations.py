@@ -35,6 +35,38 @@ def in_frame(quaternion: Array, vector: Array) -> list[Array]:
   return [a + 2 * (y * tz - z * ty), b + 2 * (z * tx - x * tz), c + 2 * (x * ty - y * tx)]
 
 
+def product(a: Array, b: Array) -> Array:
+  """Hamilton product of quaternions [..., 4]: the rotation b, then a."""
+  xp = a.__array_namespace__()
+  (w, x, y, z), (p, q, r, s) = ([c[..., i : i + 1] for i in range(4)] for c in (a, b))
+  return xp.concatenate(
+    [
+      w * p - x * q - y * r - z * s,
+      w * q + x * p + y * s - z * r,
+      w * r - x * s + y * p + z * q,
+      w * s + x * r - y * q + z * p,
+    ],
+    axis=-1,
+  )
+
+
+def inverse(quaternion: Array) -> Array:
+  """The inverse rotation of a unit quaternion [..., 4]."""
+  return quaternion * np.array([1, -1, -1, -1], np.float32)
+
+
+def about_z(heading: Array) -> Array:
+  """The quaternion [..., 4] that turns the x axis to a heading [..., 2], a unit vector on the floor.
+
+  With angle a: (cos(a / 2), 0, 0, sin(a / 2)), from cos a and sin a by the half-angle formulas.
+  """
+  xp = heading.__array_namespace__()
+  c, s = heading[..., 0:1], heading[..., 1:2]
+  half_cos = ((1 + c) / 2).clip(0.0, 1.0) ** 0.5
+  half_sin = ((1 - c) / 2).clip(0.0, 1.0) ** 0.5
+  return xp.concatenate([half_cos, 0 * c, 0 * c, xp.where(s < 0, -half_sin, half_sin)], axis=-1)
+
+
 def to_world(vector: Array, heading: Array) -> Array:
   """A vector [..., 2] along and to the left of a heading [..., 2], converted to world coordinates."""
   xp = vector.__array_namespace__()

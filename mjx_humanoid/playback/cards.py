@@ -33,6 +33,7 @@ from mjx_humanoid.playback.conditions import (
   upright,
   walking_gait,
   walking_later,
+  with_clip,
 )
 
 __all__ = ['CARDS', 'NONE', 'Card', 'Conditions', 'episode_of_card', 'find_card']
@@ -103,9 +104,29 @@ def run_criteria(speed: str) -> str:
 
 
 # What each card shows of all figures
+STRAIN = ('joint_at_limit', 'motor_saturated', 'peak_force', 'force_rate')
 LASTING = ('survival_seconds',)
-POSTURE = (*LASTING, 'mean_height', 'height_error', 'tilt', 'drift', 'joint_speed', 'mean_torque', 'mean_power')
-EFFORT = ('mean_torque', 'mean_power', 'cost_of_transport')
+POSTURE = (
+  *LASTING,
+  'mean_height',
+  'height_error',
+  'tilt',
+  'drift',
+  'joint_speed',
+  'mean_torque',
+  'mean_power',
+  *STRAIN,
+)
+EFFORT = ('mean_torque', 'mean_power', 'cost_of_transport', *STRAIN)
+STRIDES = ('step_width', 'stride_length', 'cadence', 'vertical_movement', 'asymmetry')
+NORMATIVE = (
+  'hip_correlation',
+  'hip_error',
+  'knee_correlation',
+  'knee_error',
+  'ankle_correlation',
+  'ankle_error',
+)
 GOING = (*LASTING, 'forward_speed', 'heading_error', 'sideways')
 DUTY = ('least_duty', 'most_duty')
 STANDS = Conditions({'fell': survived, 'at another height': level, 'drifted': stays})
@@ -121,6 +142,7 @@ WALKS = Conditions(
 RUNS = Conditions({'fell': survived, 'too slow': fast, 'strides without flight': flies})
 KNEELS = Conditions({'fell': survived, 'not kneeling': kneels})
 GETS_UP = Conditions({'diverged': survived, 'not standing': gets_up})
+IMITATES = Conditions({'lost the clip': survived, 'joints elsewhere': with_clip})
 FOLLOWS = Conditions(
   {'fell': survived, 'off the speed': follows('velocity_error', 0.15), 'off the turning': follows('turning_error', 0.2)}
 )
@@ -157,7 +179,7 @@ _card(
     KNEELS,
     {**STAYING, 'termination': 'collapsed'},
     kneeling,
-    (*LASTING, 'mean_height', 'tilt', 'drift', 'joint_speed', 'mean_torque', 'mean_power'),
+    (*LASTING, 'mean_height', 'tilt', 'drift', 'joint_speed', 'mean_torque', 'mean_power', *STRAIN),
   ),
 )
 _card(
@@ -167,7 +189,7 @@ _card(
     20.0,
     WALKS,
     STANDING,
-    figures=(*GOING, *DUTY, 'tilt', *EFFORT),
+    figures=(*GOING, *DUTY, 'tilt', *EFFORT, *STRIDES, *NORMATIVE),
     command=WALKING,
     criteria=lambda command: walk_criteria(speed_in_words(command)),
   ),
@@ -179,7 +201,7 @@ _card(
     12.0,
     RUNS,
     STANDING,
-    figures=(*GOING, *DUTY, 'strides_with_flight', *EFFORT),
+    figures=(*GOING, *DUTY, 'strides_with_flight', *EFFORT, *STRIDES),
     command=RUNNING,
     criteria=lambda command: run_criteria(f'{math.hypot(*command[:2]) - SLOWER:g} m/s'),
   ),
@@ -192,7 +214,7 @@ _card(
     GETS_UP,
     {**STAYING, 'start': 'fallen', 'termination': 'never'},
     upright,
-    ('mean_height', 'joint_speed', 'mean_torque', 'mean_power'),
+    ('mean_height', 'joint_speed', 'mean_torque', 'mean_power', *STRAIN),
   ),
 )
 _card(
@@ -202,7 +224,7 @@ _card(
     10.0,
     Conditions({'diverged': survived, 'not walking': walking_later}),
     {**STANDING, 'start': 'any_pose', 'termination': 'never', 'command.kind': 'fixed'},
-    figures=('forward_speed', *EFFORT),
+    figures=('forward_speed', *EFFORT, *STRIDES, *NORMATIVE),
     command=STROLL,
     own_library=True,
   ),
@@ -225,9 +247,19 @@ for _name, _low, _high, _range in (
         'command.interval': 5.0,
         'command.rest': 0.15,
       },
-      figures=(*LASTING, 'speed', 'velocity_error', 'turning_error', 'tilt', *EFFORT),
+      figures=(*LASTING, 'speed', 'velocity_error', 'turning_error', 'tilt', *EFFORT, *STRIDES),
     ),
   )
+_card(
+  'imitate',
+  Card(
+    '20 s with its clip from its beginning: height and tilt near it, joints within 10 degrees on average',
+    20.0,
+    IMITATES,
+    {**STANDING, 'start': 'clip_beginning', 'termination': 'off_clip'},
+    figures=(*LASTING, 'speed', *EFFORT, *STRIDES),
+  ),
+)
 _card(
   'return',
   Card(
@@ -235,7 +267,7 @@ _card(
     0.0,
     Conditions({}),
     {'push.kind': 'none', 'randomization': {}},
-    figures=('episode_return', 'survival_seconds', 'forward_speed', 'mean_power'),
+    figures=('episode_return', 'survival_seconds', 'forward_speed', 'mean_power', *STRAIN),
     steps=1000,
     by_return=True,
   ),

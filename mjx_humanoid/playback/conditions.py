@@ -15,6 +15,7 @@ from mjx_humanoid.playback.card import Judge
 from mjx_humanoid.playback.figures import Figures, after, mean, most, tilt, touching
 from mjx_humanoid.playback.rollout import Trajectories
 from mjx_humanoid.tasks.context.context import MOVING
+from mjx_humanoid.tasks.context.reference_motion import ANGLES, entry
 
 # Shares of standing height; the metres are those of a humanoid of 1.282 m.
 LEVEL, DRIFT = 0.05 / 1.282, 0.5 / 1.282  # for standing: error of the mean height, and distance from the start
@@ -22,6 +23,7 @@ ASIDE = 1.5 / 1.282  # for walking: distance from the line ahead
 UPRIGHT = 0.1 / 1.282  # error of the height of an upright robot
 WALKING, RUNNING, STROLL = (1.2, 0.0, 0.0), (3.5, 0.0, 0.0), (1.0, 0.0, 0.0)  # commands where a task has none
 LATER = 5.0  # s after a start in any pose, by which the robot walks
+JOINT_ERROR = 10.0  # degrees
 SLOWER = 0.5  # m/s below the command, of running
 
 
@@ -160,6 +162,15 @@ def gets_up(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
 def share_after(held: np.ndarray, seconds: float, body: Body) -> np.ndarray:
   """Share [N] of the steps after `seconds` at which `held` [N, T] is True."""
   return mean(held, after(np.ones_like(held), seconds, body))
+
+
+def with_clip(figures: Figures, paths: Trajectories, body: Body) -> np.ndarray:
+  """Joints within 10 degrees of those of the clip, as the mean over all of them and all steps. Raises UserError."""
+  wanted = entry(paths.contexts, ANGLES, "report card 'imitate'")
+  with np.errstate(invalid='ignore', over='ignore'):  # episodes that have diverged, and so ended
+    error = np.degrees(np.abs(body.joint_angles(paths.views) - wanted).mean(axis=-1))
+  figures['joint_error'] = mean(error, ~np.logical_or.accumulate(paths.terminated, axis=1))
+  return figures['joint_error'] <= JOINT_ERROR
 
 
 def follows(figure: str, limit: float) -> Judge:

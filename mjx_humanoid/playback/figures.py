@@ -1,6 +1,7 @@
 """Figures of recorded episodes, for report cards. Each is [N], one number per episode.
 
-Units: s, m, degrees, N m, W, m/s, rad/s. Means are over the steps until the episode ended.
+Units: s, m, degrees, N m, W, m/s, rad/s. Means are over the steps until the episode ended. The figures of joint limits,
+motors and contact forces are in strain.py, those of strides in strides.py.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import numpy as np
 from mjx_humanoid.physics.body import GRAVITY, Body
 from mjx_humanoid.physics.rotations import along
 from mjx_humanoid.playback.rollout import Trajectories
+from mjx_humanoid.playback.strain import strain
+from mjx_humanoid.playback.strides import SETTLING, gait_figures
 
 Figures = dict[str, np.ndarray]
 
 STRIDE = 1.0  # s, window of means of velocities and headings, which oscillate within a stride
 GOING = 0.1  # m/s; a slower robot counts as standing still
-SETTLING = 2.0  # s; after it a gait counts as steady
 
 
 def measure(paths: Trajectories, body: Body) -> Figures:
@@ -30,6 +32,8 @@ def measure(paths: Trajectories, body: Body) -> Figures:
       **_motion(paths, body, alive),
       **_gait(paths, body, alive),
       **_economy(paths, body, alive),
+      **strain(paths, body, alive),
+      **gait_figures(paths, body, alive),
     }
 
 

@@ -8,7 +8,12 @@ from mjx_humanoid.core.saved_code import portable
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.playback.chain import Played
 
-ENDINGS = {'fallen': 'fell', 'collapsed': 'collapsed', 'off_balance': 'lost its balance'}  # by termination
+ENDINGS = {  # by termination
+  'fallen': 'fell',
+  'collapsed': 'collapsed',
+  'off_balance': 'lost its balance',
+  'off_clip': 'lost its clip',
+}
 
 
 def outcome(played: Played) -> str:

@@ -22,7 +22,9 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import write_files
 from mjx_humanoid.core.network import ACTIVATIONS, Actor, Mirror, on_base, output, squashed
 from mjx_humanoid.core.user_code import split
-from mjx_humanoid.motions.gait import Reference, from_lists, to_lists
+from mjx_humanoid.motions import clips
+from mjx_humanoid.motions.around import Around, from_lists, to_lists
+from mjx_humanoid.motions.gait import Reference
 from mjx_humanoid.motions.library import Library, carry, kept_library, typed
 
 FORMAT = 2  # increased when older code can no longer read a file of this version
@@ -48,7 +50,7 @@ class Policy:
   info: dict[str, Any]  # how it was made: name, seed, timesteps, versions, date
   mirror: Mirror | None = None  # of a symmetric policy, which averages over x and its mirror image
   squash: bool = False  # see core.network.Actor
-  base: Reference | None = None  # of a residual policy, which adds to its actions
+  base: Reference | Around | None = None  # of a residual policy, which adds to its actions
 
   def __repr__(self) -> str:
     """Its name, its sizes and its task, without the weights."""
@@ -111,6 +113,9 @@ def save_policy(policy: Policy, path: Path) -> None:
   if (poses := kept_library(policy.task.start)) is not None:
     arrays[POSES] = poses.qpos
     metadata[LIBRARY] = json.dumps({'names': poses.names, 'robot': poses.robot, 'joints': poses.joints})
+  if (clip := clips.kept_clip(policy.task.clip, policy.task.robot)) is not None:
+    own, metadata[clips.KEY] = clips.packed(clip)
+    arrays |= own
   if policy.base:
     metadata['base'] = json.dumps(to_lists(policy.base))
   metadata['sha256'] = digest(arrays, metadata)
@@ -119,7 +124,7 @@ def save_policy(policy: Policy, path: Path) -> None:
 
 
 def _typed(reference: str) -> str:
-  return typed(saved_code.portable(reference))
+  return clips.typed(typed(saved_code.portable(reference)))
 
 
 def _own_code(policy: Policy) -> dict[str, Any]:
@@ -193,7 +198,8 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
   layers = range(sum(name.endswith('.kernel') for name in arrays))
   if metadata['activation'] not in ACTIVATIONS:
     raise ValueError(f'unknown activation {metadata["activation"]!r}')
-  task = json.loads(metadata['task'])
+  values = json.loads(metadata['task'])
+  task = restore(TaskConfig, migrate_task(values) if metadata['format'] == '1' else values, 'task')
   return Policy(
     kernels=tuple(arrays[f'layer_{i}.kernel'] for i in layers),
     biases=tuple(arrays[f'layer_{i}.bias'] for i in layers),
@@ -204,9 +210,7 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Policy
     base=from_lists(json.loads(metadata['base'])) if 'base' in metadata else None,
     activation=metadata['activation'],
     squash=metadata.get('squash') == 'tanh',
-    task=_with_library(
-      restore(TaskConfig, migrate_task(task) if metadata['format'] == '1' else task, 'task'), arrays, metadata
-    ),
+    task=_with_clip(_with_library(task, arrays, metadata), arrays, metadata),
     info=dict(json.loads(metadata['info']).items()),
   )
 
@@ -218,6 +222,13 @@ def _with_library(task: TaskConfig, arrays: dict[str, np.ndarray], metadata: dic
   words = json.loads(metadata[LIBRARY])
   library = Library(arrays[POSES].astype(float), tuple(words['names']), str(words['robot']), tuple(words['joints']))
   return dataclasses.replace(task, start=carry(library, task.start))
+
+
+def _with_clip(task: TaskConfig, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> TaskConfig:
+  """The task that follows the clip inside the file, if there is one."""
+  if clips.KEY not in metadata:
+    return task
+  return dataclasses.replace(task, clip=clips.carry(clips.unpacked(arrays, metadata[clips.KEY]), task.clip))
 
 
 def digest(arrays: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> str:

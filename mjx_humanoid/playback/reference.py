@@ -14,6 +14,7 @@ import numpy as np
 
 from mjx_humanoid.core.config import files, schema
 from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.motions.around import Around, around_clip
 from mjx_humanoid.motions.gait import Reference
 from mjx_humanoid.motions.reference import make_reference
 from mjx_humanoid.playback.policy import Policy
@@ -28,6 +29,14 @@ def reference_of(task: Task, model: mujoco.MjModel) -> Reference:
   """The reference policy of a task. Raises UserError like motions.reference.make_reference."""
   view, context = standing(task, model)
   return make_reference(task.body, task.config, slices(task.config.observations, view, context, task.body))
+
+
+def base_of(kind: str, task: Task, model: mujoco.MjModel) -> Reference | Around | None:
+  """The base policy of config.network.residual; None for ''. Raises UserError where the task has none of this kind."""
+  if kind == 'clip':
+    view, context = standing(task, model)
+    return around_clip(task.body, slices(task.config.observations, view, context, task.body))
+  return reference_of(task, model) if kind else None
 
 
 def reference_policy(config: TaskConfig) -> Policy:

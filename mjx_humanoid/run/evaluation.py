@@ -53,6 +53,19 @@ def evaluate_policy(
   Raises:
     UserError: a number out of range, an unknown card or engine, a policy that does not fit its robot.
   """
+  return evaluate_episodes(policy, episodes=episodes, seed=seed, card=card, push=push, engine=engine)[0]
+
+
+def evaluate_episodes(
+  policy: Policy,
+  *,
+  episodes: int = 100,
+  seed: int = 0,
+  card: str | None = None,
+  push: float | None = None,
+  engine: str = 'native',
+) -> tuple[dict[str, Any], Task, Trajectories]:
+  """The same report card, with the task and the episodes that it was read from. Raises UserError alike."""
   check(engine, episodes=episodes, seed=seed, push=push)
   if card:
     saved_code.allow(TaskConfig(card=card))
@@ -65,7 +78,8 @@ def evaluate_policy(
   extra = {}
   if push is not None:  # the card must report the pushes that were applied
     extra, summary['criteria'] = {'push': push}, f'{summary["criteria"]}; here with pushes of {push:g} N'
-  return {'policy': policy.name, 'engine': engine, **extra, **summary, **returns(task, paths), 'info': policy.info}
+  said = {'policy': policy.name, 'engine': engine, **extra, **summary, **returns(task, paths), 'info': policy.info}
+  return said, task, paths
 
 
 def returns(task: Task, paths: Trajectories) -> dict[str, Any]:

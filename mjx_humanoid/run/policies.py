@@ -16,6 +16,7 @@ from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.network import Actor, Mirror
 from mjx_humanoid.core.precision import single_precision
+from mjx_humanoid.motions.around import kind_of
 from mjx_humanoid.playback.policy import OWN_CODE, Policy
 from mjx_humanoid.run import hosts
 from mjx_humanoid.run.setup import Setup
@@ -54,8 +55,8 @@ def from_policy(policy: Policy, config: Config) -> Actor:
     raise UserError(f'config.init_from: set config.task.actuation={actuation}, which {policy.name} was trained with.')
   if policy.activation != config.network.activation:
     raise UserError(f'config.init_from: set config.network.activation={policy.activation}, as {policy.name} has it.')
-  if (policy.base is None) != (not config.network.residual):
-    residual = f'network.residual={"reference" if policy.base else ""}'
+  if (has_base := kind_of(policy.base)) != config.network.residual:
+    residual = f'network.residual={has_base}'
     raise UserError(f'config.init_from: set config.{residual}, as {policy.name} has it.')
   return policy.actor
 

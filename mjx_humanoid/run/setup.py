@@ -18,6 +18,7 @@ from mjx_humanoid.core.types import Demonstrations, View
 from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.envs.demonstrations import demonstrate
 from mjx_humanoid.envs.env import Env
+from mjx_humanoid.motions.around import Around
 from mjx_humanoid.motions.gait import Reference
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.choice import choose, make_engine
@@ -27,7 +28,8 @@ from mjx_humanoid.physics.stability import refuse_unstable
 from mjx_humanoid.physics.training import TrainingPhysics, training_physics
 from mjx_humanoid.playback.cards import NONE, find_card
 from mjx_humanoid.playback.judge import check_card
-from mjx_humanoid.playback.reference import reference_of
+from mjx_humanoid.playback.policy_states import give_states
+from mjx_humanoid.playback.reference import base_of
 from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
 from mjx_humanoid.rl.collect import BatchedEnv
 from mjx_humanoid.robots import robots
@@ -56,7 +58,7 @@ class Setup:
   task: Task | None = None  # None for environments that do not come from a task of this package
   bank_iterations: int = BANK_ITERATIONS
   devices: Devices = field(default_factory=Devices)  # where all of it is computed
-  base: Reference | None = None  # to whose actions those of the network are added
+  base: Reference | Around | None = None  # to whose actions those of the network are added
   physics: str = ''  # in words, how the physics of training differs from the robot's; '' if it does not
   substeps: int = 1  # physics steps per control step in training
 
@@ -87,13 +89,14 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
   if config.task.robot not in robots() or config.task.pd != PDConfig():
     refuse_unstable(robot, model)
   body = describe(robot, model, config.task.frame_skip)
+  give_states(config.task, body, config.seed)
   task = make_task(config.task, body)
   refuse_idle(config, task)
   with Devices(device).computing():
     section, settings = config.physics.of(engine_name)
     physics = training_physics(robot, model, body.control_step, settings, f'config.physics.{section}')
     env = make_env(config, task, model, engine_name, physics)
-    base = reference_of(task, model) if config.network.residual else None
+    base = base_of(config.network.residual, task, model)
     env = dataclasses.replace(env, base=base)
     check_own(task, env, config)  # before anything else calls user code
     spec = Spec(env.observation_size, env.action_size, task.mirror, lambda: demonstrations_of(config, task))

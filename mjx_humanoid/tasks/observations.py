@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from mjx_humanoid.core.registry import Registry
 from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.body import GRAVITY, Body
-from mjx_humanoid.physics.rotations import along
+from mjx_humanoid.physics.rotations import along, inverse, product
 from mjx_humanoid.tasks.context.context import Context
+from mjx_humanoid.tasks.context.reference_motion import ANGLES, ORIENTATION, PHASE, PLACE, entry
 from mjx_humanoid.tasks.functions import ObserveFn
 
 OBSERVATIONS: Registry[ObserveFn] = Registry('observation')
@@ -100,6 +101,28 @@ def gait_clock(view: View, body: Body, context: Context) -> Array:
   xp = context.phase.__array_namespace__()
   angle = 2 * math.pi * context.phase[..., None]
   return _join([xp.sin(angle), xp.cos(angle)], view)
+
+
+@OBSERVATIONS.register()
+def clip_phase(view: View, body: Body, context: Context) -> Array:
+  """Where in the clip the reference motion is, as sine and cosine of a turn; of half a turn if it is no loop [2]."""
+  return entry(context, PHASE, 'observation clip_phase')
+
+
+@OBSERVATIONS.register()
+def clip_targets(view: View, body: Body, context: Context) -> Array:
+  """Joint angles of the reference motion at the end of the coming control step [rad] [joints]."""
+  return entry(context, ANGLES, 'observation clip_targets')
+
+
+@OBSERVATIONS.register()
+def clip_offset(view: View, body: Body, context: Context) -> Array:
+  """The reference root seen from the root: place [m], clipped to 1 m, and the vector part of its rotation [6]."""
+  offset = entry(context, PLACE, 'observation clip_offset') - body.position(view)
+  here = body.root.quaternion(view.qpos)
+  rotation = product(inverse(here), entry(context, ORIENTATION, 'observation clip_offset'))
+  near = rotation[..., 1:] * (2.0 * (rotation[..., :1] >= 0) - 1.0)  # of the two quaternions, that of the shorter way
+  return _join([body.in_root_frame(view, offset).clip(-1.0, 1.0), near], view)
 
 
 @OBSERVATIONS.register()

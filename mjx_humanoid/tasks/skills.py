@@ -17,7 +17,7 @@ from mjx_humanoid.core.types import Array, Terms, View
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.tasks.context.context import Context
 from mjx_humanoid.tasks.functions import RewardFn
-from mjx_humanoid.tasks.step_rewards import TERMS  # and those of tasks/rewards.py
+from mjx_humanoid.tasks.human_rewards import TERMS  # and those of rewards.py, step_rewards.py and tracking.py
 
 # Description and term weights of each skill.
 SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
@@ -100,6 +100,18 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
   # Gymnasium's locomotion tasks; their configs give the weights. Controls are in [-1, 1], and `effort` is a mean: the
   # weight is Gymnasium's times the number of motors and the square of their control range.
   'gym': ("Gymnasium's tasks: forward, fast, with little control.", {'progress': 1.0, 'effort': -0.006}),
+  'imitate': (
+    'Move as a clip of motion does.',
+    {
+      'clip_pose': 0.4,
+      'clip_rates': 0.1,
+      'clip_feet': 0.15,
+      'clip_root': 0.15,
+      'clip_place': 0.1,
+      'clip_velocity': 0.1,
+      'action_rate': -0.01,
+    },
+  ),
   'getup': (
     'Get up from the floor and stand.',
     {

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.registry import Registry
 from mjx_humanoid.core.user_objects import is_own
+from mjx_humanoid.motions.clip_table import clip_table
+from mjx_humanoid.motions.given_states import given, is_of_policies, policies_of
 from mjx_humanoid.motions.library import find_library, is_library, typed
 from mjx_humanoid.motions.random_poses import random_poses
 from mjx_humanoid.motions.rising import LIE_HEIGHT, PRONE, SETTLE_SECONDS, SQUATS, rise_path
@@ -42,6 +45,7 @@ SHALLOWEST = 0.9  # least depth of a start state, as a share of the strength
 ALONG, BESIDE, FACE_DOWN = 0.6, 0.75, 0.8
 ON_THE_PATH, BESIDE_IT = 0.5, 8.0  # strength of perturbations on the path, and largest strength beside it
 SETTLED = frozenset({'fallen', 'rising'})  # starts that need physics
+OF_CLIPS = frozenset({'clip', 'clip_beginning'})  # starts that need a clip
 SEARCHED = frozenset({'rising'})  # starts that need a search, except at full strength
 
 Starts = tuple[np.ndarray, np.ndarray]  # qpos [n, nq], qvel [n, nv]
@@ -143,12 +147,47 @@ def dropped(body: Body, rng: np.random.Generator, kind: np.ndarray) -> np.ndarra
   return qpos
 
 
-def make_start(name: str) -> StartFn:
-  """The start distribution of this name, or at the poses of a 'path/to/file.npz' with qpos [K, nq].
+@STARTS.register()
+def clip(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+  """Anywhere in the clip of config.task.clip, moving as it does, perturbed like the standing pose."""
+  raise UserError("start 'clip' needs a clip; name it by config.task.clip.")
+
+
+@STARTS.register()
+def clip_beginning(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+  """In the first frame of the clip of config.task.clip, perturbed like the standing pose."""
+  raise UserError("start 'clip_beginning' needs a clip; name it by config.task.clip.")
+
+
+def from_clip(reference: str, *, once: bool, anywhere: bool) -> StartFn:
+  """A start in a clip: reference-state initialisation, as in DeepMimic. Raises UserError like clip_table.
+
+  Args:
+    once: see config.task.clip_once.
+    anywhere: in any frame rather than in the first one.
+  """
+
+  def start(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+    table = clip_table(reference, body, once=once)
+    rows = rng.integers(len(table), size=len(strength)) if anywhere else np.zeros(len(strength), int)
+    return perturbed(table.qpos[rows], body, rng, strength, table.qvel[rows].astype(np.float64))
+
+  return start
+
+
+def make_start(name: str, config: TaskConfig | None = None) -> StartFn:
+  """The start distribution of this name, at the poses of a 'path/to/file.npz' with qpos [K, nq], or of policies.
+
+  Args:
+    config: of the task, for starts in its clip.
 
   Raises:
     UserError: an unknown name, or a file that cannot be read.
   """
+  if name in OF_CLIPS and config is not None and config.clip:
+    return from_clip(config.clip, once=config.clip_once, anywhere=name == 'clip')
+  if is_of_policies(name):
+    return from_policies(name)
   if is_library(name):
     return from_poses(name)
   return checked(STARTS[name], name) if is_own(name) else STARTS[name]
@@ -186,6 +225,18 @@ def from_poses(name: str) -> StartFn:
     library.check(body, source)
     normalized = body.root.normalized(library.qpos, source)
     return perturbed(normalized[rng.integers(len(normalized), size=len(strength))], body, rng, strength)
+
+  return start
+
+
+def from_policies(name: str) -> StartFn:
+  """A start at states that policies have reached, perturbed like the standing pose. Raises UserError; see given."""
+  policies_of(name)  # an error is raised now
+
+  def start(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+    states = given(name)
+    rows = rng.integers(len(states.qpos), size=len(strength))
+    return perturbed(states.qpos[rows], body, rng, strength, states.qvel[rows])
 
   return start
 

@@ -83,7 +83,7 @@ def make_task(config: TaskConfig, body: Body) -> Task:
     body=body,
     observe=observe_all(config.observations),
     terminate=TERMINATIONS[config.termination],
-    start=make_start(config.start),
+    start=make_start(config.start, config),
     context=make_context(config, body),
     pusher=make_pusher(config.push, body.control_step, body.total_mass),
     action_delay=round(config.randomization.get('action_delay', 0)),

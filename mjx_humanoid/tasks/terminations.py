@@ -12,7 +12,9 @@ import numpy as np
 from mjx_humanoid.core.registry import Registry
 from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.body import Body
+from mjx_humanoid.physics.rotations import inverse, product
 from mjx_humanoid.tasks.context.context import Context
+from mjx_humanoid.tasks.context.reference_motion import ORIENTATION, PLACE, entry
 from mjx_humanoid.tasks.functions import TerminateFn
 
 TERMINATIONS: Registry[TerminateFn] = Registry('termination')
@@ -20,6 +22,7 @@ TERMINATIONS: Registry[TerminateFn] = Registry('termination')
 COLLAPSED = 0.3  # of standing height
 TIPPED = 0.5**0.5  # cosine of 45 degrees
 TIME_TO_RISE = 3.0  # s
+OFF_HEIGHT, OFF_ANGLE = 0.2, math.radians(60)  # from a clip: share of standing height, rad
 
 
 def lower_than(height: float, view: View, body: Body) -> Array:
@@ -70,3 +73,14 @@ def unhealthy(view: View, body: Body, context: Context) -> Array:
   robot, height = body.robot, body.height(view)
   outside = (height <= robot.fallen_height) | (height >= robot.highest)
   return outside | (body.up(view)[..., 2] <= math.cos(robot.most_tilt))
+
+
+@TERMINATIONS.register()
+def off_clip(view: View, body: Body, context: Context) -> Array:
+  """The root is off that of the reference motion: by 20 % of standing height up or down, or tilted by 60 degrees."""
+  place, orientation = (entry(context, name, 'termination off_clip') for name in (PLACE, ORIENTATION))
+  rotation = product(inverse(body.root.quaternion(view.qpos)), orientation)
+  xp = view.qpos.__array_namespace__()
+  beside = xp.abs(body.height(view) - place[..., 2]) > OFF_HEIGHT * body.robot.standing_height
+  # The scalar part of a unit quaternion is the cosine of half the angle.
+  return beside | (xp.abs(rotation[..., 0]) < math.cos(OFF_ANGLE / 2))

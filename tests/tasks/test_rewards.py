@@ -388,7 +388,7 @@ def test_action_rate_is_the_mean_square_change_of_the_control(value, make_view, 
   assert value('action_rate', view, last_action=np.full(body.nu, 0.5)) == 0.0
 
 
-@pytest.mark.parametrize('name', list(TERMS))
+@pytest.mark.parametrize('name', [name for name in TERMS if 'clip' not in name])
 @pytest.mark.parametrize('place', ['in the air', 'on the floor', 'in the floor'])
 def test_every_term_is_a_finite_scalar_in_any_pose(name, place, body, tumbling_view, crumpled_views, make_context):
   view = tumbling_view if place == 'in the air' else crumpled_views[place]

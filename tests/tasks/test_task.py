@@ -124,8 +124,8 @@ def test_an_unknown_reward_is_refused_when_it_is_asked_for(body, change, match):
 @pytest.mark.parametrize('name', SKILLS)
 def test_every_skill_passes_the_check_of_a_task(model, body, settle, name):
   command, gait = CommandConfig(value=(1.0, 0.0, 0.0)), GaitConfig(frequency=1.0)
-  context = (*TaskConfig().context, 'last_position')
-  task = make_task(TaskConfig(reward=name, command=command, gait=gait, context=context), body)
+  context = (*TaskConfig().context, 'last_position', 'reference_motion')
+  task = make_task(TaskConfig(reward=name, command=command, gait=gait, context=context, clip='gait'), body)
   check_task(task, view_states(model, *task.starts(np.random.default_rng(0), 5, settle)))
 
 

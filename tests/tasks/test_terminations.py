@@ -65,12 +65,12 @@ def test_never_ends_at_no_height(body, make_view, make_context, z):
   assert not ends('never', make_view(qpos=[0, 0, z, 1, *[0] * 24]), body, make_context())
 
 
-@pytest.mark.parametrize('name', list(TERMINATIONS))
+@pytest.mark.parametrize('name', [name for name in TERMINATIONS if 'clip' not in name])
 def test_a_robot_in_its_standing_pose_goes_on(name, body, make_view, make_context):
   assert not ends(name, make_view(torso_pos=body.default_qpos[:3], torso_up=[0, 0, 1]), body, make_context())
 
 
-@pytest.mark.parametrize('name', list(TERMINATIONS))
+@pytest.mark.parametrize('name', [name for name in TERMINATIONS if 'clip' not in name])
 def test_ends_are_the_same_in_numpy_and_jax_alone_and_in_batches(name, body, make_view, make_context):
   heights = [1.4, 1.1, 0.9, 0.7, 0.1]
   views = [make_view(qpos=[0, 0, z, 1, *[0] * 24], torso_pos=[0, 0, z]) for z in heights]

@@ -21,8 +21,9 @@ class NetworkConfig:
   )
   residual: str = setting(
     '',
-    'reference: the actor adds to the actions of the reference gait of the robot; empty: it acts alone',
-    choices=('', 'reference'),
+    'reference: the actor adds to the actions of the reference gait of the robot; clip: to those that ask for the joint'
+    ' angles of the clip; empty: it acts alone',
+    choices=('', 'reference', 'clip'),
   )
   matmul: str = setting(
     'float32',

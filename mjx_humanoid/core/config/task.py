@@ -110,7 +110,10 @@ class TaskConfig:
     'fallen', 'name of the termination of episodes, or path/to/file.py:function', own='termination'
   )
   start: str = setting(
-    'standing', 'name of the distribution of start states, path/to/file.py:function or path/to/poses.npz', own='start'
+    'standing',
+    'name of the distribution of start states, path/to/file.py:function, path/to/poses.npz, or policy:walk for states'
+    ' that the policy walk has reached',
+    own='start',
   )
   start_strength: float = setting(1.0, 'how strongly start states are perturbed', low=0)
   context: tuple[str, ...] = setting(
@@ -118,6 +121,12 @@ class TaskConfig:
     'parts of the context, in order, each a name or path/to/file.py:function',
     own='context part',
   )
+  clip: str = setting(
+    '',
+    'clip of motion that the part reference_motion follows: a name that the command clip lists, or a file',
+    own='clip',
+  )
+  clip_once: bool = setting(False, 'the clip is played once and then leads into standing, even if it is a loop')
   command: CommandConfig = field(default_factory=CommandConfig)
   station: StationConfig = field(default_factory=StationConfig)
   gait: GaitConfig = field(default_factory=GaitConfig)
