@@ -82,7 +82,9 @@ class Painter:
       mujoco.mjv_moveCamera(self._model, MOVES[how], dx, dy, self._camera)
 
   def reset_camera(self, *, follow: bool = True) -> None:
-    """Puts the camera back, at the side of the robot, following it or standing still."""
+    """Puts the camera back, at the side of the robot, following it or standing still; nothing before a picture."""
+    if self._renderer is None:
+      return
     kinds, camera = mujoco.mjtCamera, self._camera
     camera.type = kinds.mjCAMERA_TRACKING if follow else kinds.mjCAMERA_FREE
     camera.trackbodyid = self._root if follow else -1
