@@ -71,6 +71,8 @@ def show(arguments: argparse.Namespace) -> None:
   file = expanded(arguments.file)
   out = expanded(arguments.out) if arguments.out else free_path(file, force=arguments.force)
   files = [_ending(out, '.png'), *([_ending(expanded(arguments.json), '.json')] if arguments.json else [])]
+  if any(path.resolve() == file.resolve() for path in files):
+    raise UserError(f'{file} is what the pose is taken from, and would be replaced: choose another --out or --json.')
   check_free(files, force=arguments.force)
   for path in files:
     check_writable(path)
