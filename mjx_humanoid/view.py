@@ -80,7 +80,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('--folder', default=FOLDER, help='folder of saved videos (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='seed of start states and commands (%(default)s)')
   arguments.add_argument(
-    '--beside-training', action='store_true', help='run at low priority, and say when a page is open'
+    '--beside-training',
+    action='store_true',
+    help='run at low priority, say when a page is open, and end with the process that started it',
   )
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   model_files.add_option(arguments)

@@ -149,7 +149,7 @@ def jpeg(image: np.ndarray) -> bytes:
 
 
 class Projector:
-  """Pictures of a simulation as JPEG, made in a thread of its own while somebody watches."""
+  """Pictures of a simulation as JPEG, made in a thread of its own while there are watchers."""
 
   def __init__(self, simulation: Simulation, painter: Painter | None = None) -> None:
     """Args: painter: makes the pictures; by default one of 640 x 480."""
@@ -180,7 +180,7 @@ class Projector:
     return self._closing.is_set() or bool(self.failure)
 
   def watch(self, change: int) -> None:
-    """Counts somebody in (1) or out (-1)."""
+    """Adds (1) or removes (-1) a watcher."""
     with self._lock:
       self._watchers += change
     self._wake.set()

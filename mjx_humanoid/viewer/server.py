@@ -59,7 +59,7 @@ class PictureServer:
   """Answers the requests of pages and streams."""
 
   def __init__(self, viewer: Viewer, gate: Gate, projector: Projector) -> None:
-    """Args: gate: who may come in; projector: makes the pictures."""
+    """Args: gate: checks requests; projector: makes the pictures."""
     self._viewer, self._gate, self._projector = viewer, gate, projector
     self._files = {path: (PAGE / name).read_bytes() for path, (name, _) in FILES.items()}
 
@@ -129,7 +129,7 @@ class PictureServer:
       await asyncio.sleep(STATES)
 
   async def _hear(self, socket: WebSocket) -> None:
-    """Takes requests; sends away who sends too much, or what is none."""
+    """Carries out requests; disconnects a page that sends too many, or malformed ones."""
     flow = Flow()
     while not flow.over:
       text = await socket.receive_text()

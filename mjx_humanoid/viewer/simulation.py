@@ -60,7 +60,7 @@ class Simulation:
   # Watching
 
   def start(self) -> None:
-    """Starts the loop. Time passes only while somebody watches; see `watching`."""
+    """Starts the loop. Time passes only while there are watchers; see `watching`."""
     self._thread.start()
 
   def close(self) -> None:

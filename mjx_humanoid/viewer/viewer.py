@@ -20,7 +20,7 @@ from mjx_humanoid.viewer.rewards import RewardMeter
 from mjx_humanoid.viewer.simulation import Simulation
 from mjx_humanoid.viewer.steering import observes_commands
 
-MOST_VIDEOS = 50  # saved by one viewer: nobody fills the disk through a page
+MOST_VIDEOS = 50  # saved by one viewer, so that a page cannot fill the disk
 
 
 def stage_of(reference: str, *, allow_code: bool = False) -> Stage:
