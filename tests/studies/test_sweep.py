@@ -192,4 +192,5 @@ def test_a_report_of_scores_or_settings_that_do_not_differ(tmp_path, scores):
       )
     )
   assert 'Best trials' in sweep_report.report(study, 'area', tmp_path).read_text()
-  assert sweep_report.correlation(study).startswith(b'\x89PNG')
+  if len(set(scores)) > 1:  # else the report leaves the plots out
+    assert sweep_report.correlation(study).startswith(b'\x89PNG')
