@@ -1,4 +1,4 @@
-"""Finds a person in a photo and poses the humanoid likewise: python -m mjx_humanoid.pose show photo.jpg"""
+"""Finds a person in a photo and puts the humanoid into that pose: python -m mjx_humanoid.pose show photo.jpg"""
 
 from __future__ import annotations
 
@@ -71,6 +71,8 @@ def show(arguments: argparse.Namespace) -> None:
   file = expanded(arguments.file)
   out = expanded(arguments.out) if arguments.out else free_path(file, force=arguments.force)
   files = [_ending(out, '.png'), *([_ending(expanded(arguments.json), '.json')] if arguments.json else [])]
+  if any(path.resolve() == file.resolve() for path in files):
+    raise UserError(f'{file} is what the pose is taken from, and would be replaced: choose another --out or --json.')
   check_free(files, force=arguments.force)
   for path in files:
     check_writable(path)
@@ -94,7 +96,7 @@ def show(arguments: argparse.Namespace) -> None:
 
 
 def library(arguments: argparse.Namespace) -> None:
-  """A pose library from a folder, and its contact sheet. Raises UserError if nobody is found in it."""
+  """A pose library from a folder, and its contact sheet. Raises UserError if no person is found in it."""
   from rich.progress import track
 
   from mjx_humanoid.core.opengl import choose_gl
@@ -132,7 +134,7 @@ def library(arguments: argparse.Namespace) -> None:
 
 
 def tell(pose: BodyPose) -> None:
-  """Prints the twelve angles with the joints that make them, and what is to be known."""
+  """Prints the twelve angles with the joints that make them, then missing joints and notes."""
   from rich.console import Console
   from rich.table import Table
 

@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 PORT = 8080
 LOOPBACK = '127.0.0.1'
 FOLDER = 'recordings'
+NOT_IN_STUDIO = {  # options that only the faces in a browser have, with their defaults
+  'follow': False,
+  'port': PORT,
+  'host': LOOPBACK,
+  'num-envs': 0,
+  'start': '',
+  'folder': FOLDER,
+  'beside-training': False,
+}
 EPILOG = """examples:
   python -m mjx_humanoid.view follow                      steer, push and watch it in 3D
   python -m mjx_humanoid.view walk --mjpeg                pictures instead of 3D, for pages without WebGL
@@ -39,7 +48,7 @@ def main(argv: Sequence[str]) -> None:
     from mjx_humanoid.viewer import studio
 
     studio.check_display()
-    studio.show(make_viewer(arguments))
+    studio.show(make_viewer(arguments), arguments.seed)
     return
   serving.check_installed('mjpeg' if arguments.mjpeg else 'scene')
   if arguments.mjpeg:
@@ -50,6 +59,7 @@ def main(argv: Sequence[str]) -> None:
   os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # a reward is small, and the GPU is the training's
   if arguments.beside_training:
     serving.lower_priority()
+    serving.end_with_parent()
   serving.serve(make_viewer(arguments), arguments)
 
 
@@ -70,7 +80,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   arguments.add_argument('--folder', default=FOLDER, help='folder of saved videos (%(default)s)')
   arguments.add_argument('--seed', type=int, default=0, help='seed of start states and commands (%(default)s)')
   arguments.add_argument(
-    '--beside-training', action='store_true', help='run at low priority, and say when a page is open'
+    '--beside-training',
+    action='store_true',
+    help='run at low priority, say when a page is open, and end with the process that started it',
   )
   arguments.add_argument('--allow-code', action='store_true', help=ALLOW_HELP)
   model_files.add_option(arguments)
@@ -85,6 +97,9 @@ def check(parsed: argparse.Namespace) -> None:
     raise UserError('name a policy or a --run, not both.')
   if parsed.follow and not parsed.run:
     raise UserError('--follow needs the folder of a run: --run=runs/NAME.')
+  for name, default in NOT_IN_STUDIO.items():
+    if parsed.studio and getattr(parsed, name.replace('-', '_')) != default:
+      raise UserError(f'--{name} has no effect with --studio: leave out one of them.')
   for name, value, low, high in (
     ('port', parsed.port, 0, 65535),
     ('num-envs', parsed.num_envs, 0, 16),

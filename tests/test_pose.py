@@ -153,3 +153,9 @@ def test_from_python(here, rig):
     mh.pose('squat.json', person=0)
   with pytest.raises(mh.UserError, match="unknown robot 'dog'"):
     mh.pose('squat.json', robot='dog')
+
+
+def test_the_file_that_a_pose_is_taken_from_is_never_replaced(here, no_rendering, user_error):
+  before = (here / 'squat.json').read_bytes()
+  assert 'would be replaced' in user_error(pose.main, ['show', 'squat.json', '--json=squat.json', '--force'])
+  assert (here / 'squat.json').read_bytes() == before

@@ -36,6 +36,8 @@ def installed(monkeypatch):
     (['--run=runs/nothing', '--follow'], 'there is no run'),
     (['walk', '--mjpeg', '--studio'], 'not allowed'),
     (['walk', '--worlds=2'], 'unrecognized'),
+    (['walk', '--studio', '--num-envs=2'], '--num-envs has no effect with --studio'),
+    (['walk', '--studio', '--host=0.0.0.0'], '--host has no effect with --studio'),
   ],
 )
 def test_wrong_arguments_are_one_clear_line(user_error, arguments, message):

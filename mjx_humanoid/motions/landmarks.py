@@ -64,7 +64,7 @@ def from_rows(rows: Any, source: str) -> Landmarks:
     source: what they come from, for messages.
 
   Raises:
-    UserError: another shape, numbers that are not finite, a visibility outside 0 to 1, or all points in one place.
+    UserError: another shape, numbers that are not finite or above 100 m, or a visibility outside 0 to 1.
   """
   try:
     table = np.array(rows, float)

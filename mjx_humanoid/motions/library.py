@@ -102,10 +102,11 @@ def library_of(poses: Sequence[BodyPose]) -> Library:
   """The library of poses, of one robot. Names that are there twice get a number."""
   names: list[str] = []
   for pose in poses:
-    name, number = pose.name, 1
+    own = pose.name[: LONGEST - 10]  # file names may be longer than `read_library` accepts
+    name, number = own, 1
     while name in names:
       number += 1
-      name = f'{pose.name}-{number}'
+      name = f'{own}-{number}'
     names.append(name)
   return Library(np.stack([pose.qpos for pose in poses]), tuple(names), poses[0].robot, tuple(poses[0].joints))
 

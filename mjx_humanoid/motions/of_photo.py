@@ -35,7 +35,7 @@ def pose(
     the floor, `landmarks` are what was found, `missing` names joints that are not visible and so at rest.
 
   Raises:
-    UserError: a file that cannot be read, nobody in it, or a robot without a skeleton.
+    UserError: a file that cannot be read, no person in it, or a robot without a skeleton.
   """
   number = plain(person)
   if not isinstance(number, int) or number < 1:

@@ -97,5 +97,5 @@ def actor_loss(
 
 
 def alpha_loss(target_entropy: float, log_prob: Array, log_alpha: Array) -> Array:
-  """Rises the temperature while the entropy of the actions, -log_prob [N], is below the target."""
+  """The loss [] that raises the temperature while the entropy of the actions, -log_prob [N], is below the target."""
   return -jnp.exp(log_alpha) * (log_prob.mean() + target_entropy)

@@ -26,7 +26,7 @@ class Interval(NamedTuple):
     """'0.98 [0.95, 1.00]' with so many significant digits; '-' if there is nothing."""
     if np.isnan(self.mean):
       return '-'
-    numbers = [f'{x:,.{digits}g}' if abs(x) < 1000 else f'{x:,.0f}' for x in self]
+    numbers = [f'{x:,.{digits}g}' if abs(x) < 10 ** (digits - 1) else f'{x:,.0f}' for x in self]
     return f'{numbers[0]} [{numbers[1]}, {numbers[2]}]'
 
 

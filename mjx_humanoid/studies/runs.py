@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -58,10 +57,10 @@ class Wanted:
 
 def first_difference(wanted: Mapping[str, Any], found: Mapping[str, Any], prefix: str = 'config') -> str:
   """The first setting whose values differ, with both; '' if there is none."""
-  for name, value in wanted.items():
+  for name in {**wanted, **found}:  # entries of dicts, such as reward weights, may be in one of them alone
     if prefix == 'config' and name in FREE:
       continue
-    other = found.get(name)
+    value, other = wanted.get(name), found.get(name)
     if isinstance(value, Mapping) and isinstance(other, Mapping):
       if difference := first_difference(value, other, f'{prefix}.{name}'):
         return difference
@@ -159,8 +158,3 @@ def call(arguments: Sequence[str]) -> int:
 def labels(runs: Sequence[Wanted]) -> dict[str, list[Wanted]]:
   """The runs of each config, in order."""
   return {name: [run for run in runs if run.label == name] for name in dict.fromkeys(run.label for run in runs)}
-
-
-def unseeded(config: Config) -> dict[str, Any]:
-  """The settings that all seeds share."""
-  return to_dict(dataclasses.replace(config, name='', run_dir='', seed=0))

@@ -65,13 +65,17 @@ def load_space(name: str) -> Space:
 def checked(setting: str, entry: Any) -> dict[str, Any]:
   """The entry of a setting, as JSON types. Raises UserError."""
   known = schema.settings()
+  if not isinstance(setting, str):
+    raise UserError(f'{setting!r} is no name of a setting; names are such as config.ppo.gamma.')
   parent = setting.rpartition('.')[0]
   is_entry = parent in known and typing.get_origin(known[parent][0]) is dict  # config.task.weights.height
   if setting not in known and not is_entry:
     raise unknown('setting in the space', setting, known)
   if setting.removeprefix('config.') in OF_THE_SWEEP:
     raise UserError(f'{setting} is chosen by the sweep: leave it out of the space.')
-  if not isinstance(entry, Mapping) or entry.get('kind') not in KINDS:
+  if not isinstance(entry, Mapping) or entry.get('kind') not in list(
+    KINDS
+  ):  # a list, because the value may have no hash
     kind = entry.get('kind') if isinstance(entry, Mapping) else entry
     raise unknown(f'kind of distribution of {setting}:', str(kind), KINDS)
   kind = entry['kind']
@@ -84,6 +88,8 @@ def checked(setting: str, entry: Any) -> dict[str, Any]:
   if kind == 'choice':
     return {'kind': kind, 'values': [list(v) if isinstance(v, tuple) else v for v in values]}
   low, high = values
+  if kind == 'int' and (low % 1 or high % 1):
+    raise UserError(f'{setting}: the ends of an int are whole numbers, not {low:g} and {high:g}.')
   log = bool(entry.get('log', False))
   if not low < high or (log and low <= 0):
     raise UserError(f'{setting}: low={low:g} must be less than high={high:g}{", and more than 0 with log" * log}.')
@@ -97,9 +103,13 @@ def _values(setting: str, entry: Mapping[str, Any]) -> list[Any]:
     if not isinstance(values, Sequence) or isinstance(values, str) or not values:
       raise UserError(f"{setting}: a choice needs 'values', a list.")
     return list(values)
-  if missing := [key for key in ('low', 'high') if isinstance(entry.get(key), bool | str | None)]:
+  if missing := [key for key in ('low', 'high') if not _is_number(entry.get(key))]:
     raise UserError(f'{setting}: {entry["kind"]} needs {missing[0]!r}, a number.')
   return [entry['low'], entry['high']]
+
+
+def _is_number(value: Any) -> bool:
+  return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def suggest(trial: Any, space: Space) -> dict[str, str]:

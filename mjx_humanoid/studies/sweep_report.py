@@ -18,7 +18,7 @@ if TYPE_CHECKING:
   from optuna.trial import FrozenTrial
 
 SHOWN = 10  # trials in the table
-LEAST = 4  # complete trials for the plots, which need some that differ
+LEAST = 4  # complete trials for the plots
 
 
 def report(study: Study, metric: str, out: Path) -> Path:
@@ -35,7 +35,7 @@ def report(study: Study, metric: str, out: Path) -> Path:
   if failed:
     page.heading('Failed trials')
     page.table(['trial', 'reason'], [[str(t.number), t.user_attrs.get(FAILED, 'interrupted')] for t in failed])
-  if len(complete) >= LEAST:
+  if len(complete) >= LEAST and len({trial.value for trial in complete}) > 1:  # equal scores have no importances
     page.heading('Plots')
     for name, caption, draw in PLOTS:
       page.picture(name, draw(study), caption)
@@ -87,7 +87,7 @@ def correlation(study: Study) -> bytes:
   size = 2.5 + 0.6 * len(names)
   figure = Figure(figsize=(size + 1, size), layout='constrained')
   axes = figure.subplots()
-  matrix = np.corrcoef(ranks)
+  matrix = np.corrcoef(ranks).reshape(len(names), len(names))  # of one row NumPy gives a single number
   image = axes.imshow(matrix, cmap='RdBu_r', vmin=-1, vmax=1)
   axes.set_xticks(range(len(names)), names, rotation=60, ha='right')
   axes.set_yticks(range(len(names)), names)

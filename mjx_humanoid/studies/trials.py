@@ -37,7 +37,7 @@ METRICS = {  # what a sweep maximises
 
 
 class Scores(Listener):
-  """Collects the scores of a training, reports them to an Optuna trial, and ends the training if it is to be pruned."""
+  """Collects the scores of a training and reports them to an Optuna trial, which may prune the training."""
 
   def __init__(self, trial: Any, metric: str) -> None:
     """Args: metric: one of METRICS."""

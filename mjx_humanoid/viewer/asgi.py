@@ -31,7 +31,7 @@ def visit_of(scope: Message) -> Visit:
 
 
 class Guarded:
-  """An application that only those reach whom the gate lets in."""
+  """An ASGI application behind the gate, which refuses requests before they reach it."""
 
   def __init__(self, app: App, gate: Gate) -> None:
     """Args: app: an ASGI application."""

@@ -20,7 +20,7 @@ PLOTS = {'height [m]': ('height',), 'speed and command [m/s]': ('speed', 'comman
 
 
 class Charts:
-  """Adds the plots to a page, and draws them anew when `refresh` is called."""
+  """Adds the plots to a page, and redraws them when `refresh` is called."""
 
   def __init__(self, server: viser.ViserServer, viewer: Viewer) -> None:
     """Args: server: behind the gate."""
@@ -35,7 +35,7 @@ class Charts:
     self._training = self._gui.add_folder('Training') if viewer.follower else None
 
   def refresh(self) -> None:
-    """Draws everything anew."""
+    """Redraws all plots and numbers."""
     times, values = self._viewer.simulation.series.read()
     for title, names in PLOTS.items():
       columns = [values[:, QUANTITIES.index(name)] for name in names]

@@ -17,7 +17,7 @@ METRICS_FILE = 'metrics.jsonl'
 LIVE_POLICY = Path('live', POLICY_FILE)  # in the folder of a run: the newest policy, saved for a viewer
 CURVES = ('episode_return', 'episode_length', 'card/success_rate')
 POLL = 1.0  # s
-MOST_POINTS = 300  # of a curve: of longer ones, every second point is left out, and again
+MOST_POINTS = 300  # of a curve; longer ones keep one point in each of half as many equal stretches of steps
 LARGEST_READ = 4 << 20  # bytes of new metrics that are read at a time
 
 
@@ -84,7 +84,7 @@ class Follower:
     self._closing.set()
 
   def read_metrics(self) -> None:
-    """Adds new lines of the metrics to the curves. A run that began anew begins its curves anew."""
+    """Adds new lines of the metrics to the curves. A run that starts over starts its curves over."""
     path = self.folder / METRICS_FILE
     try:
       if path.stat().st_size < self._read:
@@ -117,6 +117,10 @@ def _add(line: bytes, curves: dict[str, tuple[list[float], list[float]]]) -> Non
 
 
 def _thinned(steps: list[float], values: list[float]) -> tuple[list[float], list[float]]:
-  while len(steps) > MOST_POINTS:
-    steps, values = steps[::2] + steps[-1:] * (len(steps) % 2 == 0), values[::2] + values[-1:] * (len(values) % 2 == 0)
-  return steps, values
+  """A curve with at most MOST_POINTS points, evenly over the training however often it is thinned; keeps the ends."""
+  if len(steps) <= MOST_POINTS:
+    return steps, values
+  width = max(steps[-1], 1.0) / (MOST_POINTS // 2 - 1)
+  kept = {step // width: i for i, step in enumerate(steps)}  # the last point of each stretch
+  chosen = sorted({0, *kept.values()})
+  return [steps[i] for i in chosen], [values[i] for i in chosen]

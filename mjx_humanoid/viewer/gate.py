@@ -1,6 +1,6 @@
 """Who may come in: which Host, Origin and token a request must show, how many viewers, how many messages.
 
-Nothing here knows a server. `server.py` and `scene_server.py` ask the gate for every request and WebSocket.
+Nothing here knows a server. `asgi.py` and `guarded_viser.py` ask the gate for every request and WebSocket.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Visit(NamedTuple):
   @property
   def token(self) -> str:
     """The token in the query; '' if there is none."""
-    return (parse_qs(urlsplit(self.path).query).get('token') or [''])[0]
+    return (parse_qs(self.path.partition('?')[2]).get('token') or [''])[0]  # urlsplit raises for //[
 
   def cookie(self, name: str) -> str:
     """A cookie; '' if there is none."""
@@ -118,7 +118,7 @@ class Gate:
 
   def _shows_token(self, visit: Visit) -> bool:
     shown = (visit.token, visit.cookie(self.cookie))
-    return any([hmac.compare_digest(text.encode(), self.token.encode()) for text in shown])
+    return any([hmac.compare_digest(text.encode(errors='replace'), self.token.encode()) for text in shown])
 
   def _is_ours(self, host: str) -> bool:
     name = host_name(host)

@@ -153,7 +153,7 @@ def _counted(handler: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
 
 
 def _checked(process: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
-  """The answer to a request: what viser says, for those whom the gate lets in."""
+  """Answers a request: a refusal of the gate, or what viser answers."""
 
   def checked(connection: ServerConnection, request: Request) -> Response | None:
     visit = visit_of(request.path, request.headers)

@@ -43,7 +43,7 @@ class LiveEnv:
   context: Context  # [1, ...] of the latest control step
 
   def __init__(self, stage: Stage, steering: Steering, rng: np.random.Generator) -> None:
-    """A environment in the standing pose.
+    """An environment in the standing pose.
 
     Args:
       stage: policy, task and model.

@@ -27,7 +27,7 @@ Listener = Callable[[Frame, int], None]  # a control step of the selected enviro
 
 
 class Loop:
-  """Worlds under one policy, and what is recorded of the selected one."""
+  """Environments under one policy, and what is recorded of the selected one."""
 
   def __init__(
     self,
@@ -75,12 +75,15 @@ class Loop:
     """Takes another policy; the robots go on from where they are if it is of the same model."""
     if not same_model(stage.task.body.robot, self.stage.task.body.robot):
       self._set_up(stage, policy, len(self.envs))
+      self.publish(-1)
       return
     self.stage, self.policy = stage, policy
     for env in self.envs:
       env.continue_with(stage)
+    self._over = [0.0] * len(self.envs)  # else a policy that gets up would be reset before it can
     self._record()
     self._episode += 1
+    self.publish(-1)  # before the next frame, whose listeners look up the task in the snapshot
 
   def select(self, env: int) -> None:
     """Makes another environment the one that is recorded."""
@@ -116,7 +119,6 @@ class Loop:
     where = np.arctan2(env.facing[1], env.facing[0]) + angle
     target = env.task.body.root.body if body is None else body
     env.push(target, force * np.array([np.cos(where), np.sin(where), 0.0]), seconds)
-    self.publish(-1)
 
   def turn(self) -> bool:
     """Simulates and publishes one control step in real time. Returns False at once if time stands still."""
@@ -147,8 +149,6 @@ class Loop:
       self.replay.add(frame, frame.push[0] + by_hand)
       for listener in self.listeners:
         listener(frame, self._episode)
-    if not np.isfinite(env.motion.qpos).all():
-      env.reset(body.default_qpos.astype(float), np.zeros(body.nv))
     if self._over[i]:
       self._over[i] += body.control_step
       if self.auto_reset and self._over[i] > LYING and i not in self._awaited:
@@ -156,6 +156,8 @@ class Loop:
     elif frame.terminated[0]:
       self.statistics.ended(env.steps * body.control_step)
       self._over[i] = body.control_step
+    if not np.isfinite(env.motion.qpos).all():  # after its length was counted
+      env.reset(body.default_qpos.astype(float), np.zeros(body.nv))
 
   def _show(self, begun: float, duration: float) -> None:
     """Publishes states on the way when their time has come, and always the last one."""

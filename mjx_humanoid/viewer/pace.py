@@ -25,7 +25,7 @@ class Pace:
     self._marks: deque[tuple[float, float]] = deque()
 
   def restart(self) -> None:
-    """Begins anew now, as after a pause."""
+    """Restarts the schedule now, as after a pause."""
     self._due = self._clock()
     self._marks.clear()
 

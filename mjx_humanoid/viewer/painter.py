@@ -82,7 +82,9 @@ class Painter:
       mujoco.mjv_moveCamera(self._model, MOVES[how], dx, dy, self._camera)
 
   def reset_camera(self, *, follow: bool = True) -> None:
-    """Puts the camera back, at the side of the robot, following it or standing still."""
+    """Puts the camera back, at the side of the robot, following it or standing still; nothing before a picture."""
+    if self._renderer is None:
+      return
     kinds, camera = mujoco.mjtCamera, self._camera
     camera.type = kinds.mjCAMERA_TRACKING if follow else kinds.mjCAMERA_FREE
     camera.trackbodyid = self._root if follow else -1
@@ -147,7 +149,7 @@ def jpeg(image: np.ndarray) -> bytes:
 
 
 class Projector:
-  """Pictures of a simulation as JPEG, made in a thread of its own while somebody watches."""
+  """Pictures of a simulation as JPEG, made in a thread of its own while there are watchers."""
 
   def __init__(self, simulation: Simulation, painter: Painter | None = None) -> None:
     """Args: painter: makes the pictures; by default one of 640 x 480."""
@@ -178,7 +180,7 @@ class Projector:
     return self._closing.is_set() or bool(self.failure)
 
   def watch(self, change: int) -> None:
-    """Counts somebody in (1) or out (-1)."""
+    """Adds (1) or removes (-1) a watcher."""
     with self._lock:
       self._watchers += change
     self._wake.set()

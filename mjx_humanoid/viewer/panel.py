@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid.viewer.pace import FASTEST, SLOWEST
 from mjx_humanoid.viewer.requests import BadRequestError, handle
+from mjx_humanoid.viewer.steering import RANGES
 
 if TYPE_CHECKING:
   from pathlib import Path
@@ -25,7 +26,6 @@ STEERING = (
   ('Q', 2, 0.1, 'turn left'),
   ('E', 2, -0.1, 'turn right'),
 )
-RANGES = (('forward [m/s]', -1.0, 2.0), ('left [m/s]', -0.6, 0.6), ('turn left [rad/s]', -1.5, 1.5))
 
 
 class Panel:

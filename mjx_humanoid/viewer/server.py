@@ -35,7 +35,7 @@ BOUNDARY = b'--picture\r\n'
 
 
 class Ended:
-  """A response after which a function is called, however it ends."""
+  """A response after which a function is called, however it ends. A client that has vanished ends it too."""
 
   def __init__(self, response: App, end: Callable[[], None]) -> None:
     """Args: response: an ASGI application."""
@@ -43,8 +43,14 @@ class Ended:
 
   async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
     """See the ASGI specification."""
+    from starlette.requests import ClientDisconnect
+
+    async def soon(message: Message) -> None:
+      await asyncio.wait_for(send(message), LONGEST_SEND)
+
     try:
-      await self._response(scope, receive, send)
+      with contextlib.suppress(TimeoutError, ClientDisconnect):  # the latter is what Starlette makes of the former
+        await self._response(scope, receive, soon)
     finally:
       self._end()
 
@@ -53,7 +59,7 @@ class PictureServer:
   """Answers the requests of pages and streams."""
 
   def __init__(self, viewer: Viewer, gate: Gate, projector: Projector) -> None:
-    """Args: gate: who may come in; projector: makes the pictures."""
+    """Args: gate: checks requests; projector: makes the pictures."""
     self._viewer, self._gate, self._projector = viewer, gate, projector
     self._files = {path: (PAGE / name).read_bytes() for path, (name, _) in FILES.items()}
 
@@ -123,7 +129,7 @@ class PictureServer:
       await asyncio.sleep(STATES)
 
   async def _hear(self, socket: WebSocket) -> None:
-    """Takes requests; sends away who sends too much, or what is none."""
+    """Carries out requests; disconnects a page that sends too many, or malformed ones."""
     flow = Flow()
     while not flow.over:
       text = await socket.receive_text()
@@ -162,7 +168,8 @@ class PictureServer:
     def push() -> None:
       body = self._projector.painter.body_at(x, y)
       if body is not None:
-        handle(self._viewer, {'kind': 'push', 'force': force, 'degrees': degrees, 'body': body})
+        with contextlib.suppress(BadRequestError):  # the picture shows a robot that was replaced since
+          handle(self._viewer, {'kind': 'push', 'force': force, 'degrees': degrees, 'body': body})
 
     self._projector.order(push)
 
@@ -196,8 +203,8 @@ def make_server(app: App, gate: Gate) -> uvicorn.Server:
     lifespan='off',
     ws_max_size=LARGEST,
     ws_max_queue=8,
-    ws_ping_interval=10,
-    ws_ping_timeout=20,
+    ws_ping_interval=5,
+    ws_ping_timeout=10,
     limit_concurrency=8 * MOST_VIEWERS,
     timeout_graceful_shutdown=1,
     server_header=False,

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ NEEDED = {'mjpeg': ('starlette', 'uvicorn', 'websockets'), 'scene': ('viser', 'm
 SWITCH = 0.0005  # s until Python lets another thread run: by default 5 ms, too long for the simulation
 WATCHED, UNWATCHED = 'a page is open', 'no page is open'
 NICE = 10
-LOOK = 0.5  # s between looks at whether the viewer still works
+LOOK = 0.5  # s between looks at whether the viewer, or the training beside it, still works
 
 
 def check_installed(face: str = 'scene') -> None:
@@ -55,6 +56,18 @@ def lower_priority() -> None:
   """Leaves the processor to a training: where both want it, this process gets about a tenth of a core."""
   with contextlib.suppress(OSError, AttributeError):
     os.nice(NICE)
+
+
+def end_with_parent() -> None:
+  """Ends this process with the one that started it, even if that was killed and could not end it."""
+  parent = os.getppid()
+
+  def watch() -> None:
+    while os.getppid() == parent:
+      time.sleep(LOOK)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+  threading.Thread(target=watch, name='parent', daemon=True).start()
 
 
 def serve(viewer: Viewer, arguments: argparse.Namespace) -> None:

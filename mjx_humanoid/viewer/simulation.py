@@ -6,7 +6,6 @@ It neither prints nor draws, and never waits for a face.
 from __future__ import annotations
 
 import contextlib
-import math
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +30,7 @@ IDLE = 0.25  # s between looks at whether anybody watches
 
 
 class Simulation:
-  """Worlds under one policy. All methods may be called from any thread and return at once.
+  """Environments under one policy. All methods may be called from any thread and return at once.
 
   Methods raise ValueError for numbers that are not finite or out of range, and for unknown names.
   """
@@ -61,7 +60,7 @@ class Simulation:
   # Watching
 
   def start(self) -> None:
-    """Starts the loop. Time passes only while somebody watches; see `watching`."""
+    """Starts the loop. Time passes only while there are watchers; see `watching`."""
     self._thread.start()
 
   def close(self) -> None:
@@ -175,8 +174,11 @@ class Simulation:
 
   def pause(self, paused: bool) -> None:
     """Stops or continues time."""
-    self._loop.paused, self._loop.singles = bool(paused), 0
-    self._wake.set()
+
+    def request() -> None:
+      self._loop.paused, self._loop.singles = bool(paused), 0
+
+    self._request(request)
 
   def step_once(self) -> None:
     """Pauses, and simulates one control step."""
@@ -253,12 +255,14 @@ class Simulation:
       for _ in range(requests.qsize()):
         with contextlib.suppress(queue.Empty):
           requests.get_nowait()()
+          if self._loop.paused and not self._loop.singles:
+            self._loop.publish(-1)  # faces show the change while time stands still, too
 
 
 def finite(value: float, low: float, high: float) -> float:
   """The value as a float. Raises ValueError if it is no number, not finite, or not in [low, high]."""
   if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
     raise ValueError(f'{value!r} is no number')
-  if not math.isfinite(value) or not low <= value <= high:
+  if not low <= value <= high:  # which NaN fails, too
     raise ValueError(f'{value} is out of range: {low:g} to {high:g}')
   return float(value)

@@ -15,7 +15,7 @@ class Snapshot:
   """The state of N environments. Arrays must not be changed."""
 
   number: int  # counts the snapshots
-  generation: int  # counts the models: faces build their scene anew when it changes
+  generation: int  # counts the models: faces rebuild their scene when it changes
   stage: Stage  # policy, task and model
   policy: str  # as the user named it
   seconds: float  # simulated since the viewer started

@@ -11,6 +11,7 @@ from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.tasks.context import Context, ContextMaker, ContextPart
 from mjx_humanoid.tasks.task import Task
 
+RANGES = (('forward [m/s]', -1.0, 2.0), ('left [m/s]', -0.6, 0.6), ('turn left [rad/s]', -1.5, 1.5))  # of sliders
 COMMANDED_BY = 'velocity_command'  # the part of the context that is steered
 
 

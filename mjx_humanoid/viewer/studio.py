@@ -27,8 +27,15 @@ def check_display() -> None:
     raise UserError('MuJoCo Studio needs a screen, and neither DISPLAY nor WAYLAND_DISPLAY is set; leave out --studio.')
 
 
-def show(viewer: Viewer) -> None:
-  """Shows the policy of a viewer in Studio's native window, until it is closed. Raises UserError without a display."""
+def show(viewer: Viewer, seed: int = 0) -> None:
+  """Shows the policy of a viewer in Studio's native window, until it is closed.
+
+  Args:
+    seed: of commands and pushes.
+
+  Raises:
+    UserError: MuJoCo Studio is not installed.
+  """
   try:
     from mujoco.studio import app as studio_app
     from mujoco.studio import launch_native
@@ -37,7 +44,7 @@ def show(viewer: Viewer) -> None:
   except ImportError as error:
     raise UserError(f'MuJoCo Studio is not installed: pip install mujoco-studio. ({error})') from None
   stage = viewer.simulation.snapshot.stage
-  plugins = [*make_plugins(stage, Steering(), np.random.default_rng(0)), studio_app.App(), *studio_app.SIM_PLUGINS]
+  plugins = [*make_plugins(stage, Steering(), np.random.default_rng(seed)), studio_app.App(), *studio_app.SIM_PLUGINS]
   data = mujoco.MjData(stage.model)
   data.qpos[:] = standing(stage.task, stage.model)[0].qpos[0]
   launch_native.run(model=stage.model, data=data, plugins=plugins)

@@ -14,10 +14,9 @@ from mujoco.studio.dear_imgui import dear_imgui as imgui
 from mjx_humanoid.playback.chain import Stage
 from mjx_humanoid.viewer.driver import Driver
 from mjx_humanoid.viewer.pace import FASTEST, SLOWEST, Pace
-from mjx_humanoid.viewer.steering import Steering
+from mjx_humanoid.viewer.steering import RANGES, Steering
 
 YIELD = 0.001  # s that other threads have between two looks at the clock
-RANGES = (('forward [m/s]', -1.0, 2.0), ('left [m/s]', -0.6, 0.6), ('turn left [rad/s]', -1.5, 1.5))
 
 
 class PolicySteps(plugin.SimPlugin):  # type: ignore[misc, unused-ignore]

@@ -20,7 +20,7 @@ from mjx_humanoid.viewer.rewards import RewardMeter
 from mjx_humanoid.viewer.simulation import Simulation
 from mjx_humanoid.viewer.steering import observes_commands
 
-MOST_VIDEOS = 50  # saved by one viewer: nobody fills the disk through a page
+MOST_VIDEOS = 50  # saved by one viewer, so that a page cannot fill the disk
 
 
 def stage_of(reference: str, *, allow_code: bool = False) -> Stage:
@@ -64,6 +64,7 @@ class Viewer:
     self._folder, self._allow_code = folder, allow_code
     self._pool = ThreadPoolExecutor(1, 'viewer')
     self._busy = threading.Lock()
+    self._following = True
 
   def start(self) -> None:
     """Starts the threads of the simulation, the rewards and the follower."""
@@ -87,6 +88,7 @@ class Viewer:
 
     def work() -> None:
       stage = stage_of(name, allow_code=self._allow_code)
+      self._following = name == self.policies[0]  # else the run's next policy would replace what the user chose
       self.simulation.play(stage, name)
       self.simulation.tell(note(stage))
 
@@ -125,7 +127,8 @@ class Viewer:
     self._pool.submit(guarded)
 
   def _follow(self, stage: Stage, policy: str) -> None:
-    self.simulation.play(stage, policy)
+    if self._following:
+      self.simulation.play(stage, policy)
 
   def state(self) -> dict[str, Any]:
     """What the panels show, as JSON types: choices, chosen values, quantities, reward terms, statistics, curves."""

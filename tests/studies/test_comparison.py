@@ -161,3 +161,10 @@ def test_returns_of_different_rewards_are_not_compared(wanted):
 def test_json_of_lists_and_tuples_is_the_same():
   assert module.first_difference({'a': (1, 2)}, json.loads('{"a": [1, 2]}')) == ''
   assert module.first_difference({'a': {'b': np.float64(1)}}, {'a': {'b': 2.0}}).startswith('config.a.b is 2.0')
+
+
+def test_an_entry_that_only_the_run_has_is_a_difference():
+  """As a reward weight that the config no longer has."""
+  wanted, found = {'task': {'weights': {'height': 1.0}}}, {'task': {'weights': {'height': 1.0, 'effort': 2.0}}}
+  assert module.first_difference(wanted, found) == 'config.task.weights.effort is 2.0 there and None here'
+  assert module.first_difference({'name': 'a'}, {'num_threads': 4}) == ''

@@ -60,3 +60,7 @@ def test_the_interval_is_the_percentile_bootstrap_of_scipy():
     rng=np.random.default_rng(0),
   ).confidence_interval
   np.testing.assert_allclose(interval(scores)[1:], (found.low, found.high), atol=0.02)
+
+
+def test_words_of_numbers_just_below_a_thousand():
+  assert Interval(999.7, 99.96, 1000.2).words() == '1,000 [100, 1,000]'

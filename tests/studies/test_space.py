@@ -68,6 +68,13 @@ def test_entries_of_tables_such_as_weights_can_be_searched(tmp_path):
     ("{'config.ppo.gamma': {'kind': 'choice', 'values': []}}", "a choice needs 'values', a list"),
     ("{'config.ppo.lr_schedule': {'kind': 'choice', 'values': ['linar']}}", "Did you mean 'linear'?"),
     ("{'config.seed': {'kind': 'int', 'low': 1, 'high': 3}}", 'config.seed is chosen by the sweep'),
+    (
+      "{'config.ppo.gamma': {'kind': ['float'], 'low': 0, 'high': 1}}",
+      'unknown kind of distribution of config.ppo.gamma: ',
+    ),
+    ("{5: {'kind': 'float', 'low': 0, 'high': 1}}", '5 is no name of a setting'),
+    ("{'config.task.weights.energy': {'kind': 'float', 'low': [1], 'high': [2]}}", "float needs 'low', a number"),
+    ("{'config.task.weights.energy': {'kind': 'int', 'low': 0.5, 'high': 2}}", 'are whole numbers, not 0.5 and 2'),
     ('{}', 'must return a dict of settings'),
     ('1 / 0', 'raises ZeroDivisionError'),
   ],

@@ -178,3 +178,19 @@ def test_a_best_config_holds_all_that_differs_from_the_defaults(tmp_path):
 
 def test_equal_values_share_their_mean_rank():
   assert list(sweep_report.ranks_of(sweep_report.np.array([3.0, 1.0, 3.0]))) == [1.5, 0.0, 1.5]
+
+
+@pytest.mark.parametrize('scores', [(0.0, 0.0, 0.0, 0.0), (0.1, 0.2, 0.3, 0.4)])
+def test_a_report_of_scores_or_settings_that_do_not_differ(tmp_path, scores):
+  study = optuna.create_study(direction='maximize')
+  for score in scores:
+    study.add_trial(
+      optuna.trial.create_trial(
+        params={'kind': 'a'},
+        distributions={'kind': optuna.distributions.CategoricalDistribution(['a', 'b'])},
+        value=score,
+      )
+    )
+  assert 'Best trials' in sweep_report.report(study, 'area', tmp_path).read_text()
+  if len(set(scores)) > 1:  # else the report leaves the plots out
+    assert sweep_report.correlation(study).startswith(b'\x89PNG')

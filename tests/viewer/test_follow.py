@@ -111,3 +111,16 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends(tmp_path):
   assert len(steps) <= MOST_POINTS
   assert (steps[0], steps[-1]) == (0, 999)
   assert steps == values
+
+
+def test_a_curve_that_is_thinned_often_stays_even(tmp_path):
+  """5,000 points come 50 at a time; each halving of all points alike would leave five of the first half."""
+  follower = Follower(tmp_path)
+  for start in range(0, 5000, 50):
+    with (tmp_path / 'metrics.jsonl').open('a') as file:
+      file.write(lines(*({'timesteps': i, 'episode_return': i} for i in range(start, start + 50))))
+    follower.read_metrics()
+  steps, _ = follower.curves['episode_return']
+  assert len(steps) <= MOST_POINTS
+  assert (steps[0], steps[-1]) == (0, 4999)
+  assert sum(step < 2500 for step in steps) >= 40

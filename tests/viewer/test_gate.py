@@ -107,3 +107,10 @@ def test_who_sends_nonsense_is_sent_away():
   assert not flow.over
   flow.blame()
   assert flow.over
+
+
+@pytest.mark.parametrize('path', ['//[', '/?token=\udcff', '//[?token=x'])
+def test_a_malformed_path_or_cookie_is_refused_and_raises_nothing(path):
+  gate = Gate('0.0.0.0', 8080)
+  assert gate.check(visit(path=path)).status == 403
+  assert gate.check(visit(path=path, cookie=f'{gate.cookie}="\udcff"')).status == 403

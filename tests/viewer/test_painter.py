@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from mjx_humanoid.viewer.layout import SPACING, offsets
-from mjx_humanoid.viewer.painter import Painter
+from mjx_humanoid.viewer.painter import Painter, Projector
 
 
 def robot(picture):
@@ -39,3 +41,15 @@ def test_two_robots_are_two_and_marks_are_drawn(simulate, opengl):
     assert painter.body_at(0.02, 0.02) is None  # the sky
   finally:
     painter.close()
+
+
+def test_the_camera_may_be_moved_before_the_first_picture(simulate):
+  """A page without a stream may ask for it: it must not end the pictures of all."""
+  projector = Projector(simulate())
+  projector.order(projector.painter.reset_camera)
+  projector.order(lambda: projector.painter.move('zoom', 0, 1))
+  projector.start()
+  while not projector._orders.empty() and not projector.ended:
+    time.sleep(0.01)
+  projector.close()
+  assert projector.failure == ''

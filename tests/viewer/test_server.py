@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import threading
@@ -12,7 +13,7 @@ import pytest
 from mjx_humanoid.viewer.gate import BURST, MOST_BAD, MOST_VIEWERS, Gate
 from mjx_humanoid.viewer.painter import Projector
 from mjx_humanoid.viewer.requests import LARGEST
-from mjx_humanoid.viewer.server import PictureServer, make_server
+from mjx_humanoid.viewer.server import Ended, PictureServer, make_server
 from mjx_humanoid.viewer.serving import free_port
 
 pytest.importorskip('starlette')
@@ -272,3 +273,18 @@ def test_a_client_that_reads_nothing_does_not_slow_the_others(served, opengl):
   assert viewer.projector.number - number > 5
   assert viewer.simulation.snapshot.seconds - seconds > 1
   assert len(stalled) == 2
+
+
+def test_a_stream_that_is_not_read_ends_and_leaves_its_place(monkeypatch):
+  monkeypatch.setattr('mjx_humanoid.viewer.server.LONGEST_SEND', 0.05)
+  ended = []
+
+  async def endless(scope, receive, send):
+    while True:
+      await send({'type': 'http.response.body'})
+
+  async def stuck(message):
+    await asyncio.sleep(60)
+
+  asyncio.run(asyncio.wait_for(Ended(endless, lambda: ended.append(True))({}, None, stuck), 10))
+  assert ended == [True]

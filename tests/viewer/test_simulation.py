@@ -184,7 +184,7 @@ def test_starts_to_choose_from(simulate):
     simulation.choose_start('../../etc/passwd')
 
 
-@pytest.mark.parametrize('bad', [float('nan'), float('inf'), -0.5, 5, '1', None, True, [1]])
+@pytest.mark.parametrize('bad', [float('nan'), float('inf'), -0.5, 5, 10**400, '1', None, True, [1]])
 def test_numbers_that_are_none_are_refused(bad):
   with pytest.raises(ValueError):
     finite(bad, 0, 4)
@@ -231,3 +231,42 @@ def test_an_error_in_the_user_s_own_code_ends_the_simulation_with_one_line(simul
     until(lambda: simulation.failure)
   assert simulation.failure == 'my_observation.py: it fails'
   assert capfd.readouterr().err == ''
+
+
+def test_another_policy_is_published_before_its_first_frame(loop, cheetah_stage):
+  """Listeners look up the task of a frame in the snapshot."""
+  seen = []
+  loop.listeners.append(lambda frame, episode: seen.append((loop.published[-1].stage, frame.view.qpos.shape[1])))
+  loop.take(cheetah_stage, 'cheetah')
+  assert loop.published[-1].policy == 'cheetah'
+  loop.turn()
+  assert seen == [(cheetah_stage, cheetah_stage.model.nq)]
+
+
+def test_a_policy_that_is_chosen_for_a_fallen_robot_has_all_its_time(loop):
+  fallen = loop.stage.task.body.default_qpos.astype(float)
+  fallen[2] = 0.3
+  loop.envs[0].reset(fallen, np.zeros(27))
+  for _ in range(10):
+    loop.turn()
+  assert loop._over[0] > 0
+  loop.take(loop.stage, 'again')
+  assert loop._over == [0.0, 0.0]
+
+
+def test_the_length_of_an_episode_that_diverges_is_counted(loop):
+  loop.turn()
+  loop.envs[0]._data.qvel[:] = 1e8
+  loop.turn()
+  assert loop.statistics.latest == pytest.approx(0.04)
+  assert loop.envs[0].steps == 0
+
+
+def test_a_change_is_seen_while_time_stands_still(running):
+  until(lambda: running.snapshot.seconds > 0.1)
+  running.pause(True)
+  until(lambda: running.snapshot.paused)
+  running.set_speed(2.0)
+  until(lambda: running.snapshot.speed == 2.0)
+  running.pause(False)
+  until(lambda: not running.snapshot.paused)
