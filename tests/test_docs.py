@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import importlib.util
 import json
@@ -143,7 +144,7 @@ def make_small(monkeypatch):
   sections: dict = {}
   for name, value in TINY.items():
     *parents, leaf = name.split('.')
-    (sections.setdefault(parents[0], {}) if parents else sections)[leaf] = value
+    functools.reduce(lambda section, parent: section.setdefault(parent, {}), parents, sections)[leaf] = value
   tiny = resolve({**to_dict(Config()), **sections, 'network': {'symmetric': False}})
 
   def small_training(config, **settings):
