@@ -6,6 +6,7 @@ both packages are imported, in either order.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -48,27 +49,37 @@ def register_when_imported() -> None:
 
 
 class _Watch(importlib.abc.MetaPathFinder):
-  """An import hook that registers the environments after the first import of Gymnasium."""
+  """An import hook that registers the environments after the first import of Gymnasium.
+
+  It stays until then: others may ask for Gymnasium's spec without importing it.
+  """
+
+  def __init__(self) -> None:
+    self._asking = False  # the other finders, which means this one too
 
   def find_spec(
     self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
   ) -> importlib.machinery.ModuleSpec | None:
-    if fullname != 'gymnasium':
+    if fullname != 'gymnasium' or self._asking:
       return None
-    sys.meta_path.remove(self)
-    spec = importlib.util.find_spec(fullname)
+    self._asking = True
+    try:
+      spec = importlib.util.find_spec(fullname)
+    finally:
+      self._asking = False
     if spec is not None and spec.loader is not None:
-      _follow(spec.loader)
+      self._follow(spec.loader)
     return spec
 
+  def _follow(self, loader: importlib.abc.Loader) -> None:
+    """Makes a loader register the environments after it has run its module."""
+    run = loader.exec_module
 
-def _follow(loader: importlib.abc.Loader) -> None:
-  """Makes a loader register the environments after it has run its module."""
-  run = loader.exec_module
+    def run_and_register(module: types.ModuleType) -> None:
+      vars(loader).pop('exec_module')
+      with contextlib.suppress(ValueError):  # an import that failed and is tried again
+        sys.meta_path.remove(self)
+      run(module)
+      register()
 
-  def run_and_register(module: types.ModuleType) -> None:
-    vars(loader).pop('exec_module')
-    run(module)
-    register()
-
-  vars(loader)['exec_module'] = run_and_register
+    vars(loader)['exec_module'] = run_and_register

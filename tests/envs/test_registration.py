@@ -60,6 +60,18 @@ def test_gymnasium_is_what_it_was_after_it_was_waited_for(run_python):
   assert (done.stdout.strip(), done.stderr) == ('1 0 False', '')
 
 
+def test_to_ask_whether_gymnasium_is_there_changes_nothing(run_python):
+  pytest.importorskip('gymnasium')
+  code = (
+    'import importlib.util, mjx_humanoid\n'
+    'importlib.util.find_spec("gymnasium")\n'
+    'import gymnasium\n'
+    'print(gymnasium.spec("mjx_humanoid/Stand-v0").id)'
+  )
+  done = run_python('-c', code)
+  assert (done.stdout.strip(), done.stderr) == ('mjx_humanoid/Stand-v0', '')
+
+
 def test_without_gymnasium_the_package_is_imported_all_the_same():
   code = 'import sys; sys.modules["gymnasium"] = None; import mjx_humanoid; print("fine")'
   done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
