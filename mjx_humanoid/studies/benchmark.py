@@ -72,7 +72,8 @@ def measured(request: Mapping[str, Any], cache: str) -> Row:
   """What a process measures with this compilation cache, or its last words."""
   text = json.dumps({**request, 'started': time.time()})
   environment = {**os.environ, 'JAX_COMPILATION_CACHE_DIR': cache}
-  run = subprocess.run([sys.executable, '-m', MODULE, text], capture_output=True, text=True, env=environment)
+  command = [sys.executable, '-m', MODULE, text]
+  run = subprocess.run(command, capture_output=True, encoding='utf-8', errors='replace', env=environment)
   if run.returncode:
     words = run.stderr.strip().split('\n')[-1].removeprefix('error: ')
     return {'failed': words or f'the process ended with status {run.returncode}'}
