@@ -25,7 +25,7 @@ SMALL = {
   'evaluation_episodes': 2,
   'network': {'policy_layers': (8,), 'value_layers': (8,)},
   'ppo': {'unroll_length': 4, 'batch_size': 32},
-  'task': {'episode_length': 0.2},
+  'task': {'episode_length': 0.2, 'push': {'kind': 'none'}},
 }
 
 

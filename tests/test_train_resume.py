@@ -28,7 +28,7 @@ def test_a_run_folder_that_exists_is_left_as_it_is(tiny_arguments, user_error, r
 def test_a_run_folder_that_cannot_be_made(tiny_arguments, user_error, tmp_path):
   (tmp_path / 'file').write_text('')
   message = user_error(train.main, tiny_arguments(run_dir=tmp_path / 'file'))
-  assert f'the run folder {tmp_path}/file/tiny cannot be made' in message
+  assert f'{tmp_path}/file/tiny/config.json cannot be written: {tmp_path}/file is not a folder' in message
 
 
 @pytest.mark.parametrize('kind', ['missing', 'empty', 'no checkpoint', 'damaged config', 'empty config'])

@@ -12,6 +12,7 @@ TINY = {
   'task.episode_length': 0.2,  # 8 control steps: worlds start anew within the run
   'task.push.kind': 'none',  # whose first push would come after that
   'ppo.unroll_length': 4,
+  'ppo.ema_decay': 0.0,
   'ppo.batch_size': 32,
   'network.policy_layers': (16,),
   'network.value_layers': (16,),

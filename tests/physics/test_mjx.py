@@ -174,12 +174,15 @@ def test_other_fields_of_the_model_are_other_arguments_of_the_same_program(
   varied_step, varied_begin, starts, smooth_controls
 ):
   """Motors of twice the strength accelerate the joints of robots in the air by twice as much, at once."""
-  state, programs = varied_begin(*starts), varied_step._cache_size()
+  state = varied_begin(*starts)
   stronger = state._replace(fields={**state.fields, 'actuator_gear': 2 * state.fields['actuator_gear']})
-  idle, plain, strong = (
-    varied_step(s, c * smooth_controls[5], NONE, NONE)[1].qvel[AIR, 6:]
-    for s, c in ((state, 0.0), (state, 1.0), (stronger, 1.0))
-  )
+
+  def rates(before, scale):
+    return varied_step(before, scale * smooth_controls[5], NONE, NONE)[1].qvel[AIR, 6:]
+
+  idle = rates(state, 0.0)
+  programs = varied_step._cache_size()
+  plain, strong = rates(state, 1.0), rates(stronger, 1.0)
   assert varied_step._cache_size() == programs
   once, twice = np.abs(plain - idle), np.abs(strong - idle)
   assert np.median(twice[once > 0.1] / once[once > 0.1]) == pytest.approx(2, rel=0.1)

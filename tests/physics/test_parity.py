@@ -229,7 +229,7 @@ def rows_of(view, rows):
   return View(*(field[rows] for field in view))
 
 
-@pytest.mark.parametrize('name', list(OBSERVATIONS))
+@pytest.mark.parametrize('name', [name for name in OBSERVATIONS if 'clip' not in name])
 def test_observations(name, mjx, native, body, comparable):
   context = contexts(native.ctrl, comparable)
   a, b = (OBSERVATIONS[name](rows_of(view, comparable), body, context) for view in (mjx, native))
@@ -244,7 +244,7 @@ def test_reward_terms(name, mjx, native, body, comparable):
   np.testing.assert_allclose(a, b, rtol=0, atol=REWARD)
 
 
-@pytest.mark.parametrize('name', list(TERMINATIONS))
+@pytest.mark.parametrize('name', [name for name in TERMINATIONS if 'clip' not in name])
 def test_terminations(name, mjx, native, body, comparable):
   """The same worlds end at the same steps, but for heights within a millimetre of the threshold."""
   context = contexts(native.ctrl, comparable)
