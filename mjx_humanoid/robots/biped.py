@@ -20,7 +20,7 @@ ROBOT = Robot(
   symmetry=(('left', 'right'),),
   timestep=0.005,
   frame_skip=4,
-  # With one iteration, a policy learned to walk on what the solver had left over, and fell in converged physics.
+  # Report cards use a converged solver. Policies trained with contacts far from converged fell there.
   solver_iterations=3,
   line_search_iterations=8,
 )

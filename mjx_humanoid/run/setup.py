@@ -170,7 +170,8 @@ def refuse_idle(config: Config, task: Task) -> None:
     first = (pusher.interval - pusher.duration) * task.body.control_step
     raise UserError(
       f'config.task.push.kind={section.push.kind}: the first push would come after {first:g} s, when episodes of'
-      f' {section.episode_length:g} s are over; set config.task.push.interval to less.'
+      f' {section.episode_length:g} s are over; set config.task.push.interval to less,'
+      ' or config.task.push.kind to none.'
     )
   unseen = {'command.kind=sampled': section.command.kind == 'sampled', 'station.gain': section.station.gain > 0}
   for name in (name for name, used in unseen.items() if used):
