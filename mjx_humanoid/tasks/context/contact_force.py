@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.body import GRAVITY, Body
+from mjx_humanoid.tasks.context.before_step import BeforeStep
 from mjx_humanoid.tasks.context.context import Context
 from mjx_humanoid.tasks.context.parts import PARTS
 
 FORCE = 'last_force'  # entry of Context.extra: [...] body weights
 
 
-@dataclass(frozen=True, eq=False)
-class LastForce:
-  """See ContextPart. Entry in extra: the normal force of all contacts before the control step, in body weights."""
+class LastForce(BeforeStep):
+  """Entry in extra: the normal force of all contacts before the control step, in body weights."""
 
-  body: Body
-  draws: int = 0
-
-  def start(self, context: Context, view: View, uniform: Array, level: Array | float) -> Context:
-    """See ContextPart."""
-    return self._at(context, view)
-
-  def advance(self, context: Context, before: Context, view: View, uniform: Array, level: Array | float) -> Context:
-    """See ContextPart."""
-    return self._at(context, view)
-
-  def at_age(self, context: Context) -> Context:
-    """See ContextPart."""
-    return context
-
-  def mirror(self, context: Context) -> Context:
-    """See ContextPart: the sum over both sides is the same."""
-    return context
-
-  def _at(self, context: Context, view: View) -> Context:
-    return context._replace(extra={**context.extra, FORCE: contact_force(view, self.body)})
+  def seen(self, view: View) -> dict[str, Array]:
+    """See BeforeStep. The sum over both sides is the same in the mirror."""
+    return {FORCE: contact_force(view, self.body)}
 
 
 @PARTS.register()

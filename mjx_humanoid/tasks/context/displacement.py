@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.physics.body import Body
+from mjx_humanoid.tasks.context.before_step import BeforeStep
 from mjx_humanoid.tasks.context.context import Context
 from mjx_humanoid.tasks.context.parts import PARTS
 
@@ -17,32 +16,16 @@ ROOT, COM = 'last_position', 'last_com'  # entries of Context.extra: [..., 3] m
 MIRROR = np.array([1, -1, 1], np.float32)  # signs of a mirrored position
 
 
-@dataclass(frozen=True, eq=False)
-class LastPosition:
-  """See ContextPart. Entries in extra: the positions of the root and of the centre of mass before the control step."""
+class LastPosition(BeforeStep):
+  """Entries in extra: the positions of the root and of the centre of mass before the control step."""
 
-  body: Body
-  draws: int = 0
-
-  def start(self, context: Context, view: View, uniform: Array, level: Array | float) -> Context:
-    """See ContextPart."""
-    return self._at(context, view)
-
-  def advance(self, context: Context, before: Context, view: View, uniform: Array, level: Array | float) -> Context:
-    """See ContextPart."""
-    return self._at(context, view)
-
-  def at_age(self, context: Context) -> Context:
-    """See ContextPart."""
-    return context
+  def seen(self, view: View) -> dict[str, Array]:
+    """See BeforeStep."""
+    return {ROOT: self.body.position(view), COM: self.body.sensor(view, 'com_pos')}
 
   def mirror(self, context: Context) -> Context:
     """See ContextPart."""
     places = {name: context.extra[name] * MIRROR for name in (ROOT, COM)}
-    return context._replace(extra={**context.extra, **places})
-
-  def _at(self, context: Context, view: View) -> Context:
-    places = {ROOT: self.body.position(view), COM: self.body.sensor(view, 'com_pos')}
     return context._replace(extra={**context.extra, **places})
 
 
