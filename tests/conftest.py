@@ -17,6 +17,8 @@ from mjx_humanoid.core.opengl import choose_gl
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+# JAX reads it when it is first imported. Most of the time of these tests is compiling; the programs run only briefly.
+os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
 
 # MuJoCo reads MUJOCO_GL when it is first imported, so it is chosen before any test file is.
 try:

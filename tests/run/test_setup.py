@@ -148,7 +148,9 @@ def test_training_has_physics_of_its_own_and_the_task_does_not():
   """Start states, the task and playback keep the robot's physics; settings of another engine have no effect."""
   config = standing()
   physics = replaced(
-    config.physics, {'native.solver': 'cg', 'native.substeps': 2, 'mjx.iterations': 7}, 'config.physics'
+    config.physics,
+    {'native.solver': 'cg', 'native.iterations': 1, 'native.substeps': 2, 'mjx.iterations': 7},
+    'config.physics',
   )
   setup = prepare(dataclasses.replace(config, physics=physics))
   assert setup.physics == 'solver cg with 1 iteration, 2 physics steps of 10 ms per control step, integrator euler'
