@@ -26,7 +26,7 @@ def main() -> None:
   rows = []
   for name in arguments.policies:
     for engine in ENGINES:
-      card = evaluate_policy(load(name), episodes=arguments.episodes, seed=SEED, engine=engine)
+      card = evaluate_policy(load(name), episodes=arguments.episodes, seed=SEED, engine=engine).card
       trained = {
         'trained_in': card['info']['engine'],
         'seed': card['info']['seed'],

@@ -44,11 +44,8 @@ def main() -> None:
 def measure(name: str, devices: int) -> dict[str, Any]:
   """Counts of one update of a config's algorithm, with its environments split over the devices."""
   import jax
-  import jax.numpy as jnp
-  from jax.sharding import NamedSharding, PartitionSpec
 
   from mjx_humanoid.core.config import files, schema
-  from mjx_humanoid.core.types import Transition
   from mjx_humanoid.rl.algorithm import Spec, make_algorithm
   from mjx_humanoid.run.devices import mesh_of
   from mjx_humanoid.run.setup import prepare
@@ -57,31 +54,38 @@ def measure(name: str, devices: int) -> dict[str, Any]:
   few = schema.resolve({**schema.to_dict(config), 'engine': 'native', 'num_envs': 16, 'ppo': {'batch_size': 16}})
   env, mirror = prepare(few).env, prepare(few).task.mirror
   algorithm = make_algorithm(config, Spec(env.observation_size, env.action_size, mirror))
-  mesh, shape = mesh_of(jax.devices()[:devices]), (algorithm.unroll_length, config.num_envs)
-  split = NamedSharding(mesh, PartitionSpec(None, 'devices'))
-  whole = NamedSharding(mesh, PartitionSpec())
-
-  def like(*sizes: int, dtype: Any = jnp.float32) -> Any:
-    return jax.ShapeDtypeStruct((*shape, *sizes), dtype, sharding=split)
-
-  obs, action = like(env.observation_size), like(env.action_size)
-  key = jax.ShapeDtypeStruct((2,), jnp.uint32, sharding=whole)
+  compiled = compiled_update(algorithm, env, config.num_envs, mesh_of(jax.devices()[:devices]))
   learner = jax.eval_shape(algorithm.init, jax.random.PRNGKey(0))
-  learner = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole), learner)
-  ended = like(dtype=bool)
-  extras = {'log_prob': like(), 'mean': action}
-  batch = Transition(obs, action, like(), ended, ended, obs, extras)
-  with jax.set_mesh(mesh):
-    compiled = jax.jit(algorithm.update, out_shardings=whole).lower(learner, batch, key).compile()
-  parameters = sum(x.size for x in jax.tree.leaves(learner.params))
   return {
     'config': name,
     'devices': devices,
     'num_envs': config.num_envs,
-    'transitions': shape[0] * shape[1],
-    'parameters': parameters,
+    'transitions': algorithm.unroll_length * config.num_envs,
+    'parameters': sum(x.size for x in jax.tree.leaves(learner.params)),
     'collectives': count(compiled.as_text()),
   }
+
+
+def compiled_update(algorithm: Any, env: Any, num_envs: int, mesh: Any) -> Any:
+  """The program of one update, for transitions that are split over the devices of a mesh by environment."""
+  import jax
+  import jax.numpy as jnp
+  from jax.sharding import NamedSharding, PartitionSpec
+
+  from mjx_humanoid.core.types import Transition
+
+  split, whole = NamedSharding(mesh, PartitionSpec(None, 'devices')), NamedSharding(mesh, PartitionSpec())
+
+  def like(*sizes: int, dtype: Any = jnp.float32) -> Any:
+    return jax.ShapeDtypeStruct((algorithm.unroll_length, num_envs, *sizes), dtype, sharding=split)
+
+  obs, action, ended = like(env.observation_size), like(env.action_size), like(dtype=bool)
+  key = jax.ShapeDtypeStruct((2,), jnp.uint32, sharding=whole)
+  learner = jax.eval_shape(algorithm.init, jax.random.PRNGKey(0))
+  learner = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole), learner)
+  batch = Transition(obs, action, like(), ended, ended, obs, {'log_prob': like(), 'mean': action})
+  with jax.set_mesh(mesh):
+    return jax.jit(algorithm.update, out_shardings=whole).lower(learner, batch, key).compile()
 
 
 def count(text: str) -> dict[str, dict[str, int]]:

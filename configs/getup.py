@@ -32,6 +32,16 @@ def get_config(variant: str = '') -> ConfigDict:
   config.task.gait.frequency = 1.2
   config.task.episode_length = 3.2
   config.task.frame_skip = 4  # 50 control steps per second
+  learning(config)
+  if variant == 'gpu':
+    config.num_envs = config.reference_envs = 4096
+    config.ppo.batch_size = 8192
+    config.total_timesteps = 16_908_288
+  return config
+
+
+def learning(config: ConfigDict) -> None:
+  """Sets how the policy is trained."""
   config.ppo.unroll_length = 32
   config.ppo.batch_size = 4096
   config.ppo.learning_rate = 7e-4
@@ -45,8 +55,3 @@ def get_config(variant: str = '') -> ConfigDict:
   config.network.final_std = 0.1
   config.render_interval = 4_000_000  # two cores cannot also render a video every 500,000 steps
   config.total_timesteps = 10_000_000
-  if variant == 'gpu':
-    config.num_envs = config.reference_envs = 4096
-    config.ppo.batch_size = 8192
-    config.total_timesteps = 16_908_288
-  return config

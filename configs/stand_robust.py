@@ -32,6 +32,16 @@ def get_config(variant: str = '') -> ConfigDict:
   config.task.episode_length = 10.0
   config.task.start_strength = 2.0
   config.task.frame_skip = 4  # 50 control steps per second
+  learning(config)
+  if variant == 'gpu':
+    config.num_envs = config.reference_envs = 4096
+    config.ppo.batch_size = 8192
+    config.total_timesteps = 16_908_288
+  return config
+
+
+def learning(config: ConfigDict) -> None:
+  """Sets how the policy is trained."""
   # Four times the usual batch: noisier updates made a good policy worse.
   config.ppo.unroll_length = 32
   config.ppo.batch_size = 4096
@@ -43,8 +53,3 @@ def get_config(variant: str = '') -> ConfigDict:
   config.network.final_std = 0.09
   config.render_interval = 4_000_000  # two cores cannot also render a video every 500,000 steps
   config.total_timesteps = 10_000_000
-  if variant == 'gpu':
-    config.num_envs = config.reference_envs = 4096
-    config.ppo.batch_size = 8192
-    config.total_timesteps = 16_908_288
-  return config

@@ -41,6 +41,12 @@ def get_config() -> ConfigDict:
   config.task.gait.frequency = 1.2
   config.task.episode_length = 6.0
   config.task.frame_skip = 4  # 50 control steps per second
+  learning(config)
+  return config
+
+
+def learning(config: ConfigDict) -> None:
+  """Sets how the policy is trained."""
   config.ppo.unroll_length = 32
   config.ppo.batch_size = 4096
   config.ppo.learning_rate = 7e-4
@@ -52,4 +58,3 @@ def get_config() -> ConfigDict:
   config.network.final_std = 0.1
   config.render_interval = 4_000_000  # two cores cannot also render a video every 500,000 steps
   config.total_timesteps = 12_000_000
-  return config

@@ -148,8 +148,7 @@ def evaluate(
 
   chosen = _policy(policy, allow_code)
   asked = plain({'episodes': episodes, 'seed': seed, 'push': push, 'engine': engine})
-  card = evaluate_policy(chosen, card=user_objects.named(plain(card)), **asked)
-  return dict(plain(card))
+  return dict(plain(evaluate_policy(chosen, card=user_objects.named(plain(card)), **asked).card))
 
 
 @public

@@ -62,6 +62,7 @@ def list_clips(arguments: argparse.Namespace) -> None:
   """Prints the clips with their lengths. Raises UserError where there are none."""
   from rich.console import Console
   from rich.table import Table
+  from rich.text import Text
 
   from mjx_humanoid.motions.clips import clips_at
 
@@ -72,7 +73,8 @@ def list_clips(arguments: argparse.Namespace) -> None:
   for name, path in clips_at(arguments.place).items():
     try:
       motion = motion_of(path)
-      table.add_row(name, f'{motion.seconds[-1]:.2f}', str(len(motion)), 'yes' if motion.loop else 'no', str(path))
+      seconds, frames, loop = f'{motion.seconds[-1]:.2f}', str(len(motion)), 'yes' if motion.loop else 'no'
+      table.add_row(Text(name), seconds, frames, loop, Text(str(path)))
     except UserError as error:
       refused.append(str(error))
   Console().print(table)

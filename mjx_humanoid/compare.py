@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mjx_humanoid.core import model_files
-from mjx_humanoid.core.border import expanded
+from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.config.files import parser, split_overrides
 from mjx_humanoid.core.errors import UserError, command
 from mjx_humanoid.core.files import check_writable
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> None:
   runs = wanted_runs(names, parsed.seeds, out, overrides)
   train_all(runs)
   print(f'wrote {report(runs, out, parsed.bar, video=not parsed.no_video)}')
-  print(f'next: python -m mjx_humanoid.play --compare {" ".join(str(run.folder) for run in runs[:: parsed.seeds])}')
+  print(f'next: python -m mjx_humanoid.play --compare {" ".join(typed(run.folder) for run in runs[:: parsed.seeds])}')
 
 
 if __name__ == '__main__':

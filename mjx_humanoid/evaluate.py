@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> None:
   from rich.markup import escape
 
   from mjx_humanoid.playback.find import load
-  from mjx_humanoid.run.evaluation import check, evaluate_episodes
+  from mjx_humanoid.run.evaluation import check, evaluate_policy
 
   numbers = {'episodes': parsed.episodes, 'seed': parsed.seed, 'push': parsed.push, 'engine': parsed.engine}
   check(**numbers)
@@ -74,7 +74,7 @@ def main(argv: Sequence[str]) -> None:
     check_plot(policy)
     check_writable(picture)
   with Console().status(escape(f'{parsed.episodes} episodes of {policy.name}')):
-    card, task, paths = evaluate_episodes(policy, card=parsed.card, **numbers)
+    card, task, paths = evaluate_policy(policy, card=parsed.card, **numbers)
   show(card)
   write_json(out, card, 'the report card')
   print(f'wrote {out}')

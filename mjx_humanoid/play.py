@@ -142,8 +142,9 @@ def output(arguments: argparse.Namespace) -> Path:
   """The path of the video: by default named after the policies, with a number where that would replace another."""
   if arguments.out:
     return Path(arguments.out)
-  name = '_'.join(expanded(policy).resolve().name.removesuffix('.safetensors') for policy in arguments.policy)
-  name = name.replace(':', '_')  # of reference:biped
+  places = [expanded(policy).resolve() for policy in arguments.policy]
+  names = [place.name if place.is_dir() else place.name.removesuffix('.safetensors') for place in places]
+  name = '_'.join(names).replace(':', '_')  # of reference:biped
   path, number = Path(f'{name}.mp4'), 1
   while not arguments.force and (path.exists() or sheet_path(path).exists()):
     number += 1

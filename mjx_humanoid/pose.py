@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mjx_humanoid.core.border import expanded
+from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.callable_module import make_callable
 from mjx_humanoid.core.config.files import parser
 from mjx_humanoid.core.errors import UserError, command
@@ -92,7 +93,7 @@ def show(arguments: argparse.Namespace) -> None:
     write_json(files[1], found.to_dict(), 'the pose')
   write_picture(out, pose_picture(found))
   print(f'wrote {", ".join(map(str, files))}')
-  print(f'next: python -m mjx_humanoid.play walk --start={file}')
+  print(f'next: python -m mjx_humanoid.play walk --start={typed(file)}')
 
 
 def library(arguments: argparse.Namespace) -> None:
@@ -130,27 +131,28 @@ def library(arguments: argparse.Namespace) -> None:
   for name, pose in zip(found.names, poses, strict=True):
     print(f'{name}: {"; ".join(pose.notes) or "found"}')
   print(f'wrote {out}, {len(poses)} poses, and {out.with_suffix(".png")}')
-  print(f'next: python -m mjx_humanoid.play walk --start={out} --pose={found.names[0]}')
+  print(f'next: python -m mjx_humanoid.play walk --start={typed(out)} --pose={shlex.quote(found.names[0])}')
 
 
 def tell(pose: BodyPose) -> None:
   """Prints the twelve angles with the joints that make them, then missing joints and notes."""
   from rich.console import Console
   from rich.table import Table
+  from rich.text import Text
 
   from mjx_humanoid.motions.human_angles import ANGLES
   from mjx_humanoid.motions.skeleton import skeleton_of
   from mjx_humanoid.robots import robots
 
   hinges = dict(skeleton_of(robots()[pose.robot]).joints)
-  table = Table(title=f'{pose.name}: angles in degrees', title_justify='left')
+  table = Table(title=Text(f'{pose.name}: angles in degrees', 'table.title'), title_justify='left')
   for heading in ('angle', 'person', pose.robot, 'joints [degrees]'):
-    table.add_column(heading, justify='left' if heading in ('angle', 'joints [degrees]') else 'right')
+    table.add_column(Text(heading), justify='left' if heading in ('angle', 'joints [degrees]') else 'right')
   for name, angle in ANGLES.items():
     person = pose.person_angles[name]
     joints = ', '.join(f'{hinge} {math.degrees(pose.joints[hinge]):.0f}' for hinge in hinges[angle.joint])
     known = '-' if math.isnan(person) else f'{person:.0f}'
-    table.add_row(name.replace('_', ' '), known, f'{pose.angles[name]:.0f}', joints)
+    table.add_row(name.replace('_', ' '), known, f'{pose.angles[name]:.0f}', Text(joints))
   Console().print(table)
   if pose.missing:
     print(f'not visible, and so at rest: {", ".join(name.replace("_", " ") for name in pose.missing)}')

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mjx_humanoid.core import model_files, saved_code
-from mjx_humanoid.core.border import expanded
+from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.errors import UserError, command, unknown
@@ -50,14 +50,15 @@ def main(argv: Sequence[str]) -> None:
   base = schema.resolve(config_file.apply_overrides(loaded, overrides))
   saved_code.allow(base, remember=True)  # the user typed its references
   check_writable(out / 'report.html')
-  study = open_study(base.name, parsed.storage, out, base.seed)
+  study = open_study(base.name, parsed.storage, out)
   settings = {**schema.to_dict(base), 'run_dir': ''}
   claim(study, {'space': space, 'config': settings, 'metric': parsed.metric}, parsed.storage or str(out))
-  optimize(study, Objective(loaded, overrides, space, out, parsed.metric), parsed.trials, parsed.storage or str(out))
+  objective = Objective(loaded, overrides, space, out, parsed.metric, base.seed)
+  optimize(study, objective, parsed.trials, parsed.storage or str(out))
   write_best(study, base, out)
   print(f'wrote {report(study, parsed.metric, out)}')
-  print(f'next: python -m mjx_humanoid.train --config={out / BEST}')
-  print(f'      optuna-dashboard {parsed.storage or out / FILE}')
+  print(f'next: python -m mjx_humanoid.train --config={typed(out / BEST)}')
+  print(f'      optuna-dashboard {typed(parsed.storage or out / FILE)}')
 
 
 def check(trials: int, metric: str) -> None:

@@ -36,6 +36,12 @@ def test_clips_are_listed_with_their_lengths(folder, body, capsys):
   assert 'bad.txt is not a clip' in out
 
 
+def test_names_that_look_like_markup_are_listed_as_they_are(folder, body, capsys):
+  written(swaying(body), folder / 'motions' / '[red]a[b].npz')
+  clip.main(['list'])
+  assert '│ [red]a[b] ' in capsys.readouterr().out
+
+
 def still(body, ahead):
   """A robot that stands, and is moved over the floor by `ahead` m in 1 s."""
   clip = swaying(body, ahead=ahead)

@@ -84,6 +84,12 @@ def test_a_push_of_this_force_every_four_seconds(run_copy, judged, force):
   assert written(run_copy)['push'] == size
 
 
+def test_it_is_said_why_episodes_did_not_pass():
+  failed = {'failed': {'fell': 62, 'drifted': 30}, 'episodes': 100}
+  assert evaluate.why_not(failed) == '; fell: 62, drifted: 30 of 100'
+  assert evaluate.why_not({**failed, 'failed': {}}) == ''
+
+
 def test_another_card_judges_the_same_policy(run_copy, judged):
   evaluate.main([str(run_copy), '--card=kneel'])
   assert judged['task'] == dataclasses.replace(load_policy(run_copy / 'policy.safetensors').task, card='kneel')

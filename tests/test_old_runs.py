@@ -62,7 +62,7 @@ def test_its_report_card_is_the_one_that_lies_beside_it():
 
 
 def test_it_is_judged_with_its_returns():
-  card = evaluate_policy(load(str(RUN)), episodes=2)
+  card = evaluate_policy(load(str(RUN)), episodes=2).card
   assert (card['policy'], card['card'], card['engine']) == ('follow_small', 'stand_robust', 'native')
   assert {'arms', 'gait', 'heading', 'height', 'position', 'velocity'} <= set(card['return_by_term'])
 

@@ -173,7 +173,7 @@ def test_a_reward_of_somebody_else_is_left_out(run, stranger):
   policy = load('stand')
   reward = json.loads((run / 'own_code' / 'manifest.json').read_text())['references']['sub/mine.py:reward']
   policy = dataclasses.replace(policy, task=dataclasses.replace(policy.task, reward=str(run / 'own_code' / reward)))
-  card = evaluate_policy(policy, episodes=1)
+  card = evaluate_policy(policy, episodes=1).card
   assert (card['return'], card['return_by_term']) == (None, {})
   assert 'is code that you have not run before' in card['return_note']
 

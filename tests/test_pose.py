@@ -67,6 +67,15 @@ def test_another_picture_gets_a_number_unless_it_is_to_be_replaced(here, no_rend
   assert not (here / 'squat_pose-3.png').exists()
 
 
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(here, no_rendering, capsys):
+  (here / 'squat.json').rename(here / 'a [b].json')
+  pose.main(['show', 'a [b].json'])
+  out = capsys.readouterr().out
+  assert 'a [b]: angles in degrees' in out
+  assert 'joints [degrees]' in out
+  assert "next: python -m mjx_humanoid.play walk --start='a [b].json'" in out
+
+
 def test_what_is_not_visible_is_said(here, no_rendering, rig, capsys):
   (here / 'half.json').write_text(json.dumps(to_rows(hidden(rig.landmarks(posed(rig)), 'left_wrist', 'right_ankle'))))
   pose.main(['show', 'half.json'])

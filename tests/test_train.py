@@ -144,7 +144,6 @@ def test_a_reward_of_the_users_that_works_is_trained_on_and_its_terms_are_logged
   assert line['term/half'] == pytest.approx(0.5)
 
 
-@pytest.mark.skipif(importlib.util.find_spec('warp') is not None, reason='warp is installed here')
 def test_a_reward_that_is_not_finite_later_is_told_with_a_state_that_mujoco_opens(tiny_arguments, tmp_path, capsys):
   (tmp_path / 'late.py').write_text(
     'import jax.numpy as jnp\ndef root(view, body, context):\n  return jnp.sqrt(0.06 - view.time)\n'
@@ -159,6 +158,7 @@ def test_a_reward_that_is_not_finite_later_is_told_with_a_state_that_mujoco_open
   assert 1 < model.key('invalid').qpos[2] < 1.4
 
 
+@pytest.mark.skipif(importlib.util.find_spec('warp') is not None, reason='warp is installed here')
 def test_the_warp_engine_without_warp_says_what_to_install(tiny_arguments, user_error, tmp_path):
   message = user_error(train.main, tiny_arguments(engine='mjx-warp'))
   assert "pip install 'mjx_humanoid[warp]'" in message

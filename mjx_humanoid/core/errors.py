@@ -19,6 +19,13 @@ class UserError(Exception):
   """A mistake that the user can fix: one line that says what is wrong and what the choices are."""
 
 
+def reason(error: Exception) -> str:
+  """Why something failed, in one line: the message of a UserError; of another error also its type."""
+  if isinstance(error, UserError):
+    return str(error)
+  return f'{type(error).__name__}: {str(error).split(chr(10))[0]}'
+
+
 def unknown(kind: str, name: str, choices: Iterable[str], hint: str = '', *, listed: str = '') -> UserError:
   """An error for a name that is not in `choices`: suggests the closest choice, lists all, and appends a hint.
 

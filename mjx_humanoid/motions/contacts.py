@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import NamedTuple
 
 import mujoco
@@ -107,19 +108,29 @@ def overlaps(rig: Rig, qpos: np.ndarray) -> float:
 def support(rig: Rig, below: float = 0.02) -> tuple[np.ndarray, list[int]]:
   """Places [n, 2] on the floor of what is at most `below` m above it, in the pose of the last `move`; and its bodies.
 
-  A capsule gives the points below both of its ends, anything else the point below its middle.
+  A capsule gives the points below both of its ends, a box its corners, anything else the point that is nearest to the
+  floor.
   """
   places, carriers = [], []
+  top = rig.data.geom(rig.body.robot.floor).xpos[2] + below + 1e-9
   for geom, height in floor_gaps(rig).items():
-    if height > below:
-      continue
-    middle, radius = rig.data.geom_xpos[geom], rig.model.geom_size[geom, 0]
-    half = np.zeros(3)
-    if rig.model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_CAPSULE:
-      half = rig.data.geom_xmat[geom].reshape(3, 3)[:, 2] * rig.model.geom_size[geom, 1]
-    carriers.append(int(rig.model.geom_bodyid[geom]))
-    places += [end[:2] for end in (middle + half, middle - half) if end[2] - radius <= below]
+    if height <= below:
+      carriers.append(int(rig.model.geom_bodyid[geom]))
+      places += [place[:2] for place in _places(rig, geom) if place[2] <= top]
   return np.array(places).reshape(-1, 2), sorted(set(carriers))
+
+
+def _places(rig: Rig, geom: int) -> np.ndarray:
+  """Points [n, 3] of a geom's surface on which it may stand."""
+  middle, axes = rig.data.geom_xpos[geom], rig.data.geom_xmat[geom].reshape(3, 3)
+  size, kind = rig.model.geom_size[geom], rig.model.geom_type[geom]
+  if kind == mujoco.mjtGeom.mjGEOM_BOX:
+    return np.asarray(middle + np.array(list(itertools.product((-1, 1), repeat=3))) * size @ axes.T)
+  if kind == mujoco.mjtGeom.mjGEOM_CAPSULE:
+    return np.asarray([middle + side * size[1] * axes[:, 2] - (0, 0, size[0]) for side in (1, -1)])
+  ends = np.zeros(6)
+  mujoco.mj_geomDistance(rig.model, rig.data, rig.model.geom(rig.body.robot.floor).id, geom, FAR, ends)
+  return ends[None, 3:]
 
 
 def nearest_in_hull(points: np.ndarray, place: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config.schema import MOST_EPISODES
@@ -21,6 +21,14 @@ LIMITS = {  # least, most, and the same in words
   'seed': (0, float('inf'), '0 or more'),
   'push': (0, 10_000, '0 to 10000 N'),
 }
+
+
+class Evaluation(NamedTuple):
+  """The report card of a policy, and the episodes behind it."""
+
+  card: dict[str, Any]  # the report card, as JSON types
+  task: Task
+  paths: Trajectories  # the episodes that the card was read from
 
 
 def check(engine: str, **numbers: float | None) -> None:
@@ -41,8 +49,8 @@ def evaluate_policy(
   card: str | None = None,
   push: float | None = None,
   engine: str = 'native',
-) -> dict[str, Any]:
-  """The report card of a policy's deterministic actions, as JSON types.
+) -> Evaluation:
+  """Plays a policy's deterministic actions and judges them.
 
   Args:
     seed: seed of the start states, commands and pushes.
@@ -53,19 +61,6 @@ def evaluate_policy(
   Raises:
     UserError: a number out of range, an unknown card or engine, a policy that does not fit its robot.
   """
-  return evaluate_episodes(policy, episodes=episodes, seed=seed, card=card, push=push, engine=engine)[0]
-
-
-def evaluate_episodes(
-  policy: Policy,
-  *,
-  episodes: int = 100,
-  seed: int = 0,
-  card: str | None = None,
-  push: float | None = None,
-  engine: str = 'native',
-) -> tuple[dict[str, Any], Task, Trajectories]:
-  """The same report card, with the task and the episodes that it was read from. Raises UserError alike."""
   check(engine, episodes=episodes, seed=seed, push=push)
   if card:
     saved_code.allow(TaskConfig(card=card))
@@ -79,7 +74,7 @@ def evaluate_episodes(
   if push is not None:  # the card must report the pushes that were applied
     extra, summary['criteria'] = {'push': push}, f'{summary["criteria"]}; here with pushes of {push:g} N'
   said = {'policy': policy.name, 'engine': engine, **extra, **summary, **returns(task, paths), 'info': policy.info}
-  return said, task, paths
+  return Evaluation(said, task, paths)
 
 
 def returns(task: Task, paths: Trajectories) -> dict[str, Any]:

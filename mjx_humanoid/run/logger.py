@@ -23,6 +23,10 @@ from mjx_humanoid.core.files import Appender, read_bytes, to_json, write_files, 
 
 METRICS_FILE = 'metrics.jsonl'
 WHAT = 'the metrics'
+GROUPS = {  # of TensorBoard, by the names that other packages use; metrics that are in none are in train
+  'rollout': ('episodes', 'episode_return', 'episode_length', 'level', 'diverged', 'overflow', 'invalid_reward'),
+  'time': ('steps_per_second', 'seconds'),
+}
 
 
 class MetricsLogger:
@@ -58,8 +62,7 @@ class MetricsLogger:
   def write(self, timesteps: int, metrics: Mapping[str, float]) -> None:
     """One line, and one event, at an environment step. Numbers that are not finite are null in the line."""
     line = to_json({'timesteps': timesteps, **metrics}) + '\n'
-    tags = {name if '/' in name else f'train/{name}': value for name, value in metrics.items()}
-    summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in tags.items()])
+    summary = Summary(value=[Summary.Value(tag=tag(name), simple_value=value) for name, value in metrics.items()])
     written = self._append(self._lines, line.encode())
     written &= self._append(self._events, _record(Event(step=timesteps, summary=summary)))
     self._failing = not written
@@ -84,6 +87,12 @@ class MetricsLogger:
       self._failing = True
       return False
     return True
+
+
+def tag(name: str) -> str:
+  """The name of a metric in TensorBoard, in its group."""
+  group = next((group for group, names in GROUPS.items() if name in names), 'train')
+  return name if '/' in name else f'{group}/{name}'
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:

@@ -20,6 +20,7 @@ from mjx_humanoid.core.run_folder import CHECKPOINTS
 from mjx_humanoid.run.apart import FOLDER
 from mjx_humanoid.run.listeners import Listener
 from mjx_humanoid.studies.space import Space, suggest
+from mjx_humanoid.studies.study import seed_sampler
 
 if TYPE_CHECKING:
   from ml_collections import ConfigDict
@@ -89,9 +90,17 @@ class Scores(Listener):
 class Objective:
   """Trains with the settings that a trial suggests; returns the score."""
 
-  def __init__(self, loaded: ConfigDict, overrides: Mapping[str, str], space: Space, out: Path, metric: str) -> None:
-    """Args: out: folder of the sweep; a trial's run is in its folder trials/."""
+  def __init__(
+    self, loaded: ConfigDict, overrides: Mapping[str, str], space: Space, out: Path, metric: str, seed: int
+  ) -> None:
+    """Prepares trials.
+
+    Args:
+      out: folder of the sweep; a trial's run is in its folder trials/.
+      seed: of the samplers.
+    """
     self._loaded, self._overrides, self._space, self._out, self._metric = loaded, overrides, space, out, metric
+    self._seed = seed
 
   def config(self, values: Mapping[str, str], number: int) -> Config:
     """The config of a trial with these values of the space. Raises UserError if they do not fit each other."""
@@ -106,6 +115,7 @@ class Objective:
     """The score. Whatever else goes wrong is recorded with the trial, and raised."""
     import optuna
 
+    seed_sampler(trial, self._seed)
     values = suggest(trial, self._space)
     trial.set_user_attr('settings', json.dumps(values))
     folder = self._out / 'trials' / f'{trial.number:04d}'

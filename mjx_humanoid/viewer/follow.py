@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.errors import reason
 from mjx_humanoid.core.run_folder import POLICY_FILE
 from mjx_humanoid.playback import find
 from mjx_humanoid.playback.chain import Stage, make_stages
@@ -72,8 +72,8 @@ class Follower:
           if found := self.newest():
             took(*found)
             self.trouble = ''
-        except UserError as error:
-          self.trouble = str(error)
+        except Exception as error:  # in code of the user's own, too
+          self.trouble = reason(error)
 
     self.read_metrics()
     self._thread = threading.Thread(target=run, name='follower', daemon=True)

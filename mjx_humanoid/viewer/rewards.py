@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.errors import reason
 from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.playback.rollout import Frame
 from mjx_humanoid.tasks.task import Task
@@ -58,8 +58,8 @@ class RewardMeter:
       try:
         while self._frames and not self._closing.is_set():
           self._measure(*self._frames.popleft())
-      except UserError as error:  # a reward of the user's own that is missing, or JAX that cannot start
-        self._simulation.tell(f'the reward is not shown: {error}')
+      except Exception as error:  # of a reward of the user's own, or JAX that cannot start
+        self._simulation.tell(f'the reward is not shown: {reason(error)}')
         return
 
   def _measure(self, frame: Frame, episode: int, task: Task) -> None:

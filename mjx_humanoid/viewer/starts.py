@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from mjx_humanoid.core.errors import UserError, unknown
+from mjx_humanoid.core.errors import reason, unknown
 from mjx_humanoid.physics.states import settle
 from mjx_humanoid.playback.chain import Stage
 from mjx_humanoid.tasks.starts import make_start
@@ -63,8 +63,8 @@ class StartDrawer:
     def work() -> None:
       try:
         qpos, qvel = draw_start(stage, name, self._rng)
-      except UserError as error:
-        self._failed(str(error))
+      except Exception as error:  # of a start of the user's own, too
+        self._failed(reason(error))
         qpos, qvel = stage.task.body.default_qpos.astype(float), np.zeros(stage.task.body.nv)
       drawn(qpos, qvel)
 

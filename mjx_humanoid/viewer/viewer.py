@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.errors import UserError, reason
 from mjx_humanoid.core.run_folder import POLICY_FILE
 from mjx_humanoid.playback import find
 from mjx_humanoid.playback.chain import Stage, make_stages
@@ -119,8 +119,8 @@ class Viewer:
     def guarded() -> None:
       try:
         work()
-      except (UserError, OSError) as error:
-        self.simulation.tell(str(error))
+      except Exception as error:  # else it would be lost in the thread
+        self.simulation.tell(reason(error))
       finally:
         self._busy.release()
 

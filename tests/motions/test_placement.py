@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import mujoco
 import numpy as np
 import pytest
 from people import angle, posed, randomly_posed
 
-from mjx_humanoid.motions.contacts import lowest, nearest_in_hull, overlaps, own_pairs, support
+from mjx_humanoid.motions.contacts import grounded, lowest, nearest_in_hull, overlaps, own_pairs, support
 from mjx_humanoid.motions.placement import off_balance, place
+from mjx_humanoid.motions.skeleton import Rig
+from mjx_humanoid.physics.find_root import find_root
 
 
 def sole_heights(rig, qpos, foot):
@@ -88,6 +92,31 @@ def test_balance_moves_the_centre_of_mass_over_the_feet(rig):
   places, _ = support(rig)
   np.testing.assert_allclose(nearest_in_hull(places, mass), mass, atol=0.005)
   assert off_balance(rig, after.qpos) == after.off_balance
+
+
+ONE_GEOM = """<mujoco><worldbody><geom name="floor" type="plane" size="5 5 1" pos="0 0 0.1"/>
+<body name="trunk" pos="0 0 1"><freejoint/><geom {}/></body></worldbody></mujoco>"""
+
+
+@pytest.mark.parametrize(
+  ('geom', 'corner'),
+  [
+    ('type="box" size="0.05 0.1 0.3"', (0.05, 0.1)),  # its middle is far above the floor
+    ('type="box" size="0.3 0.1 0.02"', (0.3, 0.1)),
+    ('type="cylinder" size="0.05 0.3"', None),
+    ('type="ellipsoid" size="0.05 0.05 0.3"', (0, 0)),
+    ('type="sphere" size="0.2"', (0, 0)),
+    ('type="capsule" size="0.1 0.3" euler="0 90 0"', (0.3, 0)),
+  ],
+)
+def test_what_is_on_the_floor_supports_whatever_its_shape(geom, corner):
+  model = mujoco.MjModel.from_xml_string(ONE_GEOM.format(geom))
+  body = SimpleNamespace(robot=SimpleNamespace(floor='floor'), root=find_root(model))
+  rig = Rig(body, model, np.zeros(0, int), np.zeros((0, 3)), {}, mujoco.MjData(model))
+  qpos = grounded(rig, model.qpos0)
+  assert off_balance(rig, qpos) <= (0 if corner else 0.05) + 1e-6
+  if corner:
+    np.testing.assert_allclose(np.abs(support(rig)[0]).max(axis=0), corner, atol=1e-6)
 
 
 SQUARE = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0], [1.0, 1.0]])

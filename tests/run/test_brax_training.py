@@ -86,10 +86,14 @@ def test_the_mean_action_is_that_of_the_algorithm(trained):
 
 
 def test_it_restarts_where_the_config_says_so(fast):
-  """After 3000 steps the rate would be down to a tenth; every third update of 1024, the critic first learns alone."""
+  """After 3000 steps the rate would be down to a tenth; every third update of 1024, the critic first learns alone.
+
+  In a process that computes in double precision.
+  """
   anew = dataclasses.replace(config(), restart_interval=3000)
   anew = dataclasses.replace(anew, ppo=dataclasses.replace(anew.ppo, lr_schedule='linear'))
-  metrics = train_on_brax(fast, anew, total_timesteps=5000, episode_length=LIMIT).metrics
+  with jax.enable_x64(True):
+    metrics = train_on_brax(fast, anew, total_timesteps=5000, episode_length=LIMIT).metrics
   rates = np.array([update['learning_rate'] for update in metrics]) / anew.ppo.learning_rate
   falling = 1 - 0.9 * 1024 / 3000 * np.arange(3)
   np.testing.assert_allclose(rates, [*falling, WARM_UP_RATE / anew.ppo.learning_rate, falling[1]], rtol=1e-5)

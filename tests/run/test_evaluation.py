@@ -17,13 +17,13 @@ from mjx_humanoid.tasks.task import make_task
 
 
 def test_the_same_seed_gives_the_same_card_and_another_another(run_copy):
-  cards = [evaluate_policy(load(str(run_copy)), episodes=2, seed=seed) for seed in (1, 1, 2)]
+  cards = [evaluate_policy(load(str(run_copy)), episodes=2, seed=seed).card for seed in (1, 1, 2)]
   assert cards[0] == cards[1]
   assert cards[0]['mean_height'] != cards[2]['mean_height']
 
 
 def test_returns_add_up(run_copy):
-  card = evaluate_policy(load(str(run_copy)), episodes=2)
+  card = evaluate_policy(load(str(run_copy)), episodes=2).card
   assert card['return'] == pytest.approx(sum(card['return_by_term'].values()), rel=1e-4)
 
 
@@ -64,7 +64,7 @@ def test_a_reward_of_the_users_that_a_policy_names_is_never_run(tmp_path, make_p
   marker, code = tmp_path / 'it_was_run', tmp_path / 'mine.py'
   code.write_text(f'open({str(marker)!r}, "w")\ndef reward(view, body, context): return 0.0\n')
   task = dataclasses.replace(standing_task[0].config, reward=f'{code}:reward')
-  card = evaluate_policy(make_policy(task=task), episodes=1)
+  card = evaluate_policy(make_policy(task=task), episodes=1).card
   assert (card['return'], card['return_by_term']) == (None, {})
   assert not marker.exists()
 
@@ -73,7 +73,9 @@ def test_a_push_can_be_seen_in_the_card(make_policy, standing_task):
   """Limp robots fall at once: one that is pushed from 3.8 s on lies still no longer."""
   limp = make_policy(kernels=(np.zeros((52, 21), np.float32),), biases=(np.zeros(21, np.float32),))
   task = dataclasses.replace(standing_task[0].config, card='getup')
-  quiet, pushed = (evaluate_policy(dataclasses.replace(limp, task=task), episodes=1, push=p) for p in (None, 600.0))
+  quiet, pushed = (
+    evaluate_policy(dataclasses.replace(limp, task=task), episodes=1, push=p).card for p in (None, 600.0)
+  )
   assert pushed['speed'] > 2 * quiet['speed']
   assert pushed['drift'] > quiet['drift'] + 0.1
   assert (quiet['standing'], pushed['push']) == (0, 600)
@@ -83,7 +85,7 @@ def test_a_push_can_be_seen_in_the_card(make_policy, standing_task):
 @pytest.mark.slow
 def test_mjx_judges_like_c_mujoco(run_copy):
   """Robots that fall do so at about the same time; the solver of training is not that of report cards."""
-  native, mjx = (evaluate_policy(load(str(run_copy)), episodes=4, engine=e) for e in ('native', 'mjx'))
+  native, mjx = (evaluate_policy(load(str(run_copy)), episodes=4, engine=e).card for e in ('native', 'mjx'))
   assert mjx['engine'] == 'mjx'
   assert native['survival_rate'] == mjx['survival_rate'] == 0
   assert mjx['survival_seconds'] == pytest.approx(native['survival_seconds'], rel=0.1)

@@ -12,7 +12,7 @@ from tensorboardX.proto.event_pb2 import Event
 
 from mjx_humanoid.core import files
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.run.logger import METRICS_FILE, MetricsLogger, read_metrics
+from mjx_humanoid.run.logger import METRICS_FILE, MetricsLogger, read_metrics, tag
 
 
 def lines(folder):
@@ -177,6 +177,19 @@ def test_any_name_of_a_run_will_do(tmp_path, name):
   (tmp_path / name).mkdir()
   write(tmp_path / name, [64])
   assert len(lines(tmp_path / name)) == 1
+
+
+@pytest.mark.parametrize(
+  ('name', 'expected'),
+  [
+    ('episode_return', 'rollout/episode_return'),
+    ('steps_per_second', 'time/steps_per_second'),
+    ('loss', 'train/loss'),
+    ('term/height', 'term/height'),
+  ],
+)
+def test_tensorboard_groups_metrics_as_users_look_for_them(name, expected):
+  assert tag(name) == expected
 
 
 def test_tensorboard_gets_the_same_numbers_under_train_or_their_own_group(tmp_path):

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,15 +16,18 @@ pytest.importorskip('hypothesis')
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from points import card, point_setup, trainer
+from points import POINTS, STEPS, card, point_setup
 from tiny import TINY, as_arguments
 
-from mjx_humanoid import train
+from mjx_humanoid import play, train
+from mjx_humanoid.core.network import Actor
 from mjx_humanoid.playback.find import load
+from mjx_humanoid.rl.collect import Collected
 from mjx_humanoid.run import array_files, report_cards
 from mjx_humanoid.run import start as start_module
 from mjx_humanoid.run.checkpoint import CheckpointStore
 from mjx_humanoid.run.logger import read_metrics
+from mjx_humanoid.run.trainer import TrainState
 
 # What shells, options, paths, patterns, markup, formats and encodings read as something else than a letter.
 ODD = [
@@ -39,14 +43,49 @@ CHEAP = {'deadline': None, 'derandomize': True, 'database': None}
 CHECKS = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 
 
+LEARNER = Actor((np.ones((1, 1)),), (np.zeros(1),), np.zeros(1), np.zeros(1), np.ones(1), None)
+STILL = TrainState(LEARNER, Collected(np.zeros((POINTS, 1)), np.zeros(POINTS), np.zeros(2)), np.zeros(2), 0)
+ALGORITHM = SimpleNamespace(
+  unroll_length=STEPS,
+  actor=lambda learner: learner,
+  kept=lambda learner: learner,
+  apart=lambda learner: {},
+  restored=lambda fresh, kept: kept,
+)
+
+
+class NoLearning:
+  """Stands for the trainer: it counts iterations and learns nothing, so that nothing is compiled."""
+
+  steps_per_iteration = POINTS * STEPS
+
+  def __init__(self, setup):
+    pass
+
+  def start(self, actor=None):
+    return STILL
+
+  def step(self, state):
+    measured = dict.fromkeys(('episodes', 'episode_return', 'episode_length', 'diverged'), 0.0)
+    return state._replace(iteration=state.iteration + 1), measured
+
+  def restarts_at(self, iteration):
+    return False
+
+  def placed(self, state):
+    return state
+
+  computing = contextlib.nullcontext
+
+
 @pytest.fixture
-def points_instead(monkeypatch):
-  """The command trains points without physics, and NumPy writes their arrays: all that deals with names is real."""
+def no_learning(monkeypatch):
+  """The command trains nothing, and NumPy writes the arrays: all that deals with names is real."""
 
   def set_up(config, *, resume=False):
     own = {name: getattr(config, name) for name in ('name', 'run_dir', 'total_timesteps')}
     base = point_setup(render_interval=0)
-    return dataclasses.replace(base, config=dataclasses.replace(base.config, **own))
+    return dataclasses.replace(base, algorithm=ALGORITHM, config=dataclasses.replace(base.config, **own))
 
   def write_arrays(folder, arrays):
     folder.mkdir()
@@ -60,7 +99,7 @@ def points_instead(monkeypatch):
   monkeypatch.setattr(array_files, 'write', write_arrays)  # Orbax sees none of these names, see plain_path
   monkeypatch.setattr(array_files, 'read', read_arrays)
   monkeypatch.setattr(report_cards, 'judge_policy', card)
-  monkeypatch.setattr('mjx_humanoid.run.loop.Trainer', lambda setup: trainer())
+  monkeypatch.setattr('mjx_humanoid.run.loop.Trainer', NoLearning)
 
 
 def command(*arguments: str) -> tuple[str, str]:
@@ -87,7 +126,10 @@ def words_after(text: str, start: str) -> list[str]:
 
 
 def try_name(parent: Path, name: str, first: list[str], more: str, steps: list[int]) -> bool:
-  """Trains, resumes and loads a run. Returns whether its name was accepted; else checks that nothing was written."""
+  """Trains and resumes a run, loads it, and makes the file of its film.
+
+  Returns whether its name was accepted; else checks that nothing was written.
+  """
   before = sorted(parent.parent.rglob('*'))
   printed, error = command(*first, f'--config.run_dir={parent}', f'--config.name={name}')
   if error:
@@ -103,13 +145,26 @@ def try_name(parent: Path, name: str, first: list[str], more: str, steps: list[i
     assert load(f'{folder}@{step}').info['timesteps'] == step
   policy = load(str(folder))
   assert (policy.name, policy.info['timesteps']) == (name, steps[-1])
+  film = play.output(play.parse(words_after(printed, 'mjx_humanoid.play ')))
+  assert (film.parent, film.suffix) == (Path(), '.mp4')
+  (parent / film).touch()
   return True
 
 
+@pytest.mark.parametrize(
+  ('parent', 'name'),
+  [('a[b]', '[/red]\\'), ('-x %20', '--\'v" @8'), ('人 é', '.safetensors'), ('@best', 's3:$HOME*?'), ('~', 'x' * 200)],
+)
+def test_a_run_of_an_odd_name_trains_resumes_and_plays(no_learning, tmp_path, parent, name):
+  (tmp_path / 'p').mkdir()
+  assert try_name(tmp_path / 'p' / parent, name, SMALL, '--config.total_timesteps=16', [0, 8, 16])
+
+
+@pytest.mark.slow
 @settings(max_examples=200, suppress_health_check=CHECKS, **CHEAP)
 @given(parent=PARENTS, name=NAMES)
-def test_a_run_of_any_name_trains_resumes_and_loads_or_is_refused_in_a_line(
-  points_instead, tmp_path_factory, parent, name
+def test_a_run_of_any_name_trains_resumes_and_plays_or_is_refused_in_a_line(
+  no_learning, tmp_path_factory, parent, name
 ):
   folder = tmp_path_factory.mktemp('names') / 'p'
   folder.mkdir()
@@ -146,7 +201,7 @@ def test_a_name_that_is_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize('run_dir', ['-x', '@a', '%', 'a\nb', './~', 'a b'])
-def test_a_relative_folder_of_any_name(points_instead, tmp_path, monkeypatch, run_dir):
+def test_a_relative_folder_of_any_name(no_learning, tmp_path, monkeypatch, run_dir):
   monkeypatch.chdir(tmp_path)
   monkeypatch.setenv('HOME', str(tmp_path / 'home'))
   printed, error = command(*SMALL, f'--config.run_dir={run_dir}', '--config.name=-v')
@@ -157,7 +212,7 @@ def test_a_relative_folder_of_any_name(points_instead, tmp_path, monkeypatch, ru
   assert load(typed).info['timesteps'] == 8
 
 
-def test_a_home_folder_is_meant_by_a_tilde(points_instead, tmp_path, monkeypatch):
+def test_a_home_folder_is_meant_by_a_tilde(no_learning, tmp_path, monkeypatch):
   monkeypatch.setenv('HOME', str(tmp_path))
   assert command(*SMALL, '--config.run_dir=~/runs', '--config.name=x')[1] == ''
   assert load('~/runs/x').info['timesteps'] == load('~/runs/x@8').info['timesteps'] == 8

@@ -10,9 +10,10 @@ import pytest
 from points import card, point_setup, trainer
 
 from mjx_humanoid.core.config import files, schema
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.studies import study as storage_module
 from mjx_humanoid.studies import sweep_report
-from mjx_humanoid.studies.trials import best_file
+from mjx_humanoid.studies.trials import Objective, best_file
 
 optuna = pytest.importorskip('optuna')
 sweep = importlib.import_module('mjx_humanoid.sweep')
@@ -52,13 +53,16 @@ def points(monkeypatch):
   return seen
 
 
-def run(tmp_path, *more, trials=6):
+def arguments(tmp_path, trials=6):
   path = tmp_path / 'space.py'
   if not path.exists():
     path.write_text(SPACE)
-  out = tmp_path / 'out'
-  sweep.main(['--config=stand', f'--space={path}', f'--out={out}', f'--trials={trials}', *more])
-  return out
+  return ['--config=stand', f'--space={path}', f'--out={tmp_path / "out"}', f'--trials={trials}']
+
+
+def run(tmp_path, *more, trials=6):
+  sweep.main([*arguments(tmp_path, trials), *more])
+  return tmp_path / 'out'
 
 
 def test_a_sweep_ends_with_a_config_that_trains_and_a_report(tmp_path, points, capsys, monkeypatch):
@@ -112,12 +116,52 @@ def test_a_locked_storage_is_told(tmp_path, points, capsys, monkeypatch):
   assert error.count('\n') == 1
 
 
-@pytest.mark.parametrize('url', ['nonsense', 'sqlite:////nowhere/at/all/x.db', 'postgresql://nobody@127.0.0.1:1/x'])
-def test_a_storage_out_of_reach_is_told(tmp_path, url, capsys):
-  with pytest.raises(SystemExit) as end:
-    run(tmp_path, f'--storage={url}')
-  assert end.value.code == 2
-  assert 'is locked or out of reach' in capsys.readouterr().err
+@pytest.mark.parametrize(
+  ('url', 'words'),
+  [
+    ('nonsense', 'is no URL of a database: '),
+    ('study.db', 'write sqlite:///study.db'),
+    ('sqlight:///x.db', 'is no URL of a database: '),
+    ('sqlite://here:there/x.db', 'is no URL of a database: '),
+    ('sqlite:////nowhere/at/all/x.db', 'is locked or out of reach: '),
+  ],
+)
+def test_a_storage_that_cannot_be_used_is_told(tmp_path, url, words, user_error):
+  message = user_error(sweep.main, [*arguments(tmp_path), f'--storage={url}'])
+  assert words in message
+  assert url in message
+  assert ('locked' in message) == ('locked' in words)
+
+
+def test_a_storage_whose_package_is_missing_says_so():
+  words = r"^the storage x needs a package that is not installed: No module named 'psycopg2'\.$"
+  with pytest.raises(UserError, match=words), storage_module.reaching('x'):
+    raise ImportError("No module named 'psycopg2'")
+
+
+def test_a_damaged_study_is_no_locked_one(tmp_path, points, user_error):
+  run(tmp_path, trials=1)
+  path = tmp_path / 'out' / 'study.log'
+  path.write_bytes(b'no json\n' + path.read_bytes())
+  assert 'study.log is damaged: ' in user_error(sweep.main, arguments(tmp_path))
+
+
+def test_processes_that_begin_together_draw_different_settings(tmp_path, monkeypatch):
+  """And the trials of a study are those of any other with the same seed."""
+  monkeypatch.setattr(Objective, '_train', lambda self, trial, config, folder: 0.5)
+  space = {'config.ppo.gamma': {'kind': 'float', 'low': 0.5, 'high': 0.99, 'log': False}}
+
+  def drawn(out, seed):
+    objective = Objective(files.load_config('stand'), {}, space, out, 'area', seed)
+    studies = [storage_module.open_study('stand', '', out) for _ in range(2)]
+    trials = [study.ask() for study in studies]
+    assert [objective(trial) for trial in trials] == [0.5, 0.5]
+    return [trial.params['ppo.gamma'] for trial in trials]
+
+  first = drawn(tmp_path / 'a', 0)
+  assert first[0] != first[1]
+  assert drawn(tmp_path / 'b', 0) == first
+  assert not set(drawn(tmp_path / 'c', 1)) & set(first)
 
 
 def test_a_trial_below_the_median_is_pruned(tmp_path, monkeypatch, capsys):

@@ -5,13 +5,17 @@ import functools
 import mujoco
 import numpy as np
 import pytest
+from check_tools import COUNT
 from start_tools import N, joint
 
+from mjx_humanoid.core import trust
 from mjx_humanoid.core.types import View
+from mjx_humanoid.core.user_objects import find
 from mjx_humanoid.motions.rising import RisePath
 from mjx_humanoid.physics.states import settle as settle_limp
 from mjx_humanoid.tasks import starts
 from mjx_humanoid.tasks.context import Context
+from mjx_humanoid.tasks.rewards import TERMS
 from mjx_humanoid.tasks.starts import make_start
 
 
@@ -132,3 +136,42 @@ def crumpled_views(model, tumbling):
   mujoco.mj_forward(model, data)
   assert data.ncon > 4
   return {'on the floor': lying, 'in the floor': seen(data)}
+
+
+@pytest.fixture
+def value(body, make_context):
+  """The value of a term in a world."""
+  return lambda name, view, **context: float(TERMS[name](view, body, make_context(**context)))
+
+
+@pytest.fixture
+def views():
+  """Six states of a made-up robot, whose heights are 0.5 to 1.0 m."""
+  rng = np.random.default_rng(0)
+  qpos = rng.normal(size=(COUNT, 9)).astype(np.float32)
+  qpos[:, 2] = np.linspace(0.5, 1.0, COUNT)
+  rest = (rng.normal(size=(COUNT, n)).astype(np.float32) for n in (8, 3, 5))
+  return View(np.zeros(COUNT, np.float32), qpos, *rest)
+
+
+@pytest.fixture
+def contexts():
+  """Contexts of these states."""
+  zeros = np.zeros((COUNT, 3), np.float32)
+  ahead = np.tile(np.array([1, 0], np.float32), (COUNT, 1))
+  still = np.zeros(COUNT, np.float32)
+  return Context(np.zeros(COUNT, np.int32), zeros, zeros, ahead, 0 * ahead, still, still + 1, zeros)
+
+
+@pytest.fixture
+def own(tmp_path):
+  """own(lines, arguments) -> the function f of a user's file whose body these lines are, from line 4 of mine.py on."""
+
+  def make(lines, arguments='view, body, context'):
+    body = ''.join(f'  {line}\n' for line in lines.split('\n'))
+    path = tmp_path / 'mine.py'
+    path.write_text(f'import jax.numpy as jnp\nimport numpy as np\ndef f({arguments}):\n{body}')
+    trust.allow([path])
+    return find(f'{path}:f', 'function')
+
+  return make

@@ -71,6 +71,33 @@ def test_nothing_is_saved_any_more_when_the_last_page_is_closed(watched_by):
   assert not view._watched
 
 
+def test_a_policy_that_cannot_be_saved_is_told_once_and_training_goes_on(watched_by, tmp_path, monkeypatch):
+  view, said = watched_by(WATCHED)
+  until(lambda: view._watched)
+  monkeypatch.setattr('mjx_humanoid.viewer.beside.EVERY', -1.0)
+  (tmp_path / LIVE_POLICY.parent).write_text('a file where the folder should be')
+  view.on_update(100, {})
+  view.on_update(200, {})
+  assert len(said) == 1
+  assert 'cannot be written' in said[0]
+  assert 'Training goes on' in said[0]
+  (tmp_path / LIVE_POLICY.parent).unlink()
+  view.on_update(300, {})
+  assert (tmp_path / LIVE_POLICY).is_file()
+
+
+def test_a_viewer_that_cannot_be_started_is_told_and_training_goes_on(monkeypatch, tmp_path):
+  def no_memory(*given, **options):
+    raise OSError(12, 'Cannot allocate memory')
+
+  monkeypatch.setattr(subprocess, 'Popen', no_memory)
+  said, view = [], LiveView()
+  view.on_start(SimpleNamespace(folder=tmp_path, say=said.append))
+  view.on_update(100, {})
+  view.close()
+  assert said == ['no live view: [Errno 12] Cannot allocate memory']
+
+
 def test_a_follower_takes_the_newer_of_the_two_policies(tmp_path):
   (tmp_path / 'policy.safetensors').write_bytes(b'old and broken')
   time.sleep(0.02)

@@ -87,6 +87,25 @@ def test_trouble_with_a_later_policy_does_not_end_it(run_folder, monkeypatch):
     follower.close()
 
 
+def test_an_error_in_the_users_own_code_does_not_end_it(run_folder, monkeypatch):
+  monkeypatch.setattr('mjx_humanoid.viewer.follow.POLL', 0.02)
+  follower, calls, again = Follower(run_folder), [], threading.Event()
+
+  def fail():
+    calls.append(None)
+    if len(calls) > 1:
+      again.set()
+    raise ZeroDivisionError('division by zero')
+
+  monkeypatch.setattr(follower, 'newest', fail)
+  follower.start(lambda stage, name: None)
+  try:
+    assert again.wait(10)
+    assert follower.trouble == 'ZeroDivisionError: division by zero'
+  finally:
+    follower.close()
+
+
 def test_curves_grow_with_the_metrics(tmp_path):
   path, follower = tmp_path / 'metrics.jsonl', Follower(tmp_path)
   follower.read_metrics()

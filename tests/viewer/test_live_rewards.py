@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import numpy as np
 import pytest
 
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.rollout import rollout
 from mjx_humanoid.tasks.scoring import score
 from mjx_humanoid.viewer.rewards import RewardMeter
@@ -49,22 +51,24 @@ def test_the_thread_measures_what_the_simulation_does_and_ends(simulate):
   assert not meter._thread.is_alive()
 
 
-def test_a_reward_that_is_missing_is_told_and_the_simulation_goes_on(simulate, follow_stage):
-  import dataclasses
-
-  from mjx_humanoid.core.errors import UserError
-
+@pytest.mark.parametrize(
+  ('error', 'said'),
+  [
+    (UserError('my.py is missing'), 'the reward is not shown: my.py is missing'),
+    (TypeError('no number\nat all'), 'the reward is not shown: TypeError: no number'),
+  ],
+)
+def test_a_reward_that_fails_is_told_and_the_simulation_goes_on(simulate, follow_stage, error, said):
   simulation = simulate()
   meter = RewardMeter(simulation)
-
   frame = simulation._loop.envs[0].step()
   broken = dataclasses.replace(follow_stage.task)
 
-  def missing(*arguments):
-    raise UserError('my.py is missing')
+  def failing(*arguments):
+    raise error
 
-  vars(broken)['reward'] = missing
+  vars(broken)['reward'] = failing
   meter._frames.append((frame, 0, broken))
   meter.start()
   meter._thread.join(60)
-  assert simulation.notice == 'the reward is not shown: my.py is missing'
+  assert simulation.notice == said

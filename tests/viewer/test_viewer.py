@@ -46,6 +46,16 @@ def test_only_policies_of_the_list_are_taken_and_trouble_is_told(make_viewer, tm
   until(lambda: 'nothing was simulated yet' in viewer.simulation.notice)
 
 
+def test_any_error_of_a_request_is_told(make_viewer, monkeypatch):
+  def fail(*given):
+    raise ZeroDivisionError('division by zero')
+
+  monkeypatch.setattr('mjx_humanoid.viewer.replay.save', fail)
+  viewer = make_viewer()
+  viewer.save_video()
+  until(lambda: viewer.simulation.notice == 'ZeroDivisionError: division by zero')
+
+
 def test_a_followed_run_stands_in_the_list_by_its_folder(make_viewer, tmp_path):
   viewer = make_viewer(follower=Follower(tmp_path / 'mine'))
   assert viewer.policies[0] == str(tmp_path / 'mine')
