@@ -55,7 +55,7 @@ def first_update(folder, robot):
   return json.loads((run / 'metrics.jsonl').read_text().splitlines()[0]), json.loads((run / 'report.json').read_text())
 
 
-@pytest.mark.parametrize('name', SHEETS)
+@pytest.mark.parametrize('name', ['ant', pytest.param('half_cheetah', marks=pytest.mark.slow)])
 def test_it_trains_to_stand_from_a_datasheet(tmp_path, name):
   pytest.importorskip('gymnasium')
   (tmp_path / f'{name}.py').write_text(SHEETS[name])
@@ -67,7 +67,7 @@ def test_it_trains_to_stand_from_a_datasheet(tmp_path, name):
   assert report['episodes'] == TINY['evaluation_episodes']
 
 
-@pytest.mark.parametrize('name', SHEETS)
+@pytest.mark.parametrize('name', [pytest.param('ant', marks=pytest.mark.slow), 'half_cheetah'])
 def test_it_trains_to_stand_without_a_datasheet(tmp_path, name):
   gymnasium = pytest.importorskip('gymnasium')
   model = Path(gymnasium.__file__).parent / 'envs' / 'mujoco' / 'assets' / f'{name}.xml'
