@@ -43,13 +43,17 @@ def test_random_actions_are_played_in_the_task_of_the_first_policy(make_policy):
   assert stages[0].task is stages[1].task
 
 
-def test_the_tasks_are_the_policies_own_but_for_how_episodes_start_and_end(make_policy):
-  """As on the report card: a skill is trained from harder starts, with episodes that end early."""
+def test_the_tasks_are_the_policies_own_but_for_how_episodes_start_are_pushed_and_end(make_policy):
+  """As on the report card: a skill is trained from harder starts, pushed, with episodes that end early."""
   task = TaskConfig(
     command=AHEAD, push=PushConfig('kick', (5.0, 9.0)), start_strength=2.0, termination='off_balance', card='getup'
   )
   (stage,) = play.make_stages([make_policy(task=task)], arguments())
-  assert stage.task.config == dataclasses.replace(task, start='fallen', start_strength=1.0, termination='never')
+  unpushed = dataclasses.replace(task.push, kind='none')
+  expected = dataclasses.replace(task, start='fallen', start_strength=1.0, termination='never', push=unpushed)
+  assert stage.task.config == expected
+  (stage,) = play.make_stages([make_policy(task=dataclasses.replace(task, card='stand_robust'))], arguments())
+  assert stage.task.config.push == PushConfig('force', (150.0, 150.0), 0.2, 4.0)
 
 
 @pytest.mark.parametrize('card', ['none', 'mine.py:nowhere'])

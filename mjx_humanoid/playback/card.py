@@ -72,9 +72,10 @@ class Card:
     return asked.value if own or self.command is None else self.command
 
   def episode(self, config: TaskConfig) -> dict[str, Any]:
-    """How episodes of the card start and end in the task of a policy, as settings by name."""
+    """How episodes of the card start, are pushed and end in the task of a policy, as settings by dotted name."""
     fixed = self.settings(config)
-    return {name: fixed.get(name, getattr(config, name)) for name in EPISODE}
+    pushes = {name: value for name, value in fixed.items() if name.startswith('push.')}
+    return {**{name: fixed.get(name, getattr(config, name)) for name in EPISODE}, **pushes}
 
   def words(self, config: TaskConfig) -> str:
     """What passing asks for, with the command of a task."""

@@ -71,7 +71,7 @@ def find_card(name: str) -> Card:
 
 
 def episode_of_card(config: TaskConfig) -> dict[str, Any]:
-  """Settings of a task, by name, with which episodes start and end as on its report card.
+  """Settings of a task, by dotted name, with which episodes start, are pushed and end as on its report card.
 
   Where the card is code of the trainer's own that this user has not allowed, they are those of the task itself.
   """
