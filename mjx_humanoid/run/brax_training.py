@@ -20,7 +20,7 @@ from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.core.types import Array, Key
 from mjx_humanoid.envs.from_brax import FromBrax, seen
 from mjx_humanoid.rl import networks
-from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
+from mjx_humanoid.rl.algorithm import Algorithm, Metrics, Spec, choose_algorithm
 from mjx_humanoid.run.devices import Devices
 from mjx_humanoid.run.setup import Setup
 from mjx_humanoid.run.trainer import Trainer
@@ -89,14 +89,30 @@ def train_on_brax(
   batched = FromBrax(env, settled.num_envs, episode_length)
   algorithm = chosen.make(Spec(batched.observation_size, batched.action_size, no_mirror))
   trainer = Trainer(Setup(settled, batched, algorithm, 'the environment has its own', devices=Devices(device)))
-  state, history = trainer.start(), []
-  for iteration in range(math.ceil(settled.total_timesteps / trainer.steps_per_iteration)):
-    state, metrics = trainer.step(state)
+  history: list[dict[str, float]] = []
+
+  def tell(iteration: int, metrics: Metrics) -> None:
     history.append({name: float(value) for name, value in jax.device_get(metrics).items() if value.ndim == 0})
     if on_update:
-      on_update((iteration + 1) * trainer.steps_per_iteration, history[-1])
-  policy = BraxPolicy(algorithm.actor(state.learner), settled.network.activation)
-  return Trained(policy, state.learner, algorithm, history)
+      on_update(iteration * trainer.steps_per_iteration, history[-1])
+
+  learner = updated(trainer, math.ceil(settled.total_timesteps / trainer.steps_per_iteration), tell)
+  return Trained(BraxPolicy(algorithm.actor(learner), settled.network.activation), learner, algorithm, history)
+
+
+def updated(trainer: Trainer, iterations: int, tell: Callable[[int, Metrics], None]) -> Any:
+  """The learner after some iterations.
+
+  Args:
+    tell: called with the number of each iteration, from 1, and its metrics, while the next one is computed.
+  """
+  state, metrics = trainer.step(trainer.start())
+  for iteration in range(1, iterations):
+    before = metrics
+    state, metrics = trainer.step(state)
+    tell(iteration, before)
+  tell(iterations, metrics)
+  return state.learner
 
 
 def settings(config: Config | ConfigDict | None, total_timesteps: int | None) -> Config:
