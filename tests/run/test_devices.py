@@ -84,6 +84,17 @@ def test_a_run_of_eight_devices_continues_on_one(one, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_of_eight_devices_that_is_preempted_continues_on_two(tmp_path):
+  """SIGTERM after two of six updates; then it ends with what one device learns at a stretch."""
+  preempted = start(8, tmp_path / 'run', 'traced', '--resume', '--preempted', XLA_FLAGS=EIGHT)
+  finished(preempted, start(1, tmp_path / 'straight', 'traced', '--resume'))
+  assert learned(tmp_path / 'run')[-1] == 2 * 16
+  finished(start(2, tmp_path / 'run', 'traced', '--resume', XLA_FLAGS=EIGHT))
+  assert learned(tmp_path / 'straight')[-1] == 6 * 16
+  assert_same(learned(tmp_path / 'run'), learned(tmp_path / 'straight'))
+
+
+@pytest.mark.slow
 def test_two_processes_learn_the_same_as_one_and_only_the_first_prints(one, tmp_path):
   first, second = two_processes(tmp_path / 'run', 'traced')
   assert '16 of 48 steps' in first and 'steps' not in second
