@@ -2,7 +2,8 @@
 
   python benchmarks/symmetry.py --config=walk
 
-The three are measured in turns, on random transitions of the config's sizes.
+The three are measured in turns, on random transitions of the config's sizes. Floating-point operations are those that
+XLA counts in the program of the gradient step.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import dataclasses
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,14 +32,21 @@ KINDS: dict[str, dict[str, Any]] = {
   'averaged': {'symmetry': 'averaged'},
   'equivariant': {'symmetry': 'equivariant'},
 }
-ROUNDS = 20
 Call = Callable[[], Any]
+
+
+class Measured(NamedTuple):
+  """A compiled program with its arguments."""
+
+  call: Call
+  operations: float  # floating-point operations in a call
 
 
 @single_precision()
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument('--config', default='walk')
+  parser.add_argument('--rounds', type=int, default=20)
   arguments, rest = parser.parse_known_args()
   loaded = files.load_config(arguments.config)
   config = schema.resolve(files.apply_overrides(loaded, files.split_overrides(rest)))
@@ -46,20 +54,21 @@ def main() -> None:
   setup = prepare(small)
   assert setup.task is not None, 'a config of this package has a task'
   spec = Spec(setup.env.observation_size, setup.env.action_size, setup.task.mirror)
-  calls: dict[str, tuple[Call, Call]] = {}
+  programs: dict[str, tuple[Measured, Measured]] = {}
   for kind, changes in KINDS.items():
     network = dataclasses.replace(config.network, **changes)
     algorithm = make_algorithm(dataclasses.replace(config, network=network), spec)
-    calls[kind] = gradient_step(algorithm, spec, config.ppo.batch_size), update(algorithm, spec, config.num_envs)
-  times: dict[str, list[tuple[float, ...]]] = {kind: [] for kind in calls}
-  for _ in range(ROUNDS):
-    for kind, both in calls.items():
-      times[kind].append(tuple(milliseconds(call) for call in both))
+    programs[kind] = gradient_step(algorithm, spec, config.ppo.batch_size), update(algorithm, spec, config.num_envs)
+  times: dict[str, list[tuple[float, ...]]] = {kind: [] for kind in programs}
+  for _ in range(arguments.rounds):
+    for kind, both in programs.items():
+      times[kind].append(tuple(milliseconds(each.call) for each in both))
   rows = []
   for kind, found in times.items():
     step, whole = (statistics.median(column) for column in zip(*found, strict=True))
-    rows.append({'symmetry': kind, 'gradient_step_ms': round(step, 3), 'update_ms': round(whole, 2)})
-    print(f'{kind:>12}: gradient step {step:8.3f} ms, update {whole:9.2f} ms', flush=True)
+    millions = round(programs[kind][0].operations / 1e6, 1)
+    rows.append({'symmetry': kind, 'million_operations': millions, 'gradient_step_ms': step, 'update_ms': whole})
+    print(f'{kind:>12}: gradient step {millions:,.0f}M operations, {step:.3f} ms; update {whole:.2f} ms', flush=True)
   transitions = config.num_envs * config.ppo.unroll_length
   save(
     'symmetry',
@@ -67,15 +76,15 @@ def main() -> None:
   )
 
 
-def compiled(function: Callable[..., Any], *arguments: Any) -> Call:
-  """A call of the function, compiled and made once."""
+def compiled(function: Callable[..., Any], *arguments: Any) -> Measured:
+  """The function compiled, and called once."""
   options = COMPILER_OPTIONS if jax.default_backend() == 'cpu' else None
-  program = jax.jit(function, compiler_options=options)
+  program = jax.jit(function, compiler_options=options).lower(*arguments).compile()
   jax.block_until_ready(program(*arguments))
-  return lambda: program(*arguments)
+  return Measured(lambda: program(*arguments), (program.cost_analysis() or {}).get('flops', float('nan')))
 
 
-def gradient_step(algorithm: Algorithm[Any], spec: Spec, size: int) -> Call:
+def gradient_step(algorithm: Algorithm[Any], spec: Spec, size: int) -> Measured:
   """The gradient of the loss of one minibatch [size]."""
   net: Any = algorithm
   params = algorithm.init(jax.random.PRNGKey(0)).params
@@ -88,7 +97,7 @@ def gradient_step(algorithm: Algorithm[Any], spec: Spec, size: int) -> Call:
   return compiled(jax.grad(loss), params, batch)
 
 
-def update(algorithm: Algorithm[Any], spec: Spec, num_envs: int) -> Call:
+def update(algorithm: Algorithm[Any], spec: Spec, num_envs: int) -> Measured:
   """A whole update from transitions [T, num_envs]."""
   shape = algorithm.unroll_length, num_envs
   learner = algorithm.init(jax.random.PRNGKey(0))
