@@ -89,30 +89,31 @@ def train_on_brax(
   batched = FromBrax(env, settled.num_envs, episode_length)
   algorithm = chosen.make(Spec(batched.observation_size, batched.action_size, no_mirror))
   trainer = Trainer(Setup(settled, batched, algorithm, 'the environment has its own', devices=Devices(device)))
-  history: list[dict[str, float]] = []
-
-  def tell(iteration: int, metrics: Metrics) -> None:
-    history.append({name: float(value) for name, value in jax.device_get(metrics).items() if value.ndim == 0})
-    if on_update:
-      on_update(iteration * trainer.steps_per_iteration, history[-1])
-
-  learner = updated(trainer, math.ceil(settled.total_timesteps / trainer.steps_per_iteration), tell)
+  learner, history = updated(trainer, settled.total_timesteps, on_update)
   return Trained(BraxPolicy(algorithm.actor(learner), settled.network.activation), learner, algorithm, history)
 
 
-def updated(trainer: Trainer, iterations: int, tell: Callable[[int, Metrics], None]) -> Any:
-  """The learner after some iterations.
+def updated(
+  trainer: Trainer, total_timesteps: int, on_update: OnUpdate | None = None
+) -> tuple[Any, list[dict[str, float]]]:
+  """The learner after so many environment steps, and the metrics of each update.
 
-  Args:
-    tell: called with the number of each iteration, from 1, and its metrics, while the next one is computed.
+  They are fetched, and `on_update` is called, while the next update is computed.
   """
+  history: list[dict[str, float]] = []
+
+  def fetch(metrics: Metrics) -> None:
+    history.append({name: float(value) for name, value in jax.device_get(metrics).items() if value.ndim == 0})
+    if on_update:
+      on_update(len(history) * trainer.steps_per_iteration, history[-1])
+
   state, metrics = trainer.step(trainer.start())
-  for iteration in range(1, iterations):
+  for _ in range(1, math.ceil(total_timesteps / trainer.steps_per_iteration)):
     before = metrics
     state, metrics = trainer.step(state)
-    tell(iteration, before)
-  tell(iterations, metrics)
-  return state.learner
+    fetch(before)
+  fetch(metrics)
+  return state.learner, history
 
 
 def settings(config: Config | ConfigDict | None, total_timesteps: int | None) -> Config:
