@@ -104,5 +104,5 @@ def make_engine(
   from mjx_humanoid.physics.mjx import MjxEngine
 
   impl = 'warp' if name == 'mjx-warp' else 'jax'
-  mode = graph_mode.upper() if backend() == 'gpu' else ''  # Warp on a CPU has no graphs
+  mode = graph_mode.upper() if impl == 'warp' and backend() == 'gpu' else ''  # Warp on a CPU has no graphs
   return MjxEngine(model, substeps, impl=impl, num_envs=num_envs, fields=fields, graph_mode=mode)

@@ -100,13 +100,15 @@ def test_mjx_is_made_traceable(model):
   assert (engine.name, engine.traceable) == ('mjx', True)
 
 
-@pytest.mark.parametrize(('platform', 'expected'), [('gpu', 'WARP_STAGED'), ('cpu', '')])
-def test_warp_keeps_its_graph_as_configured_on_a_gpu_alone(monkeypatch, model, platform, expected):
+@pytest.mark.parametrize(
+  ('name', 'platform', 'expected'), [('mjx-warp', 'gpu', 'WARP_STAGED'), ('mjx-warp', 'cpu', ''), ('mjx', 'gpu', '')]
+)
+def test_warp_keeps_its_graph_as_configured_on_a_gpu_alone(monkeypatch, model, name, platform, expected):
   asked = []
   monkeypatch.setattr(choice, 'backend', lambda: platform)
   monkeypatch.setattr('mjx_humanoid.physics.mjx.MjxEngine', lambda *args, **options: asked.append(options))
-  make_engine('mjx-warp', model, 3, 5, graph_mode='warp_staged')
-  assert asked == [{'impl': 'warp', 'num_envs': 3, 'fields': {}, 'graph_mode': expected}]
+  make_engine(name, model, 3, 5, graph_mode='warp_staged')
+  assert [options['graph_mode'] for options in asked] == [expected]
 
 
 def test_fields_reach_the_worlds_of_either_engine(model):
