@@ -33,8 +33,7 @@ class Learner(NamedTuple):
 
 def make(config: Config, spec: Spec, settings: A2CConfig) -> A2C:
   """A2C with the config's network. Raises UserError if a mirror is needed and missing."""
-  mirror = spec.mirror() if config.network.symmetric else None
-  shape = networks.Networks(config.network, spec.observation_size, spec.action_size, mirror)
+  shape = actor_critic.make_networks(config.network, spec)
   return A2C(shape, settings, config.num_envs, config.schedule_timesteps)
 
 

@@ -4,13 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
+from mjx_humanoid.core.config.network import NetworkConfig
+from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.network import CLIP, Actor, Mirror
 from mjx_humanoid.core.types import Array
 from mjx_humanoid.rl import normalize, warm_start
+from mjx_humanoid.rl.algorithm import Spec
+from mjx_humanoid.rl.equivariant import EquivariantNetworks, basis_of
 from mjx_humanoid.rl.networks import Networks
+
+
+def make_networks(config: NetworkConfig, spec: Spec) -> Networks:
+  """The networks of a config for an environment.
+
+  Raises:
+    UserError: a mirror is needed and missing, or layers cannot be equivariant.
+  """
+  mirror = spec.mirror() if config.symmetric else None
+  kind = Networks
+  if config.symmetry == 'equivariant':
+    check_equivariant(config, mirror)
+    kind = EquivariantNetworks if mirror is not None else Networks
+  return kind(config, spec.observation_size, spec.action_size, mirror)
+
+
+def check_equivariant(config: NetworkConfig, mirror: Mirror | None) -> None:
+  """Raises UserError for settings and mirrors that layers cannot be equivariant with."""
+  if not config.symmetric:
+    raise UserError('config.network.symmetry=equivariant needs config.network.symmetric=True.')
+  widths = {'policy_layers': config.policy_layers, 'value_layers': () if config.shared else config.value_layers}
+  for name, odd in ((name, width) for name, layers in widths.items() for width in layers if width % 2):
+    raise UserError(
+      f'config.network.{name}: half of the units of an equivariant layer are left and half right, so {odd} must be'
+      f' even; or set config.network.symmetry=averaged.'
+    )
+  try:
+    for sources, signs in () if mirror is None else (mirror[:2], mirror[2:]):
+      basis_of(sources, signs)
+  except ValueError:
+    raise UserError(
+      'config.network.symmetry=equivariant: an element of these observations occurs twice and its mirror image once;'
+      ' set config.network.symmetry=averaged.'
+    ) from None
 
 
 def normalized(normalizer: normalize.Normalizer, obs: Array, enabled: bool) -> Array:
@@ -35,7 +72,7 @@ def actor_of(net: Networks, params: Any, normalizer: normalize.Normalizer, enabl
   """The actor of these parameters. See Algorithm.actor."""
   layers = net.layers(params)
   kernels, biases = (tuple(layer[name] for layer in layers) for name in ('kernel', 'bias'))
-  return Actor(kernels, biases, net.log_std(params), *scale(normalizer, enabled), net.mirror)
+  return Actor(kernels, biases, net.log_std(params), *scale(normalizer, enabled), net.averaged_over)
 
 
 def adopted(
@@ -50,11 +87,10 @@ def adopted(
     UserError: the actor's layers, scale or mirror do not fit.
   """
   actor = warm_start.widened(actor, net.observation_size)
-  params = jax.tree.map(lambda x: x, params)  # a copy of the tree, not of its arrays
-  own = net.layers(params)
-  shapes = [layer['kernel'].shape for layer in own]
-  symmetric = net.mirror is not None
-  warm_start.check_fit(actor, shapes, normalized=normalize_observations, symmetric=symmetric, section=section)
-  for layer, kernel, bias in zip(own, actor.kernels, actor.biases, strict=True):
-    layer |= {'kernel': jnp.asarray(kernel), 'bias': jnp.asarray(bias)}
-  return params, normalize.known(jnp.asarray(actor.mean), jnp.asarray(actor.std))
+  shapes, averaged = [layer['kernel'].shape for layer in net.layers(params)], net.averaged_over is not None
+  if actor.mirror is not None and net.mirror is not None and not averaged:
+    raise UserError('config.init_from: set config.network.symmetry=averaged, as that policy is.')
+  warm_start.check_fit(actor, shapes, normalized=normalize_observations, symmetric=averaged, section=section)
+  return net.with_layers(params, actor.kernels, actor.biases), normalize.known(
+    jnp.asarray(actor.mean), jnp.asarray(actor.std)
+  )

@@ -84,7 +84,7 @@ def in_critic(name: str) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-  """Actor and critic as pure functions of their parameters; exactly left-right symmetric with a mirror."""
+  """Actor and critic as pure functions of their parameters; with a mirror exactly symmetric, by averaging."""
 
   config: NetworkConfig
   observation_size: int
@@ -110,13 +110,25 @@ class Networks:
     value: Array = self._apply(params, obs, 'evaluate')
     return value if self.mirror is None else (value + self._apply(params, self.mirror.obs(obs), 'evaluate')) / 2
 
+  @property
+  def averaged_over(self) -> Mirror | None:
+    """The mirror over whose images a policy of these `layers` is averaged."""
+    return self.mirror
+
   def layers(self, params: Any) -> list[dict[str, Array]]:
     """The actor's layers in order, each a dict of kernel [in, out] and bias [out]."""
     hidden = [params['policy'][f'hidden_{i}'] for i in range(len(self.config.policy_layers))]
     return [*hidden, params['mean_head']]
 
+  def with_layers(self, params: Any, kernels: Sequence[Array], biases: Sequence[Array]) -> Any:
+    """The parameters with these layers of the actor. Raises UserError where such a network cannot have them."""
+    params = jax.tree.map(lambda x: x, params)  # a copy of the tree, not of its arrays
+    for layer, kernel, bias in zip(self.layers(params), kernels, biases, strict=True):
+      layer |= {'kernel': jnp.asarray(kernel), 'bias': jnp.asarray(bias)}
+    return params
+
   @property
-  def _module(self) -> ActorCritic:
+  def _module(self) -> Any:
     return ActorCritic(self.config, self.action_size)
 
   def _apply(self, params: Any, obs: Array, method: str) -> Any:

@@ -47,8 +47,7 @@ def check(config: Config, settings: PPOConfig) -> None:
 
 def make(config: Config, spec: Spec, settings: PPOConfig) -> PPO:
   """PPO with the config's network. Raises UserError if demonstrations or a mirror are needed and missing."""
-  mirror = spec.mirror() if config.network.symmetric else None
-  shape = networks.Networks(config.network, spec.observation_size, spec.action_size, mirror)
+  shape = actor_critic.make_networks(config.network, spec)
   return PPO(shape, settings, config.schedule_timesteps, demonstrations(spec, settings), config.num_envs)
 
 

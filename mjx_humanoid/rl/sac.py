@@ -53,6 +53,8 @@ def check(config: Config, settings: SACConfig) -> None:
     )
   if network.shared:
     raise UserError('config.network.shared: actor and critics of SAC share no layers; set it to False.')
+  if network.symmetry != 'averaged':
+    raise UserError('config.network.symmetry: symmetric actors of SAC are averaged; set it to averaged.')
   if network.final_std:
     raise UserError(
       f'config.network.final_std: the exploration noise of SAC follows from its temperature; set it to 0, and'

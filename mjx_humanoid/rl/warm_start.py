@@ -53,4 +53,7 @@ def check_fit(
       f' config.algorithm must be {"sac" if actor.squash else "ppo or a2c"}.'
     )
   if (actor.mirror is not None) != symmetric:
-    raise UserError(f'config.init_from: set config.network.symmetric={actor.mirror is not None}, as that policy is.')
+    other = '; or config.network.symmetry=equivariant, if it was trained so' if symmetric else ''
+    raise UserError(
+      f'config.init_from: set config.network.symmetric={actor.mirror is not None}, as that policy is{other}.'
+    )

@@ -57,18 +57,21 @@ def settled(config: Config) -> Config:
     return config
   if hosts.count() > 1:
     raise UserError('config.num_envs=auto measures one process; give a number for training in several.')
-  engine, _ = choose(config.engine)
-  key, stored = key_of(config, engine), _stored()
-  origin = 'measured before'
-  if key not in stored:
-    print('num_envs=auto: measuring how many environments pay ...', flush=True)
-    stored[key], origin = list(measured(dataclasses.replace(config, engine=engine))), 'measured now'
-    with contextlib.suppress(UserError):  # a folder that cannot be written: measured again next time
-      write_json(cache_folder() / CACHE, stored, 'the number of environments')
-  found = Found(*stored[key])
+  found, origin = found_for(config, choose(config.engine)[0])
   result = following(config, found.num_envs)
   print(f'num_envs=auto: {described(found, result)} ({origin})', flush=True)
   return result
+
+
+def found_for(config: Config, engine: str) -> tuple[Found, str]:
+  """What was measured with an engine, and in words whether now or before. Raises UserError like `measured`."""
+  key, stored = key_of(config, engine), read_measured(CACHE)
+  if key in stored:
+    return Found(*stored[key]), 'measured before'
+  print('num_envs=auto: measuring how many environments pay ...', flush=True)
+  found = measured(dataclasses.replace(config, engine=engine))
+  keep_measured(CACHE, {**stored, key: list(found)})
+  return found, 'measured now'
 
 
 def described(found: Found, config: Config) -> str:
@@ -186,10 +189,16 @@ def key_of(config: Config, engine: str) -> str:
   return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _stored() -> dict[str, Any]:
-  """What earlier trainings have measured."""
+def keep_measured(name: str, measured: Mapping[str, Any]) -> None:
+  """Writes what was measured beside the compilation cache; nothing where that cannot be written."""
+  with contextlib.suppress(UserError):  # then it is measured again next time
+    write_json(cache_folder() / name, dict(measured), 'what was measured')
+
+
+def read_measured(name: str) -> dict[str, Any]:
+  """What earlier trainings have measured, by keys of `key_of`."""
   try:
-    stored = read_json(cache_folder() / CACHE, 'numbers of environments')
+    stored = read_json(cache_folder() / name, 'what was measured')
   except UserError:  # none yet, or damaged
     return {}
   return stored if isinstance(stored, dict) else {}

@@ -20,7 +20,7 @@ from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.core.types import Array, Key
 from mjx_humanoid.envs.from_brax import FromBrax, seen
 from mjx_humanoid.rl import networks
-from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
+from mjx_humanoid.rl.algorithm import Algorithm, Metrics, Spec, choose_algorithm
 from mjx_humanoid.run.devices import Devices
 from mjx_humanoid.run.setup import Setup
 from mjx_humanoid.run.trainer import Trainer
@@ -89,14 +89,31 @@ def train_on_brax(
   batched = FromBrax(env, settled.num_envs, episode_length)
   algorithm = chosen.make(Spec(batched.observation_size, batched.action_size, no_mirror))
   trainer = Trainer(Setup(settled, batched, algorithm, 'the environment has its own', devices=Devices(device)))
-  state, history = trainer.start(), []
-  for iteration in range(math.ceil(settled.total_timesteps / trainer.steps_per_iteration)):
-    state, metrics = trainer.step(state)
+  learner, history = updated(trainer, settled.total_timesteps, on_update)
+  return Trained(BraxPolicy(algorithm.actor(learner), settled.network.activation), learner, algorithm, history)
+
+
+def updated(
+  trainer: Trainer, total_timesteps: int, on_update: OnUpdate | None = None
+) -> tuple[Any, list[dict[str, float]]]:
+  """The learner after so many environment steps, and the metrics of each update.
+
+  They are fetched, and `on_update` is called, while the next update is computed.
+  """
+  history: list[dict[str, float]] = []
+
+  def fetch(metrics: Metrics) -> None:
     history.append({name: float(value) for name, value in jax.device_get(metrics).items() if value.ndim == 0})
     if on_update:
-      on_update((iteration + 1) * trainer.steps_per_iteration, history[-1])
-  policy = BraxPolicy(algorithm.actor(state.learner), settled.network.activation)
-  return Trained(policy, state.learner, algorithm, history)
+      on_update(len(history) * trainer.steps_per_iteration, history[-1])
+
+  state, metrics = trainer.step(trainer.start())
+  for _ in range(1, math.ceil(total_timesteps / trainer.steps_per_iteration)):
+    before = metrics
+    state, metrics = trainer.step(state)
+    fetch(before)
+  fetch(metrics)
+  return state.learner, history
 
 
 def settings(config: Config | ConfigDict | None, total_timesteps: int | None) -> Config:

@@ -26,7 +26,7 @@ class Listener:
     """Before the first update.
 
     Listeners may use `loop.step` and `loop.total` (environment steps), `loop.config`, `loop.folder` (of the run) and
-    `loop.policy()` (the present policy, made on demand) at any time.
+    `loop.policy()` (the policy after the update that they are told of, made on demand) at any time.
     """
 
   def on_message(self, line: str) -> None:
@@ -36,7 +36,7 @@ class Listener:
     """An activity without environment steps, such as compiling, begins."""
 
   def on_update(self, step: int, metrics: Mapping[str, float]) -> bool | None:
-    """After every update.
+    """After every update. On a GPU the next one is computed meanwhile, and dropped where this one ends the training.
 
     Args:
       step: environment steps so far.

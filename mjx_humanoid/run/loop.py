@@ -32,7 +32,7 @@ from mjx_humanoid.run.report_cards import ReportCards, judged_at
 from mjx_humanoid.run.run_log import RunLog
 from mjx_humanoid.run.saving import Checkpoints
 from mjx_humanoid.run.setup import Setup
-from mjx_humanoid.run.trainer import Trainer, TrainState
+from mjx_humanoid.run.trainer import Snapshot, Trainer, TrainState
 
 
 class StopRequest:
@@ -79,7 +79,10 @@ class Loop:
   def __post_init__(self) -> None:
     self.trainer = Trainer(self.setup)
     self.iterations = math.ceil(self.config.total_timesteps / self.trainer.steps_per_iteration)
-    self.state: TrainState
+    self.state: TrainState  # after the last update that was started
+    self._ahead = False
+    self._under_way: Any = None  # metrics of an update that was started and that no listener was told of
+    self._kept: Snapshot | None = None  # before that update
     self.invalid_state: np.ndarray | None = None  # in the last update, see envs/invalid.py
     self._policy: Policy | None = None
     self._checkpoints = Checkpoints(self.setup, self.folder)
@@ -120,7 +123,7 @@ class Loop:
     Raises:
       UserError: the disk is full, where what was saved before stays; or another training runs in the folder.
     """
-    self.state = state
+    self.state, self._ahead = state, self.trainer.runs_ahead(state)
     with self._lock(), StopRequest() as stop, self._listening():
       self.doing('compiling')
       clock, ended = Clock(self.step, seconds_spent(self.folder)), False
@@ -140,11 +143,30 @@ class Loop:
     return RunLock(self.folder) if hosts.first() else contextlib.nullcontext()
 
   def _iterate(self, clock: Clock) -> bool:
-    """One iteration; calls all listeners. Returns whether one of them stops the training."""
-    if self.trainer.restarts_at(self.iteration):
+    """One update; calls all listeners. Returns whether one of them stops the training.
+
+    Where the trainer can run ahead, the next update is started before the metrics of this one are fetched, so that the
+    device computes while listeners write, save and judge. They use copies of the state in between. A training that they
+    stop ends there: what was computed since is dropped.
+    """
+    measured = self._start_update() if self._under_way is None else self._under_way
+    self._kept = self._under_way = None
+    if self._ahead and self.state.iteration < self.iterations:
+      self._kept = self.trainer.snapshot(self.state, copied=True)
+      self._under_way = self._start_update()
+    return self._report(measured, clock)
+
+  def _start_update(self) -> Any:
+    """Starts the next update, and returns its metrics, which need not be computed yet. Fetches nothing."""
+    if self.trainer.restarts_at(self.state.iteration):
       self.say(f'training restarts at step {self.step:,} from its own policy (config.restart_interval).')
     with memory.explained(self.config):
       self.state, measured = self.trainer.step(self.state)
+    return measured
+
+  def _report(self, measured: Any, clock: Clock) -> bool:
+    """Fetches the metrics of an update and calls all listeners. Returns whether one of them stops the training."""
+    with memory.explained(self.config):
       fetched = jax.device_get(measured)
     self._policy = None
     self.invalid_state = fetched.pop(INVALID_STATE, None)
@@ -172,8 +194,8 @@ class Loop:
 
   @property
   def iteration(self) -> int:
-    """Updates so far."""
-    return self.state.iteration
+    """Updates so far, without one that was started and that listeners were not told of."""
+    return self._kept.iteration if self._kept else self.state.iteration
 
   @property
   def step(self) -> int:
@@ -188,8 +210,13 @@ class Loop:
   def policy(self) -> Policy:
     """The present policy; made on demand, at most once per update."""
     if self._policy is None:
-      self._policy = to_policy(self.setup, self.state.learner, self.step)
+      learner = self._kept.learner if self._kept else self.state.learner
+      self._policy = to_policy(self.setup, learner, self.step)
     return self._policy
+
+  def snapshot(self) -> Snapshot:
+    """The state of the training after the last update that listeners were told of."""
+    return self._kept or self.trainer.snapshot(self.state)
 
   def due(self, interval: int) -> bool:
     """Whether the last update reached a multiple of `interval` steps; False at the end of the training."""

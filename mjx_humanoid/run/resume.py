@@ -32,6 +32,7 @@ OF_THE_RUN = (  # settings that determine the meaning of weights and checkpoints
   'network.value_layers',
   'network.shared',
   'network.symmetric',
+  'network.symmetry',
 )
 
 

@@ -20,7 +20,7 @@ from mjx_humanoid.run.apart import FOLDER, ArrayStore
 from mjx_humanoid.run.checkpoint import CheckpointStore, unflatten
 from mjx_humanoid.run.listeners import Listener
 from mjx_humanoid.run.setup import Setup
-from mjx_humanoid.run.trainer import Trainer, TrainState
+from mjx_humanoid.run.trainer import Snapshot, Trainer, TrainState
 
 if TYPE_CHECKING:
   from mjx_humanoid.run.loop import Loop
@@ -61,9 +61,10 @@ class Checkpoints(Listener):
     # Returns at different levels of a curriculum are not comparable: then the latest checkpoint counts as the best.
     comparable = config.curriculum == 'none' and not config.restart_interval
     score = self._score if comparable else -math.inf
-    policy, tree = loop.policy(), hosts.joined(self._tree(loop.state), self._setup.own_envs)
+    policy, now = loop.policy(), loop.snapshot()
+    tree = hosts.joined(self._tree(now), self._setup.own_envs)
     if hosts.first():
-      if apart := self._setup.algorithm.apart(hosts.local(loop.state.learner)):
+      if apart := self._setup.algorithm.apart(hosts.local(now.learner)):
         self._apart.save(loop.step, apart)  # before the checkpoint that needs it
       self.store.save(loop.step, tree, score, lambda f: save_policy(policy, f / POLICY_FILE))
       if apart:
@@ -84,7 +85,8 @@ class Checkpoints(Listener):
     saved, arrays, path = self.store.load(step)
     fresh, own = trainer.start(), self._setup.own_envs
     try:
-      tree = hosts.own_rows(unflatten(hosts.joined(self._tree(fresh), own), arrays, path), own)
+      expected = hosts.joined(self._tree(trainer.snapshot(fresh)), own)
+      tree = hosts.own_rows(unflatten(expected, arrays, path), own)
     except UserError:
       self._check_settings(path)
       raise
@@ -128,14 +130,7 @@ class Checkpoints(Listener):
           f' --config.init_from={self._folder}.'
         )
 
-  def _tree(self, state: TrainState) -> dict[str, Any]:
+  def _tree(self, snapshot: Snapshot) -> dict[str, Any]:
     """Everything that the training needs to continue."""
-    return {
-      'learner': self._setup.algorithm.kept(state.learner),
-      'env': state.carry.env,
-      'env_key': state.carry.key,
-      'key': state.key,
-      'physics': self._setup.env.engine.pack(state.carry.physics),
-      'iteration': state.iteration,
-      'score': self._score,
-    }
+    kept = self._setup.algorithm.kept(snapshot.learner)
+    return {**snapshot._asdict(), 'learner': kept, 'score': self._score}

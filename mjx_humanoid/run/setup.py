@@ -124,7 +124,8 @@ def make_env(config: Config, task: Task, model: Any, engine_name: str, physics: 
   count = hosts.share(config.num_envs) if engine_name == 'native' else config.num_envs
   rng = np.random.default_rng([config.seed, FIELDS, *([process] if process else [])])
   fields = randomized_fields(model, config.task.randomization, rng, count)
-  engine = make_engine(engine_name, physics.model, count, physics.substeps, config.num_threads, fields)
+  graph_mode = config.physics.graph_mode
+  engine = make_engine(engine_name, physics.model, count, physics.substeps, config.num_threads, fields, graph_mode)
   curriculum = CURRICULA[config.curriculum]
   if config.curriculum != 'none':  # without one all starts are at full strength, which needs no search
     announce_search(config.task)

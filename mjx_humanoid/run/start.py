@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import make_folder, writing
 from mjx_humanoid.core.run_folder import CHECKPOINTS
 from mjx_humanoid.playback.find import load
-from mjx_humanoid.run import auto_envs, hosts
+from mjx_humanoid.run import auto_engine, auto_envs, hosts
 from mjx_humanoid.run.cache import use_compilation_cache
 from mjx_humanoid.run.listeners import Listener
 from mjx_humanoid.run.lock import LOCK_FILE, RunLock
@@ -30,7 +31,9 @@ def set_up(config: Config, *, resume: bool = False) -> Setup:
   use_compilation_cache()
   if config.init_from and not resume:
     from_policy(load(config.init_from), config)  # an error is raised before the search for start states
-  return prepare(auto_envs.settled(config))
+  settled = config if resume else auto_engine.settled(config)
+  setup = prepare(auto_envs.settled(settled))
+  return setup if settled is config else dataclasses.replace(setup, engine_reason='chosen by auto')
 
 
 def start(

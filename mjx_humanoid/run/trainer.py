@@ -15,7 +15,7 @@ import numpy as np
 from mjx_humanoid.core.network import Actor
 from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.core.process import COMPILER_OPTIONS
-from mjx_humanoid.core.types import Key
+from mjx_humanoid.core.types import Array, Key
 from mjx_humanoid.rl.algorithm import Metrics
 from mjx_humanoid.rl.collect import BatchedEnv, Collected, HostCollector, collect_traced, stack
 from mjx_humanoid.run import hosts
@@ -33,6 +33,17 @@ class TrainState(NamedTuple):
   iteration: int
 
 
+class Snapshot(NamedTuple):
+  """What policies and checkpoints need of a training between two iterations."""
+
+  learner: Any
+  env: Any  # the environment's state
+  env_key: Key
+  key: Key
+  physics: dict[str, Array]  # as the engine packs its state
+  iteration: int
+
+
 class Trainer:
   """Iterates a training. `step` is one jitted program if the physics is traceable."""
 
@@ -46,6 +57,7 @@ class Trainer:
     self._restarts = math.ceil(setup.config.restart_interval / self.steps_per_iteration)  # iterations between them
     self._bank: tuple[int, Any] | None = None
     self._init, self._begin = jax.jit(setup.algorithm.init), jax.jit(setup.env.begin)
+    self._copy = jax.jit(functools.partial(jax.tree.map, jnp.copy))
     options = COMPILER_OPTIONS if setup.devices.platform == 'cpu' else None
     if setup.env.traceable:
       self._iterate = jax.jit(self._traced, donate_argnums=(0, 1), compiler_options=options)
@@ -106,6 +118,27 @@ class Trainer:
           learner, key, metrics = self._learn(state.learner, transitions, sums, state.key)
     return TrainState(learner, carry, key, state.iteration + 1), metrics
 
+  def runs_ahead(self, state: TrainState) -> bool:
+    """Whether an iteration may start before the results of the one before it are fetched.
+
+    Where physics is stepped from the host, every iteration begins by waiting for the last update. Algorithms with
+    arrays beside the checkpoint, such as a replay memory, have them once: the next iteration would overwrite them.
+    """
+    return self.setup.env.traceable and not self.setup.algorithm.apart(state.learner)
+
+  def snapshot(self, state: TrainState, *, copied: bool = False) -> Snapshot:
+    """What policies and checkpoints need of a state.
+
+    Args:
+      copied: as copies, made on the device, which the next iteration does not consume.
+    """
+    carry, physics = state.carry, self.setup.env.engine.pack(state.carry.physics)
+    parts = (state.learner, carry.env, carry.key, state.key, physics)
+    if copied:
+      with self.computing(), self.setup.devices.together():
+        parts = self._copy(parts)
+    return Snapshot(*parts, state.iteration)
+
   def collect(self, state: TrainState) -> tuple[Collected, Any, Any]:
     """unroll_length steps of every environment without an update: what is carried, transitions and sums of metrics.
 
@@ -119,9 +152,10 @@ class Trainer:
         return self._collect_only(state.learner, state.carry, bank)
 
   def memory(self, state: TrainState) -> int:
-    """Bytes that an iteration needs on its devices, as XLA reports them of the compiled program, plus C MuJoCo's state.
+    """Bytes that an iteration needs on its devices, as XLA reports them of the compiled program.
 
-    Compiles the program, or takes it from the compilation cache. Environments of the native engine move on.
+    Plus C MuJoCo's state, or the snapshot of a training that runs ahead. Compiles the program, or takes it from the
+    compilation cache. Environments of the native engine move on.
     """
     with self.computing(), self.setup.devices.together():
       if self.setup.env.traceable:
@@ -130,11 +164,9 @@ class Trainer:
         _, transitions, sums = self.collect(state)
         lowered = self._learn.lower(state.learner, transitions, sums, state.key)
       needs: Any = lowered.compile().memory_analysis()
-      own = (
-        0
-        if self.setup.env.traceable
-        else sum(x.nbytes for x in self.setup.env.engine.pack(state.carry.physics).values())
-      )
+      *parts, physics, _ = self.snapshot(state)
+      beside = () if self.setup.env.traceable else (physics,)
+      own = sum(x.nbytes for x in jax.tree.leaves((*parts, physics) if self.runs_ahead(state) else beside))
     total = needs.argument_size_in_bytes + needs.output_size_in_bytes + needs.temp_size_in_bytes
     return int(total - needs.alias_size_in_bytes + own)
 

@@ -1,5 +1,6 @@
 """The choice among engines, with its reason."""
 
+import sys
 import types
 
 import jax
@@ -14,13 +15,14 @@ from mjx_humanoid.physics.native import NativeEngine
 
 @pytest.fixture
 def machine(monkeypatch):
-  """Pretends that JAX sees this device and that warp is installed or not."""
+  """Pretends that JAX sees this device, and that warp is installed or not, or installed with some trouble."""
 
   def pretend(platform, kind, version='', *, warp):
     client = types.SimpleNamespace(platform_version=version)
     monkeypatch.setattr(jax, 'default_backend', lambda: platform)
     monkeypatch.setattr(jax, 'devices', lambda: [types.SimpleNamespace(device_kind=kind, client=client)])
-    monkeypatch.setattr(choice.importlib.util, 'find_spec', lambda name: object() if warp else None)
+    monkeypatch.setattr(choice, 'warp_installed', lambda: bool(warp))
+    monkeypatch.setattr(choice, 'warp_trouble', lambda: warp if isinstance(warp, str) else '')
 
   return pretend
 
@@ -34,6 +36,7 @@ def machine(monkeypatch):
     (('gpu', 'H200', 'PJRT C API, NVIDIA driver'), True, 'mjx-warp', 'warp'),
     (('gpu', 'NVIDIA H200', 'cuda 12'), False, 'mjx', 'NVIDIA H200'),
     (('gpu', 'AMD Instinct', 'rocm'), True, 'mjx', 'AMD Instinct'),
+    (('gpu', 'NVIDIA H200', 'cuda 12'), 'the driver is old', 'mjx', 'the driver is old'),
     (('tpu', 'TPU v5'), True, 'mjx', 'TPU v5'),
   ],
 )
@@ -63,6 +66,22 @@ def test_warp_without_a_gpu_offers_the_others(machine):
     choose('mjx-warp')
 
 
+def test_warp_that_cannot_use_the_gpu_says_why(machine):
+  machine('gpu', 'NVIDIA H200', warp='warp finds no CUDA device')
+  with pytest.raises(UserError, match=r"'mjx-warp': warp finds no CUDA device; use --config\.engine=mjx"):
+    choose('mjx-warp')
+
+
+def test_trouble_with_warp_is_what_it_says_itself(monkeypatch):
+  module = types.SimpleNamespace(is_cuda_available=lambda: True)
+  monkeypatch.setitem(sys.modules, 'warp', module)
+  assert choice.warp_trouble() == ''
+  module.is_cuda_available = lambda: False
+  assert 'no CUDA device' in choice.warp_trouble()
+  monkeypatch.setitem(sys.modules, 'warp', None)
+  assert choice.warp_trouble().startswith('warp cannot be imported (ModuleNotFoundError')
+
+
 @pytest.mark.parametrize('name', ['nativ', '', 'warp'])
 def test_unknown_engines_are_refused_with_the_choices(machine, name):
   machine('cpu', 'cpu', warp=False)
@@ -79,6 +98,17 @@ def test_native_is_made_with_its_threads(model):
 def test_mjx_is_made_traceable(model):
   engine = make_engine('mjx', model, 3, 5)
   assert (engine.name, engine.traceable) == ('mjx', True)
+
+
+@pytest.mark.parametrize(
+  ('name', 'platform', 'expected'), [('mjx-warp', 'gpu', 'WARP_STAGED'), ('mjx-warp', 'cpu', ''), ('mjx', 'gpu', '')]
+)
+def test_warp_keeps_its_graph_as_configured_on_a_gpu_alone(monkeypatch, model, name, platform, expected):
+  asked = []
+  monkeypatch.setattr(choice, 'backend', lambda: platform)
+  monkeypatch.setattr('mjx_humanoid.physics.mjx.MjxEngine', lambda *args, **options: asked.append(options))
+  make_engine(name, model, 3, 5, graph_mode='warp_staged')
+  assert [options['graph_mode'] for options in asked] == [expected]
 
 
 def test_fields_reach_the_worlds_of_either_engine(model):

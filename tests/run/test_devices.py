@@ -41,9 +41,9 @@ def finished(*processes):
 
 
 def learned(folder):
-  """The learner that a program has written."""
+  """The learner that a program has written, and at the end the environment steps that it was told of."""
   with np.load(folder / 'out.npz') as file:
-    return [file[name] for name in file.files]
+    return [file[name] for name in sorted(file.files, key=lambda name: name == 'position')]
 
 
 def assert_same(one, other):
@@ -81,6 +81,17 @@ def test_a_run_of_eight_devices_continues_on_one(one, tmp_path):
   finished(start(1, tmp_path / 'run', 'traced', '--resume'))
   finished(start(1, one, 'traced', '--resume'))
   assert_same(learned(tmp_path / 'run'), learned(one))
+
+
+@pytest.mark.slow
+def test_a_run_of_eight_devices_that_is_preempted_continues_on_two(tmp_path):
+  """SIGTERM after two of six updates; then it ends with what one device learns at a stretch."""
+  preempted = start(8, tmp_path / 'run', 'traced', '--resume', '--preempted', XLA_FLAGS=EIGHT)
+  finished(preempted, start(1, tmp_path / 'straight', 'traced', '--resume'))
+  assert learned(tmp_path / 'run')[-1] == 2 * 16
+  finished(start(2, tmp_path / 'run', 'traced', '--resume', XLA_FLAGS=EIGHT))
+  assert learned(tmp_path / 'straight')[-1] == 6 * 16
+  assert_same(learned(tmp_path / 'run'), learned(tmp_path / 'straight'))
 
 
 @pytest.mark.slow

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from mjx_humanoid.core.config.settings import setting
 from mjx_humanoid.core.network import ACTIVATIONS
 
+SYMMETRIES = ('averaged', 'equivariant')
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
@@ -18,6 +20,12 @@ class NetworkConfig:
   shared: bool = setting(False, 'actor and critic share their hidden layers (policy_layers)')
   symmetric: bool = setting(
     True, 'make the policy exactly left-right symmetric; no effect on robots whose datasheet has no symmetry'
+  )
+  symmetry: str = setting(
+    'averaged',
+    'how a symmetric network is one; averaged: over each observation and its mirror image, in two passes; equivariant:'
+    ' by layers that treat left and right alike, at a quarter of the products. Algorithms ppo and a2c have both',
+    choices=SYMMETRIES,
   )
   residual: str = setting(
     '',

@@ -10,6 +10,8 @@ FILE = 'file'  # as the MJCF file says
 SOLVERS = (FILE, 'newton', 'cg')
 INTEGRATORS = (FILE, 'euler', 'rk4', 'implicitfast', 'discrete')  # those that every engine has
 
+GRAPH_MODES = ('warp', 'warp_staged', 'warp_staged_ex')  # those of MJX that MuJoCo Warp can train with on a GPU
+
 
 @dataclass(frozen=True)
 class EnginePhysics:
@@ -32,6 +34,12 @@ class PhysicsConfig:
 
   native: EnginePhysics = field(default_factory=EnginePhysics)
   mjx: EnginePhysics = field(default_factory=EnginePhysics)  # of mjx and mjx-warp
+  graph_mode: str = setting(
+    'warp_staged',
+    'how mjx-warp keeps its CUDA graph on a GPU; warp: for each place of its arrays in memory, captured anew where they'
+    ' move; warp_staged: captured once, arrays are copied to it; warp_staged_ex: the same, copied outside the graph',
+    choices=GRAPH_MODES,
+  )
 
   def of(self, engine: str) -> tuple[str, EnginePhysics]:
     """The section of an engine, and its name: 'native' or 'mjx'."""
