@@ -23,11 +23,11 @@ Frame = tuple[Array, Array]  # place [..., 3] m and orientation [..., 4], in the
 class Joint(NamedTuple):
   """A hinge or slide. Arrays are float32, in the frame of its body."""
 
-  index: int  # in Body.joint_angles
+  angle: int  # its index in Body.joint_angles
   slides: bool
   axis: np.ndarray  # [3] unit vector
   anchor: np.ndarray  # [3] m
-  reference: np.ndarray  # [] rad or m, angle at which the body is as the MJCF file has it
+  reference: np.float32  # rad or m, angle at which the body is as the MJCF file has it
 
 
 class Link(NamedTuple):
@@ -74,7 +74,7 @@ def _moved(link: Link, parent: Frame, angles: Array) -> Frame:
   place = parent[0] + rotated(parent[1], link.place)
   orientation = product(parent[1], link.orientation)
   for joint in link.joints:
-    offset = angles[..., joint.index, None] - joint.reference
+    offset = angles[..., joint.angle, None] - joint.reference
     if joint.slides:
       place = place + offset * rotated(orientation, joint.axis)
       continue
@@ -103,7 +103,7 @@ def ends_of(model: mujoco.MjModel, root: Root) -> Ends:
 def _joint(model: mujoco.MjModel, root: Root, joint: int) -> Joint:
   address = int(model.jnt_qposadr[joint])
   return Joint(
-    index=address - root.nq,
+    angle=address - root.nq,
     slides=bool(model.jnt_type[joint] == SLIDE),
     axis=model.jnt_axis[joint].astype(np.float32),
     anchor=model.jnt_pos[joint].astype(np.float32),

@@ -71,7 +71,9 @@ def test_n_and_n_more_iterations_equal_2n_with_a_style_that_is_learned_too(tmp_p
   for folder in folders:
     folder.mkdir()
   go(Loop(with_style(), straight))
-  go(Loop(with_style(total_timesteps=16), halves))
+  half = with_style()
+  config = dataclasses.replace(half.config, total_timesteps=16)
+  go(Loop(dataclasses.replace(half, config=config), halves))
   early = store(halves).load()[1]
   go(Loop(with_style(), halves), resume=True)
   same_arrays(store(straight).load()[1], store(halves).load()[1])
