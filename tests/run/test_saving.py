@@ -77,11 +77,11 @@ def test_n_and_n_more_iterations_equal_2n_with_a_style_that_is_learned_too(tmp_p
   early = store(halves).load()[1]
   go(Loop(with_style(), halves), resume=True)
   same_arrays(store(straight).load()[1], store(halves).load()[1])
-  kept = [name for name in early if '.critic' in name or '.memory' in name or "['learner'].normalizer" in name]
+  ends = ('.memory.pairs', "['learner'].normalizer.mean", "['learner'].normalizer.std")
+  kept = [name for name in early if '.critic' in name or name.endswith(ends)]
   assert len(kept) > 10
   late = store(halves).load()[1]
-  same = [name for name in kept if early[name].tobytes() == late[name].tobytes()]
-  assert [name for name in same if '.count' not in name] == []  # the high bits of a count
+  assert [name for name in kept if early[name].tobytes() == late[name].tobytes()] == []
 
 
 def test_the_unroll_of_a_style_is_named_by_its_section(tmp_path):
