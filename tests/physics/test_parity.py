@@ -238,10 +238,12 @@ def test_observations(name, mjx, native, body, comparable):
 
 
 def test_features_of_the_motion(mjx, native, model, body, comparable):
-  features = motion_features(body, model)
-  a, b = (features(view.qpos[comparable], view.qvel[comparable]) for view in (mjx, native))
+  """Of robots that are not lying: the heading of one that faces upwards turns with every rounding."""
+  features, rows = motion_features(body, model), comparable & (body.up(native)[..., 2] > 0.5)
+  assert rows.sum() > 20
+  a, b = (features(view.qpos[rows], view.qvel[rows]) for view in (mjx, native))
   np.testing.assert_allclose(a, b, rtol=0, atol=OBSERVED)
-  assert np.abs(b).max() > 5  # rad/s, as the joints move
+  assert np.abs(b).max() > 1  # m/s or rad/s
 
 
 @pytest.mark.parametrize('name', list(TERMS))
