@@ -81,6 +81,8 @@ class MotionEnv:
     Where the physics diverged, both are the features before the step, which are finite.
     """
     inner, out = self.env.advance(state.env, bank, view, key)
-    reached = jnp.where(out.diverged[:, None], state.motion, self.features(view.qpos, view.qvel))
-    motion = jnp.where(out.reset[:, None], self.features(out.qpos, out.qvel), reached)
+    # Both together, as their program is long to compile.
+    after, fresh = self.features(jnp.stack([view.qpos, out.qpos]), jnp.stack([view.qvel, out.qvel]))
+    reached = jnp.where(out.diverged[:, None], state.motion, after)
+    motion = jnp.where(out.reset[:, None], fresh, reached)
     return MotionState(inner, motion), out._replace(extras={MOTION: state.motion, NEXT_MOTION: reached})
