@@ -16,3 +16,4 @@ class Outcome(NamedTuple):
   qpos: Any
   qvel: Any
   metrics: Any
+  extras: Any = {}  # noqa: RUF012 (never changed)

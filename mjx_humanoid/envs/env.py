@@ -58,6 +58,7 @@ class Outcome(NamedTuple):
   diverged: Array  # [B] bool: physics or observation was no longer finite; the reward is then 0
   terms: Terms  # reward terms by name, [B] each
   metrics: dict[str, Array]  # sums over the batch, see EPISODE_METRICS; and a row, see invalid.py
+  extras: dict[str, Array] = {}  # noqa: RUF012 (never changed) [B, ...] for Transition.extras
 
 
 # Sums, which can be added over steps and devices; logging divides them.

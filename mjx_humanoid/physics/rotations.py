@@ -55,6 +55,11 @@ def inverse(quaternion: Array) -> Array:
   return quaternion * np.array([1, -1, -1, -1], np.float32)
 
 
+def rotated(quaternion: Array, vector: Array) -> Array:
+  """A vector [..., 3] in the frame of an orientation [..., 4], in world coordinates."""
+  return quaternion.__array_namespace__().concatenate(in_frame(inverse(quaternion), vector), axis=-1)
+
+
 def about_z(heading: Array) -> Array:
   """The quaternion [..., 4] that turns the x axis to a heading [..., 2], a unit vector on the floor.
 

@@ -19,11 +19,18 @@ from mjx_humanoid.core.types import Array, Demonstrations, Key, Transition
 
 L = TypeVar('L')
 Metrics = dict[str, Array]
+# Entries of Transition.extras for algorithms that need them: features [T, B, F] of the motion before and after a step.
+MOTION, NEXT_MOTION = 'motion', 'next_motion'
 
 
 def no_demonstrations() -> Demonstrations:
   """Default for environments without demonstrations. Raises UserError."""
   raise UserError('this environment has no demonstrations to imitate.')
+
+
+def no_style() -> Array:
+  """Default for environments without clips. Raises UserError."""
+  raise UserError('config.algorithm: this environment has no clip to take a style from; choose another algorithm.')
 
 
 class Spec(NamedTuple):
@@ -33,6 +40,7 @@ class Spec(NamedTuple):
   action_size: int
   mirror: Callable[[], Mirror | None]  # called only by an algorithm that needs it; None: the robot has no symmetry
   demonstrations: Callable[[], Demonstrations] = no_demonstrations  # the same
+  style: Callable[[], Array] = no_style  # the same: features [N, 2, F] of a clip at successive control steps
 
 
 class Algorithm(Protocol[L]):
@@ -97,6 +105,7 @@ class Chosen:
   config: Config
   maker: Callable[[Config, Spec, Any], Algorithm[Any]]
   settings: Any
+  needs_motion: bool = False  # whether its transitions have the extras MOTION and NEXT_MOTION
 
   def make(self, spec: Spec) -> Algorithm[Any]:
     """The algorithm for an environment. Raises UserError if it lacks a member of Algorithm."""
@@ -127,10 +136,11 @@ def choose_algorithm(config: Config) -> Chosen:
   """Finds the algorithm that a config names and checks its settings, before anything is built.
 
   The module of an algorithm has `make(config, spec, settings)` and optionally `check(config, settings)`, which raises
-  UserError for settings that do not fit the config. The settings of an algorithm of this package are the section of
-  its name. Those of a user's own (config.algorithm='path/to/file.py', or 'path/to/file.py:make') are config.custom:
-  as an instance of the dataclass `Settings` in that file, whose fields are made with core.config.settings.setting, or
-  as a dict where there is no such class.
+  UserError for settings that do not fit the config, and `NEEDS_MOTION = True` if it needs features of the motion in
+  Transition.extras. The settings of an algorithm of this package are the section of its name. Those of a user's own
+  (config.algorithm='path/to/file.py', or 'path/to/file.py:make') are config.custom: as an instance of the dataclass
+  `Settings` in that file, whose fields are made with core.config.settings.setting, or as a dict where there is no such
+  class.
 
   Raises:
     UserError: there is no such algorithm, or a setting of it is unknown, out of range or does not fit.
@@ -141,7 +151,7 @@ def choose_algorithm(config: Config) -> Chosen:
     maker, module, settings = _from_package(config)
   if 'check' in module:
     module['check'](config, settings)
-  return Chosen(config, maker, settings)
+  return Chosen(config, maker, settings, bool(module.get('NEEDS_MOTION')))
 
 
 def make_algorithm(config: Config, spec: Spec) -> Algorithm[Any]:

@@ -70,6 +70,8 @@ class Outcome(Protocol):
   def qvel(self) -> Any: ...
   @property
   def metrics(self) -> Metrics: ...  # sums over the batch: steps, ...; see run/trainer.py. Of a row [N], the first
+  @property
+  def extras(self) -> dict[str, Array]: ...  # [B, ...] for Transition.extras, beside those of the algorithm
 
 
 class BatchedEnv(Protocol):
@@ -142,6 +144,7 @@ def collect_traced(
     physics, view = env.engine.step(carry.physics, *inputs)
     state, out = env.advance(state, bank, view, env_key)
     physics = env.engine.write(physics, out.reset, out.qpos, out.qvel)
+    extras = {**extras, **out.extras}
     transition = Transition(carry.env.obs, action, out.reward, out.terminated, out.truncated, out.next_obs, extras)
     return Collected(physics, state, key), (transition, out.metrics)
 
@@ -196,7 +199,8 @@ class HostCollector:
     key, env_key = jax.random.split(key)
     before = state.obs
     state, out = self._env.advance(state, bank, view, self._own(env_key))
-    transition = Transition(before, choice[0], out.reward, out.terminated, out.truncated, out.next_obs, choice[2])
+    extras = {**choice[2], **out.extras}
+    transition = Transition(before, choice[0], out.reward, out.terminated, out.truncated, out.next_obs, extras)
     key, acted, choice = self._act(learner, state, key)
     return key, state, acted, (out.reset, out.qpos, out.qvel, out.metrics), transition, choice
 

@@ -50,7 +50,7 @@ def check_fit(
   if actor.squash != squash:
     raise UserError(
       f'config.init_from: that policy {"squashes its actions by tanh" if actor.squash else "clips its actions"}, so'
-      f' config.algorithm must be {"sac" if actor.squash else "ppo or a2c"}.'
+      f' config.algorithm must be {"sac" if actor.squash else "ppo, a2c or amp"}.'
     )
   if (actor.mirror is not None) != symmetric:
     other = '; or config.network.symmetry=equivariant, if it was trained so' if symmetric else ''

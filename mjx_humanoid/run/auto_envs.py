@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import jax
 
 from mjx_humanoid.core import saved_code
+from mjx_humanoid.core.config import ppo
 from mjx_humanoid.core.config.schema import AUTO, Config, to_dict
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.files import read_json, write_json
@@ -77,7 +78,7 @@ def found_for(config: Config, engine: str) -> tuple[Found, str]:
 def described(found: Found, config: Config) -> str:
   """What was found, and what follows from it, in words."""
   speeds = ', '.join(f'{int(count):,}: {speed:,.0f}' for count, speed in found.speeds.items())
-  minibatches = f', minibatches of {config.ppo.batch_size:,}' if config.algorithm == 'ppo' else ''
+  minibatches = f', minibatches of {config.ppo.batch_size:,}' if config.algorithm in ppo.USERS else ''
   return (
     f'{found.num_envs:,} environments{minibatches}, {config.total_timesteps:,} steps; environment steps/s while'
     f' collecting with {speeds}; {found.bytes_each / 1e3:,.0f} kB each, {found.room:,} fit into the memory'
@@ -140,7 +141,7 @@ def following(config: Config, num_envs: int) -> Config:
   """
   ratio, reference = num_envs / config.reference_envs, config.reference_envs
   result = dataclasses.replace(config, num_envs=num_envs)
-  if config.algorithm == 'ppo':
+  if config.algorithm in ppo.USERS:
     length, before = config.ppo.unroll_length, config.ppo.batch_size
     minibatches = max(1.0, reference * length / before * ratio ** (2 / 3))
     batch_size = closest_divisor(num_envs * length, num_envs * length / minibatches)
@@ -161,7 +162,9 @@ def closest_divisor(number: int, wanted: float) -> int:
 
 def unroll_length(config: Config) -> int:
   """Control steps of each environment between updates of PPO and A2C; 0 for algorithms that learn at every step."""
-  return {'ppo': config.ppo.unroll_length, 'a2c': config.a2c.unroll_length}.get(config.algorithm, 0)
+  if config.algorithm in ppo.USERS:
+    return config.ppo.unroll_length
+  return config.a2c.unroll_length if config.algorithm == 'a2c' else 0
 
 
 def few_updates(config: Config) -> str:
@@ -184,7 +187,8 @@ def key_of(config: Config, engine: str) -> str:
   sections = to_dict(config)
   settings: Sequence[Any] = [sections[name] for name in ('task', 'physics', 'network', 'algorithm', 'custom')]
   machine = [jax.devices()[0].device_kind, jax.device_count(), config.devices, config.num_threads or available_cores()]
-  parts = [engine, machine, settings, sections.get(config.algorithm), config.reference_envs, versions()]
+  own = [sections.get(config.algorithm), sections['ppo'] if config.algorithm in ppo.USERS else None]
+  parts = [engine, machine, settings, own, config.reference_envs, versions()]
   text = json.dumps([parts, saved_code.digests(config.task)], sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()
 

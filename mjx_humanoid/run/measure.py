@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from mjx_humanoid.core.config import ppo
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.rl.collect import BatchedEnv
@@ -29,7 +30,7 @@ class Speed(NamedTuple):
 def sized(config: Config, num_envs: int) -> Config:
   """The config with another number of environments, and PPO's minibatches larger or smaller by the same factor."""
   resized = dataclasses.replace(config, num_envs=num_envs)
-  if config.algorithm != 'ppo':
+  if config.algorithm not in ppo.USERS:
     return resized
   minibatches = max(1, config.num_envs * config.ppo.unroll_length // config.ppo.batch_size)
   batch_size = max(1, num_envs * config.ppo.unroll_length // minibatches)

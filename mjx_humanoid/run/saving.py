@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
+from mjx_humanoid.core.config import ppo
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.run_folder import CHECKPOINTS, POLICY_FILE
 from mjx_humanoid.playback.policy import load_policy, save_policy
@@ -92,8 +93,9 @@ class Checkpoints(Listener):
       raise
     setup, iteration = self._setup, int(tree['iteration'])
     if saved != iteration * trainer.steps_per_iteration:
+      section = 'ppo' if setup.config.algorithm in ppo.USERS else setup.config.algorithm
       raise UserError(
-        f'config.{setup.config.algorithm}.unroll_length={setup.algorithm.unroll_length} is not that of the run; leave'
+        f'config.{section}.unroll_length={setup.algorithm.unroll_length} is not that of the run; leave'
         f' it, or start a new run with --config.init_from={self._folder}.'
       )
     self._score = float(tree['score'])

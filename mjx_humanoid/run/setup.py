@@ -18,7 +18,9 @@ from mjx_humanoid.core.types import Demonstrations, View
 from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.envs.demonstrations import demonstrate
 from mjx_humanoid.envs.env import Env
+from mjx_humanoid.envs.motion_env import MotionEnv
 from mjx_humanoid.motions.around import Around
+from mjx_humanoid.motions.features import clip_pairs, motion_features
 from mjx_humanoid.motions.gait import Reference
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.choice import choose, make_engine
@@ -30,7 +32,7 @@ from mjx_humanoid.playback.cards import NONE, find_card
 from mjx_humanoid.playback.judge import check_card
 from mjx_humanoid.playback.policy_states import give_states
 from mjx_humanoid.playback.reference import base_of
-from mjx_humanoid.rl.algorithm import Algorithm, Spec, choose_algorithm
+from mjx_humanoid.rl.algorithm import Algorithm, Chosen, Spec, choose_algorithm
 from mjx_humanoid.rl.collect import BatchedEnv
 from mjx_humanoid.robots import robots
 from mjx_humanoid.run import hosts
@@ -99,11 +101,27 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
     base = base_of(config.network.residual, task, model)
     env = dataclasses.replace(env, base=base)
     check_own(task, env, config)  # before anything else calls user code
-    spec = Spec(env.observation_size, env.action_size, task.mirror, lambda: demonstrations_of(config, task))
-    algorithm = chosen.make(spec)
+    batched, algorithm = with_algorithm(chosen, env)
   bank_iterations = SETTLED_ITERATIONS if config.task.start in SETTLED else BANK_ITERATIONS
   devices = choose_devices(config.devices, config.num_envs, engine_name, device)
-  return Setup(config, env, algorithm, reason, task, bank_iterations, devices, base, physics.changed, physics.substeps)
+  return Setup(
+    config, batched, algorithm, reason, task, bank_iterations, devices, base, physics.changed, physics.substeps
+  )
+
+
+def with_algorithm(chosen: Chosen, env: Env) -> tuple[BatchedEnv, Algorithm[Any]]:
+  """The algorithm of a config for an environment, and the environment with what the algorithm needs of it.
+
+  Raises:
+    UserError: the environment has not what the algorithm needs, such as a clip or demonstrations.
+  """
+  config, task = chosen.config, env.task
+  spec = Spec(env.observation_size, env.action_size, task.mirror, lambda: demonstrations_of(config, task))
+  if not chosen.needs_motion:
+    return env, chosen.make(spec)
+  features = motion_features(task.body, env.model)
+  spec = spec._replace(style=lambda: clip_pairs(task.config, features, mirrored=config.network.symmetric))
+  return MotionEnv(env, features), chosen.make(spec)
 
 
 def settle_num_envs(config: Config, engine_name: str) -> int:

@@ -12,6 +12,7 @@ import pytest
 
 from mjx_humanoid.core.process import COMPILER_OPTIONS
 from mjx_humanoid.core.types import View
+from mjx_humanoid.motions.features import motion_features
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.mjx import MjxEngine
 from mjx_humanoid.physics.model import build_model
@@ -234,6 +235,15 @@ def test_observations(name, mjx, native, body, comparable):
   context = contexts(native.ctrl, comparable)
   a, b = (OBSERVATIONS[name](rows_of(view, comparable), body, context) for view in (mjx, native))
   np.testing.assert_allclose(a, b, rtol=0, atol=OBSERVED)
+
+
+def test_features_of_the_motion(mjx, native, model, body, comparable):
+  """Of robots that are not lying: the heading of one that faces upwards turns with every rounding."""
+  features, rows = motion_features(body, model), comparable & (body.up(native)[..., 2] > 0.5)
+  assert rows.sum() > 20
+  a, b = (features(view.qpos[rows], view.qvel[rows]) for view in (mjx, native))
+  np.testing.assert_allclose(a, b, rtol=0, atol=OBSERVED)
+  assert np.abs(b).max() > 1  # m/s or rad/s
 
 
 @pytest.mark.parametrize('name', list(TERMS))

@@ -100,6 +100,25 @@ def test_the_controller_of_an_exported_policy_acts_as_the_policy(config):
   assert largest_difference(to_onnx(policy, task, {}), policy, task, paths) < 1e-5
 
 
+def test_a_policy_with_the_style_of_a_clip_needs_no_clip(tmp_path, monkeypatch):
+  """It is saved where the clip cannot be found any more, plays, is judged, and its controller acts as it does."""
+  pytest.importorskip('onnxruntime')
+  from mjx_humanoid.playback.onnx_controller import largest_difference, to_onnx
+  from mjx_humanoid.playback.rollout import rollout, start_states
+
+  monkeypatch.delenv(clips.VARIABLE, raising=False)
+  config = dataclasses.replace(schema.resolve(files.load_config('walk_amp')).task, clip=str(tmp_path / 'gone.npz'))
+  task, model = task_and_model(config)
+  save_policy(random_policy(task, model), tmp_path / 'a.safetensors')
+  policy = load_policy(tmp_path / 'a.safetensors')
+  assert policy.task.clip == str(tmp_path / 'gone.npz')
+  card, _ = judge(task, model, policy, 1, 0)
+  assert card['speed'] >= 0
+  qpos, qvel = start_states(task, model, np.random.default_rng(0), 1)
+  paths = rollout(task, model, policy, qpos, qvel, 8, stop_at_end=False)
+  assert largest_difference(to_onnx(policy, task, {}), policy, task, paths) < 1e-5
+
+
 def test_a_policy_whose_clip_was_altered_is_damaged(config, tmp_path):
   from safetensors import safe_open
   from safetensors.numpy import save_file

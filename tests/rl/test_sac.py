@@ -253,7 +253,7 @@ def test_actions_are_uniformly_random_at_first_but_not_of_an_adopted_actor():
 def test_an_actor_that_clips_is_refused():
   algorithm, init, _ = classic()
   learner = init(jax.random.PRNGKey(0))
-  with pytest.raises(UserError, match=r'clips its actions, so config\.algorithm must be ppo or a2c'):
+  with pytest.raises(UserError, match=r'clips its actions, so config\.algorithm must be ppo, a2c or amp'):
     algorithm.adopt(learner, algorithm.actor(learner)._replace(squash=False))
 
 

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from points import point_setup
+from points import PointEnv, point_setup
 
+from mjx_humanoid.core.config.amp import AMPConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.policy import load_policy
+from mjx_humanoid.rl.algorithm import MOTION, NEXT_MOTION, Spec, make_algorithm
 from mjx_humanoid.run import saving
 from mjx_humanoid.run.checkpoint import CheckpointStore
 from mjx_humanoid.run.listeners import Callback
@@ -44,6 +46,53 @@ def test_n_and_n_more_iterations_equal_2n(tmp_path, restart_interval):
   go(Loop(dataclasses.replace(half, config=config), halves))
   go(Loop(point_setup(restart_interval=restart_interval), halves), resume=True)
   same_arrays(store(straight).load()[1], store(halves).load()[1])
+
+
+class MovingPoints(PointEnv):
+  """Their motion is where they are; a clip's points go on by a quarter."""
+
+  def advance(self, state, bank, view, key):
+    following, out = super().advance(state, bank, view, key)
+    return following, out._replace(extras={MOTION: state.obs, NEXT_MOTION: view})
+
+
+def with_style(**settings):
+  """A training by AMP: PPO, and a discriminator with its normaliser and its memory."""
+  setup, env = point_setup(**settings), MovingPoints()
+  style = AMPConfig(layers=(8,), batch_size=8, replay_size=64, learning_rate=1e-2)
+  config = dataclasses.replace(setup.config, algorithm='amp', amp=style)
+  clip = np.array([[[0.0], [0.25]], [[0.25], [0.5]]], np.float32)
+  algorithm = make_algorithm(config, Spec(1, 1, lambda: None, style=lambda: clip))
+  return dataclasses.replace(setup, config=config, env=env, algorithm=algorithm)
+
+
+def test_n_and_n_more_iterations_equal_2n_with_a_style_that_is_learned_too(tmp_path):
+  folders = straight, halves = tmp_path / 'straight', tmp_path / 'halves'
+  for folder in folders:
+    folder.mkdir()
+  go(Loop(with_style(), straight))
+  half = with_style()
+  config = dataclasses.replace(half.config, total_timesteps=16)
+  go(Loop(dataclasses.replace(half, config=config), halves))
+  early = store(halves).load()[1]
+  go(Loop(with_style(), halves), resume=True)
+  same_arrays(store(straight).load()[1], store(halves).load()[1])
+  ends = ('.memory.pairs', "['learner'].normalizer.mean", "['learner'].normalizer.std")
+  kept = [name for name in early if '.critic' in name or name.endswith(ends)]
+  assert len(kept) > 10
+  late = store(halves).load()[1]
+  assert [name for name in kept if early[name].tobytes() == late[name].tobytes()] == []
+
+
+def test_the_unroll_of_a_style_is_named_by_its_section(tmp_path):
+  go(Loop(with_style(), tmp_path))
+  other = with_style(total_timesteps=64)
+  ppo = dataclasses.replace(other.config.ppo, unroll_length=1, batch_size=4)
+  config = dataclasses.replace(other.config, ppo=ppo)
+  algorithm = dataclasses.replace(other.algorithm, ppo=dataclasses.replace(other.algorithm.ppo, hyper=ppo))
+  loop = Loop(dataclasses.replace(other, config=config, algorithm=algorithm), tmp_path)
+  with pytest.raises(UserError, match=r'config\.ppo\.unroll_length=1 is not that of the run'):
+    loop.begin(resume=True)
 
 
 def test_the_score_is_a_running_mean_of_returns(tmp_path, monkeypatch):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from mjx_humanoid.core.config.settings import setting
 
+USERS = ('ppo', 'amp')  # algorithms that learn by PPO, with the settings of this section
+
 
 @dataclass(frozen=True)
 class PPOConfig:

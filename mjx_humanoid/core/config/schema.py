@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 
 from mjx_humanoid.core.config import settings as machinery
 from mjx_humanoid.core.config.a2c import A2CConfig
+from mjx_humanoid.core.config.amp import AMPConfig
 from mjx_humanoid.core.config.network import NetworkConfig
 from mjx_humanoid.core.config.physics import PhysicsConfig
 from mjx_humanoid.core.config.ppo import PPOConfig
@@ -76,6 +77,7 @@ class Config:
   ppo: PPOConfig = field(default_factory=PPOConfig)
   a2c: A2CConfig = field(default_factory=A2CConfig)
   sac: SACConfig = field(default_factory=SACConfig)
+  amp: AMPConfig = field(default_factory=AMPConfig)
   custom: dict[str, Any] = setting({}, "settings of a user's own algorithm, by name")
 
   @property
