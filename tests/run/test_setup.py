@@ -160,4 +160,5 @@ def test_training_has_physics_of_its_own_and_the_task_does_not():
   _, view = engine.step(state, np.zeros((128, 21), np.float32))
   np.testing.assert_allclose(view.time, 0.02, rtol=1e-6)
   assert (setup.env.model.opt.timestep, setup.task.body.substeps) == (0.005, 4)
-  assert prepare(dataclasses.replace(config, physics=replaced(config.physics, {'mjx.iterations': 7}, ''))).physics == ''
+  physics = replaced(config.physics, {'native.solver': 'file', 'native.iterations': 0, 'mjx.iterations': 7}, '')
+  assert prepare(dataclasses.replace(config, physics=physics)).physics == ''
