@@ -25,15 +25,24 @@ def get_config() -> ConfigDict:
   config.task.episode_length = 15.0  # 1000 control steps
   config.task.card = 'return'
   config.task.target_return = 6000.0
-  config.num_envs = config.reference_envs = 64
-  config.ppo.unroll_length = 64
-  config.ppo.batch_size = 1024
+  # In training Euler's method, and Newton's with a few iterations: twice the steps per second of the file's Runge-Kutta
+  # and PGS. Returns are measured in the physics of the file.
+  config.physics.native.integrator = 'euler'
+  config.physics.native.solver = 'newton'
+  config.physics.native.iterations = 4
+  config.num_envs = config.reference_envs = 256
+  config.ppo.unroll_length = 32
+  config.ppo.batch_size = 2048
   config.ppo.num_epochs = 4
-  config.ppo.learning_rate = 1e-3
-  config.ppo.gamma = 0.99
+  config.ppo.learning_rate = 7e-4
+  config.ppo.gamma = 0.985
   config.ppo.gae_lambda = 0.95
   config.ppo.clip_epsilon = 0.2
   config.ppo.reward_scale = 0.1
+  # With half the environments and without the average, it ran as fast and fell in most episodes.
+  config.ppo.ema_decay = 0.98
+  config.network.initial_std = 0.4
+  config.network.final_std = 0.15
   config.render_interval = 4_000_000
-  config.total_timesteps = 10_000_000
+  config.total_timesteps = 9_000_000
   return config

@@ -11,6 +11,7 @@ def get_config() -> ConfigDict:
   config.num_envs = config.reference_envs = 16
   config.network.policy_layers = (256, 256)
   config.network.activation = 'relu'
+  config.network.final_std = 0.0  # the noise of SAC follows from its temperature
   config.sac.gamma = 0.99
   config.sac.updates_per_step = 0.125
   config.render_interval = 500_000
