@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from clip_tools import swaying
@@ -86,7 +87,8 @@ def test_a_tilt_and_a_height_do(features, body, states):
 def test_numpy_and_jax_agree(features, states):
   found = features(*states)
   assert found.dtype == np.float32
-  np.testing.assert_allclose(jax.jit(features)(*states), found, atol=2e-5)
+  with jax.disable_jit():  # to compile the kinematics takes a minute without optimisations
+    np.testing.assert_allclose(features(*map(jnp.asarray, states)), found, atol=2e-5)
 
 
 def test_a_mirror_image_has_the_mirror_images_of_features(features, body, states):

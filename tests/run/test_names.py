@@ -27,7 +27,7 @@ from mjx_humanoid.run import array_files, report_cards
 from mjx_humanoid.run import start as start_module
 from mjx_humanoid.run.checkpoint import CheckpointStore
 from mjx_humanoid.run.logger import read_metrics
-from mjx_humanoid.run.trainer import TrainState
+from mjx_humanoid.run.trainer import Snapshot, TrainState
 
 # What shells, options, paths, patterns, markup, formats and encodings read as something else than a letter.
 ODD = [
@@ -71,6 +71,13 @@ class NoLearning:
 
   def restarts_at(self, iteration):
     return False
+
+  def runs_ahead(self, state):
+    return False
+
+  def snapshot(self, state):
+    carry = state.carry
+    return Snapshot(state.learner, carry.env, carry.key, state.key, {'position': carry.physics}, state.iteration)
 
   def placed(self, state):
     return state
