@@ -170,6 +170,7 @@ def test_worlds_that_differ_and_are_pushed_go_on_exactly_from_what_was_packed(
   assert same(varied_step(jax.jit(varied_engine.unpack)(packed), smooth_controls[1], pushes[0], NONE)[1], expected)
 
 
+@pytest.mark.slow
 def test_other_fields_of_the_model_are_other_arguments_of_the_same_program(
   varied_step, varied_begin, starts, smooth_controls
 ):

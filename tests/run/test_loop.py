@@ -78,7 +78,8 @@ def test_n_and_n_more_iterations_equal_2n(tiny, tmp_path, schedule):
   resumed_equals_straight(lambda **more: tiny(ppo__lr_schedule=schedule, **more), tmp_path)
 
 
-@pytest.mark.parametrize('interval', [128, pytest.param(64, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('interval', [128, 64])
 def test_n_and_n_more_iterations_equal_2n_where_training_restarts(tiny, tmp_path, interval):
   """Right where it was interrupted, too: after 128 steps of 256."""
   resumed_equals_straight(lambda **more: tiny(restart_interval=interval, **more), tmp_path)
