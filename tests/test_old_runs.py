@@ -94,6 +94,7 @@ def test_it_is_resumed_to_the_same_parameters(run):
   assert found.info['timesteps'] == 192
 
 
+@pytest.mark.slow
 def test_another_training_begins_from_it(run, tmp_path):
   """With its network, which one update changes little: a fresh one would be elsewhere."""
   config = load_json(run / 'config.json')
