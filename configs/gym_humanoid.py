@@ -33,7 +33,6 @@ def get_config() -> ConfigDict:
   config.num_envs = config.reference_envs = 256
   config.ppo.unroll_length = 32
   config.ppo.batch_size = 2048
-  config.ppo.num_epochs = 4
   config.ppo.learning_rate = 7e-4
   config.ppo.gamma = 0.985
   config.ppo.gae_lambda = 0.95
