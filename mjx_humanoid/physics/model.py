@@ -23,7 +23,7 @@ FAULTY_SPARSE = '4.0.0'  # version of MuJoCo whose Newton solver is wrong with a
 SPARSE_FROM = 60  # degrees of freedom from which MuJoCo itself chooses a sparse Jacobian
 DOFS = {mujoco.mjtJoint.mjJNT_FREE: 6, mujoco.mjtJoint.mjJNT_BALL: 3}
 EXTRAS = {'gymnasium': 'gym'}  # extra of this package that installs a package with models
-TOUCH_REACH = 0.6  # m, radius of touch sensors around the frame of their body; larger for tall robots
+TOUCH_REACH = 100.0  # m, radius of touch sensors around the frame of their body: more than any body is long
 
 
 def model_file(robot: Robot) -> Path:
@@ -235,12 +235,11 @@ def _add_sensors(spec: mujoco.MjSpec, robot: Robot) -> None:
     add(f'{foot}_pos', kinds.mjSENS_FRAMEPOS, foot)
     add(f'{foot}_up', kinds.mjSENS_FRAMEZAXIS, foot)
     add(f'{foot}_linvel', kinds.mjSENS_FRAMELINVEL, foot)
-  reach = TOUCH_REACH * max(1.0, robot.standing_height / 1.282)
   for body in _moving_bodies(spec):
     if body.geoms:
       site = f'{body.name}_touch'
       if spec.site(site) is None:
-        body.add_site(name=site, type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[reach, 0, 0], group=5)
+        body.add_site(name=site, type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[TOUCH_REACH, 0, 0], group=5)
       add(site, kinds.mjSENS_TOUCH, site, mujoco.mjtObj.mjOBJ_SITE)
 
 

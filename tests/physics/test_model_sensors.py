@@ -76,9 +76,9 @@ def test_touch_sensors_feel_nothing_in_the_air(moving, model):
   assert [n for n in names if n.endswith('_touch') and moving.sensor(n).data[0] != 0] == []
 
 
-def test_touch_sensors_of_a_giant_reach_all_of_it(tmp_path):
+def test_touch_sensors_reach_the_ends_of_a_long_body(tmp_path):
   """A leg of 3 m, whose sole is 1.5 m from the frame of its body: 10 kg, 98.1 N."""
-  path = tmp_path / 'giant.xml'
+  path = tmp_path / 'leg.xml'
   path.write_text("""
 <mujoco>
   <worldbody>
@@ -89,9 +89,9 @@ def test_touch_sensors_of_a_giant_reach_all_of_it(tmp_path):
   </worldbody>
   <actuator><motor joint="up"/></actuator>
 </mujoco>""")
-  giant = build_model(Robot('giant', '', str(path), 'leg', ('leg',), 3.5, 1.0), converged=True)
-  data = mujoco.MjData(giant)
-  mujoco.mj_step(giant, data, 400)
+  model = build_model(Robot('leg', '', str(path), 'leg', ('leg',), 1.0, 0.5), converged=True)
+  data = mujoco.MjData(model)
+  mujoco.mj_step(model, data, 400)
   assert data.sensor('leg_touch').data[0] == pytest.approx(98.1, rel=0.01)
 
 
