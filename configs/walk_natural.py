@@ -23,7 +23,7 @@ def get_config() -> ConfigDict:
     'energy': -0.02,
   }
   config.task.observations = ('joint_positions', 'joint_velocities', 'clip_phase', 'clip_targets', 'clip_offset')
-  config.task.start = 'clip'
+  config.task.start = 'clip_or_standing'  # its card begins standing
   config.task.termination = 'off_clip'
   config.task.episode_length = 5.0
   config.task.frame_skip = 4  # 50 control steps per second

@@ -45,7 +45,7 @@ SHALLOWEST = 0.9  # least depth of a start state, as a share of the strength
 ALONG, BESIDE, FACE_DOWN = 0.6, 0.75, 0.8
 ON_THE_PATH, BESIDE_IT = 0.5, 8.0  # strength of perturbations on the path, and largest strength beside it
 SETTLED = frozenset({'fallen', 'rising'})  # starts that need physics
-OF_CLIPS = frozenset({'clip', 'clip_beginning'})  # starts that need a clip
+OF_CLIPS = frozenset({'clip', 'clip_beginning', 'clip_or_standing'})  # starts that need a clip
 SEARCHED = frozenset({'rising'})  # starts that need a search, except at full strength
 
 Starts = tuple[np.ndarray, np.ndarray]  # qpos [n, nq], qvel [n, nv]
@@ -159,18 +159,27 @@ def clip_beginning(body: Body, rng: np.random.Generator, strength: np.ndarray, s
   raise UserError("start 'clip_beginning' needs a clip; name it by config.task.clip.")
 
 
-def from_clip(reference: str, *, once: bool, anywhere: bool) -> StartFn:
+@STARTS.register()
+def clip_or_standing(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
+  """Half of the episodes as `clip`, half as `standing`, for clips that the robot should be able to walk into."""
+  raise UserError("start 'clip_or_standing' needs a clip; name it by config.task.clip.")
+
+
+def from_clip(name: str, reference: str, *, once: bool) -> StartFn:
   """A start in a clip: reference-state initialisation, as in DeepMimic. Raises UserError like clip_table.
 
   Args:
+    name: one of OF_CLIPS.
     once: see config.task.clip_once.
-    anywhere: in any frame rather than in the first one.
   """
 
   def start(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
-    table = clip_table(reference, body, once=once)
-    rows = rng.integers(len(table), size=len(strength)) if anywhere else np.zeros(len(strength), int)
-    return perturbed(table.qpos[rows], body, rng, strength, table.qvel[rows].astype(np.float64))
+    table, n = clip_table(reference, body, once=once), len(strength)
+    rows = np.zeros(n, int) if name == 'clip_beginning' else rng.integers(len(table), size=n)
+    qpos, qvel = table.qpos[rows], table.qvel[rows].astype(np.float64)
+    if name == 'clip_or_standing':
+      qpos[::2], qvel[::2] = body.default_qpos, 0.0
+    return perturbed(qpos, body, rng, strength, qvel)
 
   return start
 
@@ -185,7 +194,7 @@ def make_start(name: str, config: TaskConfig | None = None) -> StartFn:
     UserError: an unknown name, or a file that cannot be read.
   """
   if name in OF_CLIPS and config is not None and config.clip:
-    return from_clip(config.clip, once=config.clip_once, anywhere=name == 'clip')
+    return from_clip(name, config.clip, once=config.clip_once)
   if is_of_policies(name):
     return from_policies(name)
   if is_library(name):

@@ -182,7 +182,7 @@ def test_only_starts_that_need_physics_ask_for_it(body):
 def test_an_unknown_start_is_refused_with_the_choices(name):
   with pytest.raises(
     UserError,
-    match=r'unknown start .*: any_pose, clip, clip_beginning, fallen, keyframes, moving_noise, rising, standing, uni',
+    match=r'unknown start .*: any_pose, clip, clip_beginning, clip_or_standing, fallen, keyframes, moving_noise, ris',
   ) as error:
     make_start(name)
   assert '\n' not in str(error.value)

@@ -43,13 +43,21 @@ def test_the_beginning_is_the_first_frame(config, body, settle):
   np.testing.assert_allclose(qpos[:, 7:], np.repeat(clip_table(config.clip, body, once=False).qpos[:1, 7:], N, 0))
 
 
+def test_half_of_them_stand_still(config, body, settle):
+  qpos, qvel = drawn('clip_or_standing', config, body, settle)
+  standing = np.isclose(qpos[:, 7:], body.default_qpos[7:], atol=1e-6).all(axis=1)
+  assert standing.tolist() == [True, False] * (N // 2)
+  assert not qvel[standing].any()
+  assert np.abs(qvel[~standing, :2]).max() == pytest.approx(0.5, abs=0.1)
+
+
 def test_they_are_perturbed_within_limits(config, body, settle):
   qpos, _ = drawn('clip_beginning', config, body, settle, strength=5.0)
   assert qpos[:, 8].std() > 0.05
   assert (qpos[:, 7:] >= body.joint_range[:, 0]).all()
 
 
-@pytest.mark.parametrize('name', ['clip', 'clip_beginning'])
+@pytest.mark.parametrize('name', ['clip', 'clip_beginning', 'clip_or_standing'])
 def test_without_a_clip_they_say_how_to_name_one(name, body, settle):
   with pytest.raises(UserError, match=rf"start '{name}' needs a clip; name it by config.task.clip"):
     drawn(name, TaskConfig(), body, settle)
