@@ -13,7 +13,7 @@ from mjx_humanoid.motions.capture import HIP_HEIGHT, Capture
 from mjx_humanoid.motions.clip import Clip, advance_of, mirrored
 from mjx_humanoid.motions.hinges import rotation
 from mjx_humanoid.motions.normative import ADULT_LEG, curve, knee_swing, timing
-from mjx_humanoid.motions.retarget import leg_length, on_the_floor, retarget
+from mjx_humanoid.motions.retarget import leg_length, on_the_floor, retarget, within_limits
 from mjx_humanoid.motions.skeleton import Rig, rig_of
 
 NAME = 'gait'  # of the clip; 'gait:1.2' is the gait at 1.2 m/s
@@ -73,14 +73,12 @@ def tilted(rig: Rig, qpos: np.ndarray) -> np.ndarray:
 
   Landmarks do not show how a pelvis is tilted, and the hips of people are measured against it.
   """
-  found, (low, high) = qpos.copy(), rig.body.joint_range.T.astype(float)
-  first, angle = rig.body.root.nq, math.radians(PELVIC_TILT)
+  found, angle = qpos.copy(), math.radians(PELVIC_TILT)
   for joint, turn in (('spine', angle), ('left_hip', -angle), ('right_hip', -angle)):
     ids = rig.joints[joint]
     pitch = max(ids, key=lambda i: abs(rig.model.jnt_axis[i] @ ACROSS))
     found[:, rig.model.jnt_qposadr[pitch]] += turn * np.sign(rig.model.jnt_axis[pitch] @ ACROSS)
-  found[:, first:] = np.clip(found[:, first:], low, high)
-  return found
+  return within_limits(rig, found)
 
 
 def person(speed: float) -> Capture:

@@ -19,6 +19,7 @@ from mjx_humanoid.motions.skeleton import Rig, rig_of
 
 RATE = 60.0  # frames per second of the clip
 SMOOTHING = 0.02  # s, standard deviation of the filter over joint angles
+SPARE = 0.05  # rad (3 degrees), from joint limits
 AIRBORNE = 0.06  # m: a person whose lowest part is higher is in the air; captured soles are off by some centimetres
 TOUCHING = 0.03  # m: a part of the robot that is lower carries it
 NEARNESS = 0.003  # m: by so much lower, a part carries 2.7 times as much; toes swing 1 cm above the floor
@@ -39,11 +40,11 @@ def retarget(capture: Capture, robot: Robot, source: str = '') -> Clip:
   clip = Clip(capture.name, robot.name, rig.body.joint_names, capture.seconds, qpos, capture.loop, source)
   frames = 2 * max(1, round(clip.duration * RATE / 2)) + 1  # odd: half a loop is a whole number of frames
   seconds = np.linspace(0.0, clip.duration, frames)
-  qpos = _within(rig, _smooth(resampled(clip, seconds), rig.body.root.nq, clip.duration / (frames - 1)))
+  qpos = within_limits(rig, _smooth(resampled(clip, seconds), rig.body.root.nq, clip.duration / (frames - 1)))
   lowest = np.interp(seconds, capture.seconds, [_lowest(each) for each in people])
   qpos = on_the_floor(rig, qpos, lowest > AIRBORNE, clip.duration / (frames - 1))
   if capture.loop:
-    qpos = _within(rig, closed(qpos))
+    qpos = within_limits(rig, closed(qpos))
     qpos = on_the_floor(rig, qpos, lowest > AIRBORNE, clip.duration / (frames - 1))
     qpos[-1, 2] = qpos[0, 2]
   qpos = facing_ahead(without_sliding(rig, qpos))
@@ -106,10 +107,12 @@ def _lowest(person: Landmarks) -> float:
   return float(person.points[person.visibility > 0, 2].min())
 
 
-def _within(rig: Rig, qpos: np.ndarray) -> np.ndarray:
-  """Poses [T, nq] with joint angles within their limits, which a filter or the closing of a loop may have left."""
+def within_limits(rig: Rig, qpos: np.ndarray) -> np.ndarray:
+  """Poses [T, nq] with joint angles 3 degrees before their limits, so that a robot may follow without being stopped."""
+  low, high = rig.body.joint_range.T.astype(float)
+  spare = np.minimum(SPARE, (high - low) / 4)
   found, first = qpos.copy(), rig.body.root.nq
-  found[:, first:] = np.clip(found[:, first:], *rig.body.joint_range.T.astype(float))
+  found[:, first:] = np.clip(found[:, first:], low + spare, high - spare)
   return found
 
 

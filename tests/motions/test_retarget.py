@@ -15,7 +15,7 @@ from mjx_humanoid.motions.bones import BONES, directions, robot_directions
 from mjx_humanoid.motions.capture import read_deepmimic
 from mjx_humanoid.motions.clip_check import check_clip
 from mjx_humanoid.motions.random_poses import clearance
-from mjx_humanoid.motions.retarget import leg_length, on_the_floor, retarget, without_sliding
+from mjx_humanoid.motions.retarget import leg_length, on_the_floor, retarget, within_limits, without_sliding
 from mjx_humanoid.motions.skeleton import rig_of
 from mjx_humanoid.robots import robots
 
@@ -164,3 +164,10 @@ def test_standing_is_the_standing_pose(tmp_path, robot, rig):
   angles = dict(zip(rig.body.joint_names, np.degrees(found[7:]), strict=True))
   assert max(abs(angles[name]) for name in ('hip_y_left', 'hip_x_left', 'knee_left', 'ankle_y_left')) < 8
   assert found[2] == pytest.approx(1.282, abs=0.01)
+
+
+def test_joints_keep_three_degrees_from_their_limits(rig):
+  low, high = rig.body.joint_range.T.astype(float)
+  beyond = np.repeat(rig.body.default_qpos[None].astype(float), 2, axis=0)
+  beyond[0, 7:], beyond[1, 7:] = low - 1, high + 1
+  np.testing.assert_allclose(within_limits(rig, beyond)[:, 7:], [low + 0.05, high - 0.05])
