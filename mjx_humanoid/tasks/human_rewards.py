@@ -23,7 +23,7 @@ from mjx_humanoid.tasks.tracking import TERMS
 NEAR_LIMIT = 0.05  # rad (3 degrees) before a joint limit, from where it costs
 NEAR_TORQUE = 0.8  # share of the torque limit, from where it costs
 RISE = 0.3  # body weights in a control step, from where a rise of the contact force costs; walking needs 0.2
-HARDEST = 5.0  # body weights, of a rise that counts
+HARDEST = 15.0  # body weights, of a rise that counts: a robot that drops onto its shins lands with 10
 WIDTH, WIDTH_ERROR = 0.11 / 1.282, 0.05 / 1.282  # of people's steps, and the scale of errors
 TOES_UP, TOES_ERROR = 0.3, 0.2  # rad (17 degrees), pitch of the sole of people at heel strike, and the scale of errors
 LATE_SWING = 0.75  # share of the swing, from where the toes should be up
