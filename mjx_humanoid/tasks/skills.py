@@ -6,7 +6,7 @@ about 1. The exception is 'turning_over', a rate, which is 0 for an upright robo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import jax.numpy as jnp
 
@@ -16,6 +16,7 @@ from mjx_humanoid.core.saved_code import portable
 from mjx_humanoid.core.types import Array, Terms, View
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.tasks.context.context import Context
+from mjx_humanoid.tasks.context.curriculum_level import level_of
 from mjx_humanoid.tasks.functions import RewardFn
 from mjx_humanoid.tasks.human_rewards import TERMS  # and those of rewards.py, step_rewards.py and tracking.py
 
@@ -129,25 +130,38 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
 }
 
 
-def weighted(weights: Mapping[str, float]) -> RewardFn:
+def weighted(weights: Mapping[str, float], late: Collection[str] = ()) -> RewardFn:
   """The weighted sum of these terms; also returns each weighted term.
 
+  Args:
+    late: the terms whose weights grow with the level of the curriculum.
+
   Raises:
-    UserError: an unknown term.
+    UserError: an unknown term, or a late one that is not among them.
   """
-  terms = {portable(name): (TERMS[name], weight) for name, weight in weights.items()}
+  for name in late:
+    if name not in weights:
+      raise unknown('reward term in config.task.late_terms', name, weights)
+  terms = {portable(name): (TERMS[name], weight, name in late) for name, weight in weights.items()}
 
   def reward(view: View, body: Body, context: Context) -> tuple[Array, Terms]:
-    values = {name: weight * term(view, body, context) for name, (term, weight) in terms.items()}
+    level = level_of(context, 'config.task.late_terms') if late else 1.0
+    values = {
+      name: (weight * level if is_late else weight) * term(view, body, context)
+      for name, (term, weight, is_late) in terms.items()
+    }
     return jnp.sum(jnp.stack(list(values.values()))), values
 
   return reward
 
 
-def make_reward(name: str, weights: Mapping[str, float]) -> RewardFn:
+def make_reward(name: str, weights: Mapping[str, float], late: Collection[str] = ()) -> RewardFn:
   """The reward of a skill, with some weights changed, or the user's own 'path/to/file.py:function'.
 
   A user's function takes (view, body, context) and returns a scalar, or a scalar and a dict of terms.
+
+  Args:
+    late: see weighted.
 
   Raises:
     UserError: an unknown skill or term, or weights for a user's function.
@@ -155,9 +169,10 @@ def make_reward(name: str, weights: Mapping[str, float]) -> RewardFn:
   if not user_objects.is_own(name):
     if name not in SKILLS:
       raise unknown('reward', name, SKILLS, 'Your own: path/to/file.py:name.')
-    return weighted({**SKILLS[name][1], **weights})
-  if weights:
-    raise UserError(f'config.task.weights belongs to rewards made of terms; {name} is a function of your own.')
+    return weighted({**SKILLS[name][1], **weights}, late)
+  for setting, given in (('weights', weights), ('late_terms', late)):
+    if given:
+      raise UserError(f'config.task.{setting} belongs to rewards made of terms; {name} is a function of your own.')
   function = user_objects.find(name, 'reward')
 
   def reward(view: View, body: Body, context: Context) -> tuple[Array, Terms]:

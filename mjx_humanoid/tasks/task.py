@@ -56,7 +56,7 @@ class Task:
     """The reward of one environment, in JAX. Raises UserError for an unknown reward or term."""
     from mjx_humanoid.tasks.skills import make_reward
 
-    return make_reward(self.config.reward, self.config.weights)
+    return make_reward(self.config.reward, self.config.weights, self.config.late_terms)
 
   def starts(
     self, rng: np.random.Generator, count: int, settle: SettleFn, strength: float | None = None

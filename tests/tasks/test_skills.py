@@ -9,6 +9,7 @@ import pytest
 from mjx_humanoid.core import trust
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.tasks import skills
+from mjx_humanoid.tasks.context.curriculum_level import LEVEL
 from mjx_humanoid.tasks.rewards import TERMS
 from mjx_humanoid.tasks.skills import SKILLS, make_reward, weighted
 
@@ -54,6 +55,20 @@ def test_changing_weights_leaves_the_skill_alone():
   assert SKILLS['stand'][1] == before
 
 
+def test_late_terms_grow_with_the_level_of_the_curriculum(body, make_view, make_context):
+  reward = make_reward('stand', {'alive': 7.0, 'effort': -1.0}, ('effort',))
+  context = make_context()._replace(extra={LEVEL: np.float32(0.25)})
+  terms = reward(make_view(ctrl=np.ones(21)), body, context)[1]
+  assert (float(terms['alive']), float(terms['effort'])) == (7.0, -0.25)
+  with pytest.raises(UserError, match=r"config.task.late_terms needs the part 'curriculum_level'"):
+    reward(make_view(), body, make_context())
+
+
+def test_late_terms_that_the_reward_does_not_have_are_refused():
+  with pytest.raises(UserError, match=r"unknown reward term in config.task.late_terms 'enrgy'. Did you mean 'energy'"):
+    make_reward('stand', {}, ('enrgy',))
+
+
 @pytest.mark.parametrize(
   ('name', 'weights', 'match'),
   [
@@ -96,6 +111,8 @@ def test_or_a_number_with_named_terms(own, body, make_view, make_context):
 def test_weights_for_a_function_are_refused(own):
   with pytest.raises(UserError, match=r'config\.task\.weights belongs to rewards made of terms'):
     make_reward(own('return 1'), {'height': 1.0})
+  with pytest.raises(UserError, match=r'config\.task\.late_terms belongs to rewards made of terms'):
+    make_reward(own('return 1'), {}, ('height',))
 
 
 def test_rewards_run_inside_jit_and_vmap(body, make_view, make_context):

@@ -101,6 +101,9 @@ class TaskConfig:
   weights: dict[str, float] = setting(
     {}, "weights of reward terms that override the reward's defaults, by term", own='reward term'
   )
+  late_terms: tuple[str, ...] = setting(
+    (), 'reward terms whose weights grow with the level of the curriculum, from a tenth to all of what they are'
+  )
   observations: tuple[str, ...] = setting(
     ('joint_positions', 'joint_velocities'),
     'names of observations, or path/to/file.py:function each, in order',

@@ -2,6 +2,7 @@
 
 from mjx_humanoid.tasks.context import (  # they register their parts
   contact_force,
+  curriculum_level,
   displacement,
   gait,
   reference_motion,
@@ -13,6 +14,6 @@ from mjx_humanoid.tasks.context.parts import PARTS, ContextMaker, ContextPart, m
 from mjx_humanoid.tasks.context.velocity import COMMANDS
 
 __all__ = [
-  'COMMANDS', 'MOVING', 'PARTS', 'Context', 'ContextMaker', 'ContextPart', 'contact_force', 'displacement', 'gait',
-  'make_context', 'moving', 'reference_motion', 'station', 'swing', 'velocity',
+  'COMMANDS', 'MOVING', 'PARTS', 'Context', 'ContextMaker', 'ContextPart', 'contact_force', 'curriculum_level',
+  'displacement', 'gait', 'make_context', 'moving', 'reference_motion', 'station', 'swing', 'velocity',
 ]  # fmt: skip

@@ -167,14 +167,14 @@ def test_a_mirrored_context_advances_to_the_mirror_image(body, uneven):
 
 @pytest.mark.parametrize('name', ['gait', '', 'velocity_comand'])
 def test_an_unknown_part_is_refused_with_the_choices(body, name):
-  expected = r'unknown part of the context .*Choices: gait_clock, last_force, last_position, reference_motion, '
+  expected = r'unknown part of the context .*Choices: curriculum_level, gait_clock, last_force, last_position, '
   with pytest.raises(UserError, match=expected) as error:
     make_context(TaskConfig(context=(name,)), body)
   assert '\n' not in str(error.value)
 
 
 def test_every_part_describes_itself_and_those_of_commands_are_there_by_default():
-  assert set(PARTS) == {*TaskConfig().context, 'last_force', 'last_position', 'reference_motion'}
+  assert set(PARTS) == {*TaskConfig().context, 'curriculum_level', 'last_force', 'last_position', 'reference_motion'}
   assert all(PARTS.describe().values())
 
 
