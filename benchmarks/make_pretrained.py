@@ -32,7 +32,14 @@ COLOURS = 128
 FIXTURE = ROOT / 'tests/fixtures/cards.json'  # see tests/playback/test_pretrained_cards.py
 EPISODES = 4  # in the fixture
 ROUNDING, TRIALS = 1e-7, 3  # noise added to actions, and how often, to see by how much rounding changes a figure
-CAMERAS = {'walk': 'side', 'walk_natural': 'side', 'run': 'side', 'clip_run': 'side', 'kneel': 'track', 'getup': 'track'}
+CAMERAS = {
+  'walk': 'side',
+  'walk_natural': 'side',
+  'run': 'side',
+  'clip_run': 'side',
+  'kneel': 'track',
+  'getup': 'track',
+}
 SHOWN = {'stand_robust': {'push': 150.0, 'seconds': 6.0}, 'kneel': {'seconds': 3.0}, 'getup': {'seconds': 4.0}}
 
 

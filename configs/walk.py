@@ -14,8 +14,8 @@ def get_config(variant: str = '') -> ConfigDict:
   config.task.robot = 'humanoid_pd'
   config.task.reward = 'walk'
   config.task.card = 'walk'
-  # Costs of joints at their limits, of saturated motors and of hard landings: without them the knees were against their
-  # stops for half of the time. With these alone it walks with bent knees, so that the head is to be as high as standing.
+  # Costs of joints at their limits, of saturated motors and of hard landings: without them the knees were against
+  # their stops for half of the time. With these alone it walks with bent knees, so that the head is to be high.
   config.task.weights = {
     'joint_limits': -0.03,
     'saturation': -1.0,

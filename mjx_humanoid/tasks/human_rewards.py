@@ -2,6 +2,7 @@
 
 Those that cost something name a habit of learned motions: joints against their stops, motors at their limits, hard
 landings. Lengths are shares of standing height; the metres in the descriptions are those of a humanoid of 1.282 m.
+Steps, heels, arms and head are those of people: for robots without their anatomy these terms are always 1.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.types import Array, View
 from mjx_humanoid.motions.upper_body import upper_body
 from mjx_humanoid.physics.body import UNLIMITED, Body
@@ -58,7 +58,9 @@ def landing(view: View, body: Body, context: Context) -> Array:
 @TERMS.register()
 def step_width(view: View, body: Body, context: Context) -> Array:
   """Feet beside each other as far as people's, 0.11 m across the heading: 0.37 at an error of 0.05 m."""
-  left, right = (body.sensor(view, f'{foot}_pos')[:2] for foot in _two_feet(body, 'step_width'))
+  if not _like_people(body):
+    return jnp.ones(())
+  left, right = (body.sensor(view, f'{foot}_pos')[:2] for foot in body.robot.feet)
   across = along(left - right, context.heading)[1]
   return gaussian(across - WIDTH * body.robot.standing_height, WIDTH_ERROR * body.robot.standing_height)
 
@@ -66,8 +68,10 @@ def step_width(view: View, body: Body, context: Context) -> Array:
 @TERMS.register()
 def heel_strike(view: View, body: Body, context: Context) -> Array:
   """Toes up by 17 degrees at the end of a swing of the gait clock, within about 11 degrees; 1 at other times."""
+  if not _like_people(body):
+    return jnp.ones(())
   values = []
-  for foot, offset in zip(body.robot.with_feet('heel_strike'), body.robot.offsets, strict=True):
+  for foot, offset in zip(body.robot.feet, body.robot.offsets, strict=True):
     pitch = -along(body.sensor(view, f'{foot}_up')[:2], context.heading)[0]  # the sine of it
     late = swing(context, offset) > LATE_SWING
     values.append(jnp.where(late, gaussian(pitch - jnp.sin(TOES_UP), TOES_ERROR), 1.0))
@@ -77,7 +81,9 @@ def heel_strike(view: View, body: Body, context: Context) -> Array:
 @TERMS.register()
 def arm_swing(view: View, body: Body, context: Context) -> Array:
   """Hands swinging against the feet, 0.4 times as far: 0.37 at a difference of 0.2 m."""
-  left, right = (body.sensor(view, f'{foot}_pos')[:2] for foot in _two_feet(body, 'arm_swing'))
+  if not _like_people(body):
+    return jnp.ones(())
+  left, right = (body.sensor(view, f'{foot}_pos')[:2] for foot in body.robot.feet)
   feet = along(left - right, context.heading)[0]
   left_hand, right_hand = upper_body(body.robot).levers @ (body.joint_angles(view) - body.relaxed_angles)
   return gaussian(left_hand - right_hand + HANDS_PER_FOOT * feet, HAND_ERROR * body.robot.standing_height)
@@ -86,6 +92,8 @@ def arm_swing(view: View, body: Body, context: Context) -> Array:
 @TERMS.register()
 def head_height(view: View, body: Body, context: Context) -> Array:
   """Head as high as when standing: 0.37 at 0.1 m."""
+  if not _like_people(body):
+    return jnp.ones(())
   head = body.robot.body_parts('head_height').head
   error = body.sensor(view, f'{head}_pos')[2] - upper_body(body.robot).head_height
   return gaussian(error, HEAD_ERROR * body.robot.standing_height)
@@ -97,9 +105,7 @@ def relaxed(view: View, body: Body, context: Context) -> Array:
   return gaussian(rms(body.joint_angles(view) - body.relaxed_angles), 0.5)
 
 
-def _two_feet(body: Body, term: str) -> tuple[str, ...]:
-  """Left and right foot. Raises UserError for another number of feet."""
-  feet = body.robot.with_feet(term)
-  if len(feet) != 2:
-    raise UserError(f'reward term {term} needs two feet, and robot {body.robot.name!r} has {len(feet)}.')
-  return feet
+def _like_people(body: Body) -> bool:
+  """Whether the robot has two feet, and head and arms where people have them."""
+  anatomy = body.robot.anatomy
+  return anatomy is not None and anatomy.skeleton is not None and len(body.robot.feet) == 2
