@@ -53,8 +53,8 @@ Starts = tuple[np.ndarray, np.ndarray]  # qpos [n, nq], qvel [n, nv]
 
 @STARTS.register()
 def standing(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
-  """The standing pose at a random heading, joints, tilt and velocities perturbed."""
-  return perturbed(np.repeat(body.default_qpos[None], len(strength), axis=0), body, rng, strength)
+  """The standing pose, arms hanging, at a random heading; joints, tilt and velocities are perturbed."""
+  return perturbed(np.repeat(body.relaxed_qpos[None], len(strength), axis=0), body, rng, strength)
 
 
 @STARTS.register()
@@ -178,7 +178,7 @@ def from_clip(name: str, reference: str, *, once: bool) -> StartFn:
     rows = np.zeros(n, int) if name == 'clip_beginning' else rng.integers(len(table), size=n)
     qpos, qvel = table.qpos[rows], table.qvel[rows].astype(np.float64)
     if name == 'clip_or_standing':
-      qpos[::2], qvel[::2] = body.default_qpos, 0.0
+      qpos[::2], qvel[::2] = body.relaxed_qpos, 0.0
     return perturbed(qpos, body, rng, strength, qvel)
 
   return start

@@ -185,7 +185,7 @@ def test_the_first_starts_as_its_task_says(stage, goals):
   lying, standing = stage('a', start='fallen'), stage('b', start_strength=0.0)
   down, up = play_chain([lying, standing], rng(), 0.1), play_chain([standing, lying], rng(), 0.1)
   assert down[0].paths.start.qpos[0, 2] < 0.5
-  np.testing.assert_allclose(up[0].paths.start.qpos[0, 7:], standing.task.body.default_qpos[7:], atol=1e-6)
+  np.testing.assert_allclose(up[0].paths.start.qpos[0, 7:], standing.task.body.relaxed_qpos[7:], atol=1e-6)
 
 
 def test_the_generator_decides_the_start_and_all_events(stage, goals):

@@ -130,7 +130,7 @@ def test_what_the_card_says_comes_before_the_policys_own_task(task, model, use):
   assert (config.termination, config.push.kind, config.start_strength) == ('never', 'none', 0)
   assert config.randomization == {}
   assert not player.task.pusher.ever
-  np.testing.assert_allclose(player.qpos[:, 7:], np.tile(task.body.default_qpos[7:], (2, 1)), atol=1e-6)
+  np.testing.assert_allclose(player.qpos[:, 7:], np.tile(task.body.relaxed_qpos[7:], (2, 1)), atol=1e-6)
 
 
 def test_what_is_asked_for_comes_before_what_the_card_says(task, model, use):

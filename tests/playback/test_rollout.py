@@ -119,12 +119,12 @@ def test_starts_are_those_of_the_task_at_its_strength(task, model):
   """Without perturbations all stand in the default pose; with them none does."""
   calm = changed(task, {'start_strength': 0.0})
   qpos, qvel = start_states(calm, model, np.random.default_rng(0), 3)
-  np.testing.assert_allclose(qpos[:, 7:], np.tile(task.body.default_qpos[7:], (3, 1)), atol=1e-6)
+  np.testing.assert_allclose(qpos[:, 7:], np.tile(task.body.relaxed_qpos[7:], (3, 1)), atol=1e-6)
   assert not qvel.any()
   lying, _ = start_states(changed(task, {'start': 'fallen'}), model, np.random.default_rng(0), 3)
   assert lying[:, 2].max() < 0.5
   perturbed, _ = start_states(task, model, np.random.default_rng(0), 3)
-  assert np.abs(perturbed[:, 7:] - task.body.default_qpos[7:]).max(axis=1).min() > 0.01
+  assert np.abs(perturbed[:, 7:] - task.body.relaxed_qpos[7:]).max(axis=1).min() > 0.01
 
 
 # Ends
