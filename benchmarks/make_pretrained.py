@@ -1,8 +1,10 @@
 """Makes a pretrained policy from a run: policy, report card with config and versions, GIF, and numbers for its test.
 
   python benchmarks/make_pretrained.py runs/walk runs/run ...
+  python benchmarks/make_pretrained.py stand kneel                  # pretrained policies, judged again by today's code
 
-The policy gets the name of the run. Nothing is written unless the report card passes.
+The policy gets the name of the run. Nothing is written unless the report card passes. Of policies that are judged again
+the GIF stays.
 """
 
 from __future__ import annotations
@@ -48,18 +50,23 @@ def main() -> None:
   parser.add_argument('runs', nargs='+', type=Path)
   arguments = parser.parse_args()
   for folder in arguments.runs:
-    name = folder.name
-    card = mh.evaluate(folder, episodes=100)
+    name, again = folder.name, not folder.is_dir()
+    card = mh.evaluate(name if again else folder, episodes=100)
     print(f'{name}: {card["success_rate"]:.0%} of {card["episodes"]} episodes')
     if not card['passed']:
       sys.exit(f'{name} does not pass; nothing was written')
-    shutil.copy(folder / 'policy.safetensors', PRETRAINED / f'{name}.safetensors')
-    config = json.loads((folder / 'config.json').read_text()) | {
-      'run_dir': 'runs'
-    }  # not the folder where it was trained
+    config = config_of(PRETRAINED / f'{name}.json' if again else folder / 'config.json')
     (PRETRAINED / f'{name}.json').write_text(json.dumps({**card, 'config': config}, indent=2) + '\n')
-    draw(name)
+    if not again:
+      shutil.copy(folder / 'policy.safetensors', PRETRAINED / f'{name}.safetensors')
+      draw(name)
     record(name)
+
+
+def config_of(path: Path) -> dict[str, Any]:
+  """The config of a run, or of a card, without the folder where it was trained."""
+  found = json.loads(path.read_text())
+  return {**found.get('config', found), 'run_dir': 'runs'}
 
 
 def record(name: str) -> None:

@@ -15,7 +15,7 @@ from mjx_humanoid.physics.rotations import along
 from mjx_humanoid.playback.rollout import Trajectories
 
 SETTLING = 2.0  # s; after it a gait counts as steady
-IN_THE_AIR = 0.05  # s that a foot is in the air before a touchdown: shorter gaps are chatter of the contact
+IN_THE_AIR = 0.1  # s that a foot is in the air before a touchdown: after a heel strike it may rebound for less
 SHORTEST, LONGEST = 0.3, 2.5  # s, duration of a stride
 PHASES = np.arange(100) / 100  # of the stride, at which angles are compared
 FEET = 2
