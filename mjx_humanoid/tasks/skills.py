@@ -30,7 +30,7 @@ SKILLS: dict[str, tuple[str, Mapping[str, float]]] = {
       'upright': 0.15,
       'balance': 0.1,
       'velocity': 0.15,
-      'posture': 0.15,
+      'relaxed': 0.15,
       'energy': -0.1,
       'action_rate': -0.02,
     },
