@@ -12,6 +12,8 @@ def get_config(variant: str = '') -> ConfigDict:
   config.name = 'kneel'
   config.task.reward = 'kneel'
   config.task.card = 'kneel'
+  # Without them a joint was against its stop all the time.
+  config.task.weights = {'joint_limits': -0.02, 'saturation': -0.5}
   config.task.termination = 'tipped'
   config.task.episode_length = 5.0
   config.task.start_strength = 2.0
