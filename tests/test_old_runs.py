@@ -53,7 +53,7 @@ def test_its_policy_acts_as_it_did():
 
 
 def test_its_report_card_is_the_one_that_lies_beside_it():
-  """Two falls within a second and a half, too short for roundings to grow."""
+  """Two falls within two seconds, too short for roundings to grow. It was judged again when the start pose changed."""
   before = json.loads((RUN / 'report.json').read_text())
   after = judge_policy(load(str(RUN)), before['episodes'], CARD_SEED)
   for name, (least, most) in before['worst'].items():

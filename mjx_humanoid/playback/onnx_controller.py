@@ -24,7 +24,9 @@ from mjx_humanoid.playback.onnx_graph import packed
 from mjx_humanoid.playback.onnx_tracer import Traced, Tracer
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Trajectories
+from mjx_humanoid.tasks.context.before_step import BeforeStep
 from mjx_humanoid.tasks.context.context import Context
+from mjx_humanoid.tasks.context.curriculum_level import CurriculumLevel
 from mjx_humanoid.tasks.context.parts import ContextMaker
 from mjx_humanoid.tasks.context.velocity import VelocityCommand
 from mjx_humanoid.tasks.task import Task
@@ -70,7 +72,7 @@ def control_step(
 ) -> tuple[Any, Any]:
   """Controls [nu] and the memory for the next step, in the array library of the arguments."""
   xp = qpos.__array_namespace__()
-  body, maker = task.body, steered(task.context, command)
+  body, maker = task.body, steered(observed(task), command)
   entries, last = recalled(memory, task)
   view = View(np.float32(0), qpos, qvel, last, sensordata)
   uniform = qpos.tracer.constant(np.full(maker.draws, 0.5)) if maker.draws else np.zeros(0, np.float32)
@@ -90,12 +92,33 @@ def memory_size(task: Task) -> int:
 
 def layout(task: Task) -> dict[str, int]:
   """Entries of the context in a controller's memory, with their sizes; extra entries as extra/name."""
-  blank = np.zeros((1, task.context.draws), np.float32)
-  view = View(*(x[None] for x in _still(task)))
-  context = task.context.start(view, blank)
+  context = _started(observed(task), task)
   named = {name: value for name, value in context._asdict().items() if name not in ('extra', 'last_action')}
   sizes = {name: int(np.size(value)) for name, value in named.items()}
   return sizes | {f'extra/{name}': int(np.size(value)) for name, value in context.extra.items()}
+
+
+def observed(task: Task) -> ContextMaker:
+  """The context without the parts that only rewards read, such as contact forces: a controller does not need them."""
+  maker = task.context
+  for part in maker.parts:
+    rest = ContextMaker(maker.body, tuple(other for other in maker.parts if other is not part))
+    if isinstance(part, BeforeStep | CurriculumLevel) and _can_observe(task, rest):
+      maker = rest
+  return maker
+
+
+def _can_observe(task: Task, maker: ContextMaker) -> bool:
+  try:
+    task.observe(View(*(x[None] for x in _still(task))), task.body, _started(maker, task))
+  except (KeyError, UserError):
+    return False
+  return True
+
+
+def _started(maker: ContextMaker, task: Task) -> Context:
+  """The context [1, ...] of a robot in its standing pose."""
+  return maker.start(View(*(x[None] for x in _still(task))), np.zeros((1, maker.draws), np.float32))
 
 
 def recalled(memory: Traced, task: Task) -> tuple[dict[str, Any], Traced]:

@@ -1,13 +1,16 @@
 """A controller in ONNX does in a whole episode what the policy does in this package."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.playback.find import load
 from mjx_humanoid.playback.judge import commanded
-from mjx_humanoid.playback.onnx_controller import largest_difference, layout, memory_size, to_onnx
+from mjx_humanoid.playback.onnx_controller import largest_difference, layout, memory_size, observed, to_onnx
 from mjx_humanoid.playback.rollout import rollout, start_states, task_and_model
+from mjx_humanoid.tasks.context.contact_force import LastForce
 
 STEPS = 150
 
@@ -54,3 +57,20 @@ def test_its_size_is_that_of_its_parts():
   sizes = {'step': 1, 'command': 3, 'heading': 2, 'target_position': 2, 'phase': 1, 'duty': 1, 'requested': 3}
   assert layout(task) == sizes
   assert memory_size(task) == 1 + 13 + 21
+
+
+def test_parts_of_the_context_that_only_rewards_read_are_left_out():
+  task, _ = task_and_model(load('walk').task)
+  assert 'last_force' in task.config.context
+  kept = observed(task).parts
+  assert len(kept) == len(task.context.parts) - 1
+  assert not any(isinstance(part, LastForce) for part in kept)
+
+
+def test_parts_that_an_observation_reads_stay():
+  task, _ = task_and_model(load('walk').task)
+
+  def observe(view, body, context):
+    return context.extra['last_force']
+
+  assert observed(dataclasses.replace(task, observe=observe)).parts == task.context.parts
