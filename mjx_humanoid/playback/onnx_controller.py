@@ -26,7 +26,6 @@ from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import Trajectories
 from mjx_humanoid.tasks.context.before_step import BeforeStep
 from mjx_humanoid.tasks.context.context import Context
-from mjx_humanoid.tasks.context.curriculum_level import CurriculumLevel
 from mjx_humanoid.tasks.context.parts import ContextMaker
 from mjx_humanoid.tasks.context.velocity import VelocityCommand
 from mjx_humanoid.tasks.task import Task
@@ -103,7 +102,7 @@ def observed(task: Task) -> ContextMaker:
   maker = task.context
   for part in maker.parts:
     rest = ContextMaker(maker.body, tuple(other for other in maker.parts if other is not part))
-    if isinstance(part, BeforeStep | CurriculumLevel) and _can_observe(task, rest):
+    if isinstance(part, BeforeStep) and _can_observe(task, rest):
       maker = rest
   return maker
 

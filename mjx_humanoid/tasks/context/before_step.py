@@ -1,4 +1,4 @@
-"""Context parts that remember something of the state before the control step."""
+"""Context parts that only add entries to extra: something known before the control step."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from mjx_humanoid.tasks.context.context import Context
 
 @dataclass(frozen=True, eq=False)
 class BeforeStep:
-  """See ContextPart. The entries in extra are those of `seen`, before the control step."""
+  """See ContextPart. The entries in extra are those of `seen`, before the control step. No other part reads them."""
 
   body: Body
   draws: int = 0
 
-  def seen(self, view: View) -> dict[str, Array]:
-    """What is remembered of a state, by its entry in Context.extra."""
+  def seen(self, view: View, level: Array | float) -> dict[str, Array]:
+    """What is remembered of a state, and of the level of the curriculum, by its entry in Context.extra."""
     return {}
 
   def start(self, context: Context, view: View, uniform: Array, level: Array | float) -> Context:
     """See ContextPart."""
-    return context._replace(extra={**context.extra, **self.seen(view)})
+    return context._replace(extra={**context.extra, **self.seen(view, level)})
 
   def advance(self, context: Context, before: Context, view: View, uniform: Array, level: Array | float) -> Context:
     """See ContextPart."""

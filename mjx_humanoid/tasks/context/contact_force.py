@@ -16,7 +16,7 @@ FORCE = 'last_force'  # entry of Context.extra: [...] body weights
 class LastForce(BeforeStep):
   """Entry in extra: the normal force of all contacts before the control step, in body weights."""
 
-  def seen(self, view: View) -> dict[str, Array]:
+  def seen(self, view: View, level: Array | float) -> dict[str, Array]:
     """See BeforeStep. The sum over both sides is the same in the mirror."""
     return {FORCE: contact_force(view, self.body)}
 

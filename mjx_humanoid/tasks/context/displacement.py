@@ -19,7 +19,7 @@ MIRROR = np.array([1, -1, 1], np.float32)  # signs of a mirrored position
 class LastPosition(BeforeStep):
   """Entries in extra: the positions of the root and of the centre of mass before the control step."""
 
-  def seen(self, view: View) -> dict[str, Array]:
+  def seen(self, view: View, level: Array | float) -> dict[str, Array]:
     """See BeforeStep."""
     return {ROOT: self.body.position(view), COM: self.body.sensor(view, 'com_pos')}
 
