@@ -7,6 +7,8 @@ Steps, heels, arms and head are those of people: for robots without their anatom
 
 from __future__ import annotations
 
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -17,6 +19,7 @@ from mjx_humanoid.physics.rotations import along
 from mjx_humanoid.tasks.context.contact_force import contact_force, force_before
 from mjx_humanoid.tasks.context.context import Context, swing
 from mjx_humanoid.tasks.measures import rms
+from mjx_humanoid.tasks.rewards import TermFn
 from mjx_humanoid.tasks.shaping import gaussian
 from mjx_humanoid.tasks.tracking import TERMS
 
@@ -30,6 +33,18 @@ LATE_SWING = 0.75  # share of the swing, from where the toes should be up
 HANDS_PER_FOOT = 0.4  # how far hands swing, against the feet
 HAND_ERROR = 0.2 / 1.282
 HEAD_ERROR = 0.1 / 1.282
+
+
+def of_people(term: TermFn) -> TermFn:
+  """The term for robots with two feet, and with head and arms where people have them; 1 for others."""
+
+  @functools.wraps(term)
+  def value(view: View, body: Body, context: Context) -> Array:
+    anatomy = body.robot.anatomy
+    like_people = anatomy is not None and anatomy.skeleton is not None and len(body.robot.feet) == 2
+    return term(view, body, context) if like_people else jnp.ones(())
+
+  return value
 
 
 @TERMS.register()
@@ -56,20 +71,18 @@ def landing(view: View, body: Body, context: Context) -> Array:
 
 
 @TERMS.register()
+@of_people
 def step_width(view: View, body: Body, context: Context) -> Array:
   """Feet beside each other as far as people's, 0.11 m across the heading: 0.37 at an error of 0.05 m."""
-  if not _like_people(body):
-    return jnp.ones(())
   left, right = (body.sensor(view, f'{foot}_pos')[:2] for foot in body.robot.feet)
   across = along(left - right, context.heading)[1]
   return gaussian(across - WIDTH * body.robot.standing_height, WIDTH_ERROR * body.robot.standing_height)
 
 
 @TERMS.register()
+@of_people
 def heel_strike(view: View, body: Body, context: Context) -> Array:
   """Toes up by 17 degrees at the end of a swing of the gait clock, within about 11 degrees; 1 at other times."""
-  if not _like_people(body):
-    return jnp.ones(())
   values = []
   for foot, offset in zip(body.robot.feet, body.robot.offsets, strict=True):
     pitch = -along(body.sensor(view, f'{foot}_up')[:2], context.heading)[0]  # the sine of it
@@ -79,10 +92,9 @@ def heel_strike(view: View, body: Body, context: Context) -> Array:
 
 
 @TERMS.register()
+@of_people
 def arm_swing(view: View, body: Body, context: Context) -> Array:
   """Hands swinging against the feet, 0.4 times as far: 0.37 at a difference of 0.2 m."""
-  if not _like_people(body):
-    return jnp.ones(())
   left, right = (body.sensor(view, f'{foot}_pos')[:2] for foot in body.robot.feet)
   feet = along(left - right, context.heading)[0]
   left_hand, right_hand = upper_body(body.robot).levers @ (body.joint_angles(view) - body.relaxed_angles)
@@ -90,10 +102,9 @@ def arm_swing(view: View, body: Body, context: Context) -> Array:
 
 
 @TERMS.register()
+@of_people
 def head_height(view: View, body: Body, context: Context) -> Array:
   """Head as high as when standing: 0.37 at 0.1 m."""
-  if not _like_people(body):
-    return jnp.ones(())
   head = body.robot.body_parts('head_height').head
   error = body.sensor(view, f'{head}_pos')[2] - upper_body(body.robot).head_height
   return gaussian(error, HEAD_ERROR * body.robot.standing_height)
@@ -103,9 +114,3 @@ def head_height(view: View, body: Body, context: Context) -> Array:
 def relaxed(view: View, body: Body, context: Context) -> Array:
   """Joints near the relaxed stance, arms hanging: 0.37 at a root mean square of 0.5 rad."""
   return gaussian(rms(body.joint_angles(view) - body.relaxed_angles), 0.5)
-
-
-def _like_people(body: Body) -> bool:
-  """Whether the robot has two feet, and head and arms where people have them."""
-  anatomy = body.robot.anatomy
-  return anatomy is not None and anatomy.skeleton is not None and len(body.robot.feet) == 2
