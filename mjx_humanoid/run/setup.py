@@ -192,6 +192,8 @@ def refuse_idle(config: Config, task: Task) -> None:
       f' {section.episode_length:g} s are over; set config.task.push.interval to less,'
       ' or config.task.push.kind to none.'
     )
+  if section.late_terms and config.curriculum == 'none':
+    raise UserError('config.task.late_terms grow as the curriculum rises; set config.curriculum.')
   unseen = {'command.kind=sampled': section.command.kind == 'sampled', 'station.gain': section.station.gain > 0}
   for name in (name for name, used in unseen.items() if used):
     if 'command' not in section.observations:

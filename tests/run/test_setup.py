@@ -72,6 +72,10 @@ def standing(**changes):
 
 IDLE = {
   'a lift that never fades': ({'push.kind': 'lift'}, 'fades as the curriculum rises; set config.curriculum'),
+  'late terms that never grow': (
+    {'late_terms': ('energy',)},
+    'late_terms grow as the curriculum rises; set config.cur',
+  ),
   'pushes after the end': (
     {'push.kind': 'force', 'push.interval': 3.2},
     'first push would come after 3 s, when episodes of 3 s are over; set config.task.push.interval to less',

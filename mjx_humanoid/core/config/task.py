@@ -102,7 +102,9 @@ class TaskConfig:
     {}, "weights of reward terms that override the reward's defaults, by term", own='reward term'
   )
   late_terms: tuple[str, ...] = setting(
-    (), 'reward terms whose weights grow with the level of the curriculum, from a tenth to all of what they are'
+    (),
+    'reward terms whose weights grow with the level of the curriculum, from a tenth to all of what they are',
+    own='reward term',
   )
   observations: tuple[str, ...] = setting(
     ('joint_positions', 'joint_velocities'),
