@@ -50,7 +50,7 @@ def main() -> None:
   parser.add_argument('runs', nargs='+', type=Path)
   arguments = parser.parse_args()
   for folder in arguments.runs:
-    name, again = folder.name, not folder.is_dir()
+    name, again = folder.name, str(folder) == folder.name and not folder.is_dir()
     card = mh.evaluate(name if again else folder, episodes=100)
     print(f'{name}: {card["success_rate"]:.0%} of {card["episodes"]} episodes')
     if not card['passed']:

@@ -116,7 +116,7 @@ def test_frame_skip_of_the_task_changes_the_control_step(starts):
 
 
 def test_starts_are_those_of_the_task_at_its_strength(task, model):
-  """Without perturbations all stand in the default pose; with them none does."""
+  """Without perturbations all stand relaxed; with them none does exactly."""
   calm = changed(task, {'start_strength': 0.0})
   qpos, qvel = start_states(calm, model, np.random.default_rng(0), 3)
   np.testing.assert_allclose(qpos[:, 7:], np.tile(task.body.relaxed_qpos[7:], (3, 1)), atol=1e-6)
