@@ -12,7 +12,6 @@ def get_config(variant: str = '') -> ConfigDict:
   config.name = 'stand'
   config.task.reward = 'stand'
   config.task.card = 'stand'
-  config.task.weights = {'joint_limits': -0.02}  # without it, the knees were against their stops all the time
   # A fall is certain long before the robot lies on the floor; the steps after that are of no use to training.
   config.task.termination = 'off_balance'
   # Short episodes with start states harder than the card's: quiet standing is learned quickly, recovery slowly.
