@@ -253,12 +253,15 @@ def training(kind: str) -> float:
     options = [f'--config.run_dir={folder}', f'--config.total_timesteps={STEPS}', '--config.task.card=none']
     view = [] if kind == 'none' else ['--view']
     command = [sys.executable, '-m', 'mjx_humanoid.train', '--config=stand', *options, *view]
+    told = queue()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     for line in process.stdout:
       if kind == 'watched' and (link := re.search(r'open http://[^:]+:(\d+)', line)):
-        started(page, int(link.group(1)), 600.0, queue())
+        started(page, int(link.group(1)), 600.0, told)
     process.wait()
+    if kind == 'watched':
+      assert told.get(timeout=60)[2] > 0, 'the page received nothing'
     rows = [json.loads(line) for line in (Path(folder) / 'stand' / 'metrics.jsonl').read_text().splitlines()]
   half = rows[len(rows) // 2]  # compiling, and opening the page, come before
   return (rows[-1]['timesteps'] - half['timesteps']) / (rows[-1]['seconds'] - half['seconds'])
