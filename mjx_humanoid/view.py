@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PORT = 8080
 LOOPBACK = '127.0.0.1'
 FOLDER = 'recordings'
+BESIDE = 0.04  # s between two pictures of the scene beside a training
 NOT_IN_STUDIO = {  # options that only the faces in a browser have, with their defaults
   'follow': False,
   'port': PORT,
@@ -116,6 +117,7 @@ def check(parsed: argparse.Namespace) -> None:
 def make_viewer(arguments: argparse.Namespace) -> Viewer:
   """The viewer; with --follow, waits for the first policy of the run. Raises UserError."""
   from mjx_humanoid.viewer.follow import Follower
+  from mjx_humanoid.viewer.loop import INTERVAL
   from mjx_humanoid.viewer.starts import check_start
   from mjx_humanoid.viewer.viewer import Viewer, stage_of
 
@@ -133,6 +135,7 @@ def make_viewer(arguments: argparse.Namespace) -> Viewer:
     num_envs=arguments.num_envs,
     seed=arguments.seed,
     extra_start=arguments.start,
+    interval=BESIDE if arguments.beside_training else INTERVAL,
     follower=follower,
     allow_code=arguments.allow_code,
   )

@@ -20,6 +20,9 @@ from mjx_humanoid.playback.rollout import Controller, Trajectories, check_fit, r
 from mjx_humanoid.tasks.task import Task, make_task, robot_of
 
 HELD = 1.0  # s; a policy is done after its goal has been held for this time
+# The next policy takes over at a moment from which it stays on its feet: s before and after the end of the one before,
+# s between the moments that are tried, s that each is tried for.
+AROUND, APART, TRIAL = 1.0, 0.06, 3.0
 
 
 class Stage(NamedTuple):
@@ -94,15 +97,47 @@ def play_chain(stages: Sequence[Stage], rng: np.random.Generator, seconds: float
   first = stages[0]
   qpos, qvel = start_states(first.task, first.model, rng, 1)
   played = []
-  for stage in stages:
-    steps = max(1, round(seconds / stage.task.body.control_step))
+  for stage, following in zip(stages, [*stages[1:], None], strict=True):
+    steps = steps_of(seconds, stage.task.body)
     paths = rollout(stage.task, stage.model, stage.controller, qpos, qvel, steps, rng=rng, stop_at_end=False)
-    end = None if stage is stages[-1] else done_after(stage.task, paths)
-    if end is not None:
-      paths = cut(paths, end)
-    played.append(Played(stage, paths, end is not None))
+    done = None
+    if following is not None:
+      done = done_after(stage.task, paths)
+      (moments,) = take_overs(stage, following, paths, [done or steps])
+      paths = cut(paths, moments)
+    played.append(Played(stage, paths, done is not None))
     qpos, qvel = (x[:, -1].astype(np.float64) for x in (paths.views.qpos, paths.views.qvel))
   return played
+
+
+def take_overs(stage: Stage, following: Stage, paths: Trajectories, wanted: Sequence[int]) -> list[int]:
+  """After how many steps of each episode the next policy takes over.
+
+  A gait begins with its clock at the same phase, which rarely fits where the feet are. So moments around the wanted one
+  are tried in physics, and the closest is taken from which the next policy stays on its feet; else the wanted one.
+
+  Args:
+    paths: [N, T, ...] episodes of `stage`.
+    wanted: N numbers of steps, 1 to T.
+  """
+  body, length = stage.task.body, paths.terminated.shape[1]
+  reach, apart = steps_of(AROUND, body), steps_of(APART, body)
+  shifts = sorted((apart * k for k in range(-(reach // apart), reach // apart + 1)), key=abs)
+  tried = [(n, end + shift) for n, end in enumerate(wanted) for shift in shifts if 1 <= end + shift <= length]
+  rows, steps = np.array(tried).T
+  qpos, qvel = (x[rows, steps - 1].astype(np.float64) for x in (paths.views.qpos, paths.views.qvel))
+  good = on_feet(following, qpos, qvel, TRIAL)
+  closest = dict(zip(rows[good][::-1].tolist(), steps[good][::-1].tolist(), strict=True))  # the last of a row is kept
+  return [closest.get(n, end) for n, end in enumerate(wanted)]
+
+
+def on_feet(stage: Stage, qpos: np.ndarray, qvel: np.ndarray, seconds: float) -> np.ndarray:
+  """Whether a policy neither meets its termination from states [N, ...], nor is low at the end: [N] bool."""
+  body, rng = stage.task.body, np.random.default_rng(1)
+  steps = steps_of(seconds, body)
+  paths = rollout(stage.task, stage.model, stage.controller, qpos, qvel, steps, rng=rng, stop_at_end=False)
+  low = body.root.height(paths.views.qpos[:, -1]) < body.robot.fallen_height
+  return ~(paths.terminated.any(axis=1) | low)
 
 
 def done_after(task: Task, paths: Trajectories) -> int | None:

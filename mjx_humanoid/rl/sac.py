@@ -162,10 +162,11 @@ class SAC(Algorithm[Learner]):
 
   def actor(self, learner: Learner) -> Actor:
     """See Algorithm. Its noise is the mean of that of the latest minibatches, which depends on the observation."""
-    layers = self.net.layers(learner.trained.actor)
+    trained = learner.trained
+    layers = self.net.layers(trained.average if self.hyper.ema_decay else trained.actor)
     kernels, biases = (tuple(layer[name] for layer in layers) for name in ('kernel', 'bias'))
     scale = actor_critic.scale(learner.normalizer, self.hyper.normalize_observations)
-    return Actor(kernels, biases, learner.trained.log_std, *scale, self.net.mirror, squash=True)
+    return Actor(kernels, biases, trained.log_std, *scale, self.net.mirror, squash=True)
 
   def adopt(self, learner: Learner, actor: Actor) -> Learner:
     """See Algorithm. It fills the replay memory itself, without random actions; the critics are new."""
@@ -178,7 +179,8 @@ class SAC(Algorithm[Learner]):
     for layer, kernel, bias in zip(own, actor.kernels, actor.biases, strict=True):
       layer |= {'kernel': jnp.asarray(kernel), 'bias': jnp.asarray(bias)}
     normalizer = normalize.known(jnp.asarray(actor.mean), jnp.asarray(actor.std))
-    trained = learner.trained._replace(actor=params, log_std=jnp.asarray(actor.log_std))
+    average = jax.tree.map(jnp.copy, params) if self.hyper.ema_decay else {}
+    trained = learner.trained._replace(actor=params, average=average, log_std=jnp.asarray(actor.log_std))
     return learner._replace(trained=trained, normalizer=normalizer, random_steps=jnp.zeros(()))
 
   def kept(self, learner: Learner) -> Any:

@@ -25,6 +25,7 @@ class Trained(NamedTuple):
   """What gradient updates change."""
 
   actor: Any
+  average: Any  # of the actor over updates; {} without
   critics: Any  # [CRITICS, ...]
   stats: Any  # of the critics' batch normalisation; {} without
   targets: Any  # the target critics
@@ -67,8 +68,9 @@ class Updater:
     """Before the first update. Consumes the key."""
     actor, critics, stats = self.net.init(key)
     log_alpha, opt = jnp.log(jnp.asarray(self.net.parts.initial_alpha, jnp.float32)), self.optimizer
+    average = jax.tree.map(jnp.copy, actor) if self.net.hyper.ema_decay else {}
     return Trained(
-      actor, critics, stats, jax.tree.map(jnp.copy, critics), log_alpha,
+      actor, average, critics, stats, jax.tree.map(jnp.copy, critics), log_alpha,
       opt.init(actor), opt.init(critics), opt.init(log_alpha),
       jnp.full(self.net.action_size, jnp.log(self.net.config.initial_std)), jnp.zeros((), jnp.int32),
     )  # fmt: skip
@@ -116,12 +118,21 @@ class Updater:
     change, alpha_opt = self.optimizer.update(slope, trained.alpha_opt)
     after = trained._replace(
       actor=actor,
+      average=self._averaged(trained, actor),
       actor_opt=actor_opt,
       log_alpha=trained.log_alpha - rate * change,
       alpha_opt=alpha_opt,
       log_std=REMEMBERED * trained.log_std + (1 - REMEMBERED) * log_std.mean(axis=0),
     )
     return after, {'policy_loss': value, 'entropy': -log_prob.mean(), 'actor_norm': optax.tree.norm(grads)}
+
+  def _averaged(self, trained: Trained, actor: Any) -> Any:
+    """The moving average after an update; at first over few updates, so that the initial values soon vanish."""
+    if not self.net.hyper.ema_decay:
+      return {}
+    updates = trained.count // self.net.parts.policy_delay
+    decay = jnp.minimum(self.net.hyper.ema_decay, (1 + updates) / (10 + updates))
+    return jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, trained.average, actor)
 
   def _no_step(self, trained: Trained, batch: Minibatch, rate: Array, key: Key) -> tuple[Trained, Metrics]:
     missing = jnp.full((), jnp.nan)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
   from mjx_humanoid.viewer.gate import Gate
   from mjx_humanoid.viewer.viewer import Viewer
 
-LEAST = 0.009  # s between two updates of the scene
+PROMPT = 0.9  # of the interval of the viewer, least between two updates of the scene
 PANELS = 0.2  # s between two updates of controls and plots
 IDLE = 0.2  # s between looks at whether a page is open
 CAMERA = (2.6, -2.6, 0.5)  # of standing height, from the robot
@@ -59,7 +59,7 @@ class Face:
       self.server.stop()
 
   def _run(self) -> None:
-    seen = -1
+    seen, least = -1, PROMPT * self._viewer.interval
     while not self._closing.is_set():
       if not self.server.get_clients():
         self._closing.wait(IDLE)
@@ -71,7 +71,7 @@ class Face:
           if snapshot.number != seen:
             seen = snapshot.number
             self._show(snapshot)
-          self._closing.wait(max(0.0, LEAST - (time.monotonic() - begun)))
+          self._closing.wait(max(0.0, least - (time.monotonic() - begun)))
 
   def _show(self, snapshot: Any) -> None:
     if snapshot.generation != self.scene.generation:

@@ -20,7 +20,7 @@ from mjx_humanoid.viewer.snapshot import Snapshot
 from mjx_humanoid.viewer.starts import OF_THE_TASK, StartDrawer
 from mjx_humanoid.viewer.steering import Steering
 
-INTERVAL = 0.01  # s of wall time, least between two snapshots of one control step
+INTERVAL = 0.01  # s of wall time between two snapshots: 100 a second
 LYING = 1.0  # s between the end of an episode and the next start
 
 Listener = Callable[[Frame, int], None]  # a control step of the selected environment, and the number of its episode
@@ -35,6 +35,7 @@ class Loop:
     policy: str,
     count: int,
     seed: int,
+    interval: float,
     starts: StartDrawer,
     publish: Callable[[Snapshot], None],
     call: Callable[[Callable[[], None]], None],
@@ -44,6 +45,7 @@ class Loop:
     Args:
       policy: what the user calls it.
       count: number of environments.
+      interval: s of wall time, least between two snapshots of one control step.
       publish: called with every snapshot.
       call: has a function called in the thread of the loop, from any other thread.
     """
@@ -51,7 +53,7 @@ class Loop:
     self.auto_reset, self.start_name = True, OF_THE_TASK
     self.paused, self.singles, self.selected = False, 0, 0
     self.listeners: list[Listener] = []
-    self._starts, self._publish, self._call = starts, publish, call
+    self._interval, self._starts, self._publish, self._call = interval, starts, publish, call
     self._rng = np.random.default_rng(seed)
     self._number, self._generation, self._simulated, self._episode = 0, -1, 0.0, 0
     self._set_up(stage, policy, count)
@@ -162,7 +164,7 @@ class Loop:
   def _show(self, begun: float, duration: float) -> None:
     """Publishes states on the way when their time has come, and always the last one."""
     physics = len(self.envs[0].motion.qpos)
-    count = min(physics, max(1, int(duration / INTERVAL)))
+    count = min(physics, max(1, int(duration / self._interval)))
     for k in range(1, count + 1):
       row = -(-k * physics // count) - 1  # rounded up
       on_time = self.pace.wait_until(begun + (row + 1) * duration / physics)

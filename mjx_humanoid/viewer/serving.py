@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NEEDED = {'mjpeg': ('starlette', 'uvicorn', 'websockets'), 'scene': ('viser', 'mjviser')}
 SWITCH = 0.0005  # s until Python lets another thread run: by default 5 ms, too long for the simulation
 WATCHED, UNWATCHED = 'a page is open', 'no page is open'
-NICE = 10
+LOWEST = 19  # priority (niceness)
 LOOK = 0.5  # s between looks at whether the viewer, or the training beside it, still works
 
 
@@ -53,9 +53,11 @@ def free_port(host: str, port: int) -> int:
 
 
 def lower_priority() -> None:
-  """Leaves the processor to a training: where both want it, this process gets about a tenth of a core."""
+  """Leaves the processor to a training: this process runs where the training waits."""
   with contextlib.suppress(OSError, AttributeError):
-    os.nice(NICE)
+    os.nice(LOWEST)
+  with contextlib.suppress(OSError, AttributeError):  # of Linux: gives way at once, a nice process after its time slice
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def end_with_parent() -> None:

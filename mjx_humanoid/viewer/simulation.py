@@ -16,7 +16,7 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback.chain import Stage
 from mjx_humanoid.playback.limits import FASTEST as FASTEST_COMMAND
 from mjx_humanoid.viewer.gauges import Series
-from mjx_humanoid.viewer.loop import Listener, Loop
+from mjx_humanoid.viewer.loop import INTERVAL, Listener, Loop
 from mjx_humanoid.viewer.pace import FASTEST, SLOWEST
 from mjx_humanoid.viewer.replay import Replay
 from mjx_humanoid.viewer.snapshot import Snapshot
@@ -36,7 +36,14 @@ class Simulation:
   """
 
   def __init__(
-    self, stage: Stage, *, policy: str = '', num_envs: int = 1, seed: int = 0, extra_start: str = ''
+    self,
+    stage: Stage,
+    *,
+    policy: str = '',
+    num_envs: int = 1,
+    seed: int = 0,
+    extra_start: str = '',
+    interval: float = INTERVAL,
   ) -> None:
     """Simulates nothing yet.
 
@@ -45,6 +52,7 @@ class Simulation:
       num_envs: number of robots side by side.
       seed: of start states, commands and pushes.
       extra_start: a further start to choose, by its name in config.task.start.
+      interval: s of wall time, least between two snapshots of one control step.
     """
     self.notice = ''  # the latest message for the user
     self._extra_start, self._watchers, self._failure = extra_start, 0, ''
@@ -53,7 +61,7 @@ class Simulation:
     self._starts = StartDrawer(np.random.default_rng([seed, 1]), self.tell)
     self._own: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()  # requests of the loop itself
     count = max(1, min(num_envs, MOST_ENVS))
-    self._loop = Loop(stage, policy or stage.name, count, seed, self._starts, self._publish, self._own.put)
+    self._loop = Loop(stage, policy or stage.name, count, seed, interval, self._starts, self._publish, self._own.put)
     self.snapshot = self._loop.snapshot(-1)
     self._thread = threading.Thread(target=self._run, name='simulation', daemon=True)
 

@@ -16,6 +16,7 @@ from mjx_humanoid.playback.chain import Stage, make_stages
 from mjx_humanoid.playback.find import pretrained_policies
 from mjx_humanoid.viewer import replay
 from mjx_humanoid.viewer.follow import Follower
+from mjx_humanoid.viewer.loop import INTERVAL
 from mjx_humanoid.viewer.rewards import RewardMeter
 from mjx_humanoid.viewer.simulation import Simulation
 from mjx_humanoid.viewer.steering import observes_commands
@@ -46,6 +47,7 @@ class Viewer:
     num_envs: int = 1,
     seed: int = 0,
     extra_start: str = '',
+    interval: float = INTERVAL,
     follower: Follower | None = None,
     allow_code: bool = False,
   ) -> None:
@@ -54,9 +56,13 @@ class Viewer:
     Args:
       policy: what the user calls it.
       folder: of saved videos.
+      interval: s of wall time, least between two pictures of the scene.
       follower: of a run whose newest policy is taken.
     """
-    self.simulation = Simulation(stage, policy=policy, num_envs=num_envs, seed=seed, extra_start=extra_start)
+    self.interval = interval
+    self.simulation = Simulation(
+      stage, policy=policy, num_envs=num_envs, seed=seed, extra_start=extra_start, interval=interval
+    )
     self.rewards = RewardMeter(self.simulation)
     self.follower = follower
     self.policies = policy_choices(str(follower.folder) if follower else policy)

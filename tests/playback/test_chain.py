@@ -145,6 +145,51 @@ def test_the_next_starts_exactly_where_the_one_before_was_cut(stage, goals):
   np.testing.assert_allclose(second.paths.contexts.heading[:, 0], heading, atol=1e-6)
 
 
+def falls_unless(monkeypatch, good):
+  """The trial of a moment succeeds where good(height of the root) holds; counts the states tried."""
+  tried = []
+
+  def on_feet(following, qpos, qvel, seconds):
+    tried.append((following.name, len(qpos), seconds))
+    return good(qpos[:, 2])
+
+  monkeypatch.setattr(chain, 'on_feet', on_feet)
+  return tried
+
+
+def test_the_next_takes_over_at_the_closest_moment_from_which_it_stays_on_its_feet(stage, monkeypatch):
+  """Moments are 2 steps apart and up to 40 away; in two episodes of 60 steps the root sinks by 1 cm a step."""
+  first, second = stage('a'), stage('b')
+  paths = at_rest(first.task.body, 2, 60)
+  qpos = np.array(paths.views.qpos)
+  qpos[:, :, 2] = 1.6 - 0.01 * np.arange(1, 61)
+  paths = paths._replace(views=paths.views._replace(qpos=qpos))
+  tried = falls_unless(monkeypatch, lambda height: (height > 1.395) & (height < 1.445))  # steps 16 to 20
+  assert chain.take_overs(first, second, paths, [30, 59]) == [20, 19]
+  assert tried == [('b', 30 + 21, 3.0)]  # from 2, and from 19, to the last step: 2, 4 .. 60 and 19, 21 .. 59
+  falls_unless(monkeypatch, lambda height: height < 0)
+  assert chain.take_overs(first, second, paths, [30, 59]) == [30, 59]
+  falls_unless(monkeypatch, lambda height: height > 0)
+  assert chain.take_overs(first, second, paths, [30, 59]) == [30, 59]
+
+
+def test_what_falls_or_lies_is_not_on_its_feet(stage):
+  """A limp robot reaches the floor within three seconds, and not within a tenth of one."""
+  limp, qpos = stage('a'), stage('a').task.body.default_qpos[None].astype(float)
+  qvel = np.zeros((1, 27))
+  assert [chain.on_feet(limp, qpos, qvel, seconds).tolist() for seconds in (0.1, 3.0)] == [[True], [False]]
+  qpos[0, 2:7] = 0.2, 0.7071, 0, -0.7071, 0  # on its back
+  assert not chain.on_feet(stage('a', termination='never'), qpos, qvel, 0.1).any()
+
+
+def test_a_chain_is_cut_where_the_next_takes_over(stage, goals, monkeypatch):
+  goals(first=never, second=None)
+  falls_unless(monkeypatch, lambda height: np.arange(len(height)) == 3)  # 6 steps before the end, and none after it
+  first, second = play_chain([stage('a', card='first'), stage('b', card='second')], rng(), 1.5)
+  assert first.paths.terminated.shape == (1, 54)
+  np.testing.assert_array_equal(second.paths.start.qpos, first.paths.views.qpos[:, -1])
+
+
 def test_being_cut_changes_nothing_of_what_was_played(stage, goals):
   goals(first=after(0.2), second=None)
   stages = [stage('a', card='first'), stage('b', card='second')]

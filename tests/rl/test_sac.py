@@ -237,6 +237,21 @@ def test_the_actor_holds_what_acting_used(symmetric):
   np.testing.assert_allclose(acted, expected[:4], atol=0.03)
 
 
+def test_the_average_of_the_actor_is_what_is_played():
+  """Decays of 1/10, 2/11 and 3/12 at first; then the config's, here 0.26. Acting uses the actor itself."""
+  algorithm = make(preset='classic', updates_per_step=0.25, warmup_steps=4, ema_decay=0.26)
+  learner, update = jax.jit(algorithm.init)(jax.random.PRNGKey(0)), jax.jit(algorithm.update)
+  expected = np.asarray(learner.trained.actor['mean_head']['kernel'])
+  for decay in (1 / 10, 2 / 11, 3 / 12, 0.26):
+    learner, _ = updated(algorithm, learner, 1, update)
+    expected = decay * expected + (1 - decay) * np.asarray(learner.trained.actor['mean_head']['kernel'])
+  np.testing.assert_allclose(algorithm.actor(learner).kernels[-1], expected, rtol=1e-5)
+  assert np.abs(expected - learner.trained.actor['mean_head']['kernel']).max() > 1e-5
+  adopted = algorithm.adopt(learner, algorithm.actor(learner))
+  np.testing.assert_allclose(algorithm.actor(adopted).kernels[-1], expected, rtol=1e-5)
+  assert classic()[1](jax.random.PRNGKey(0)).trained.average == {}
+
+
 def test_actions_are_uniformly_random_at_first_but_not_of_an_adopted_actor():
   algorithm, init, _ = classic()
   learner, _ = grown(algorithm, init)

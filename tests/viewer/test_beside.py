@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -115,3 +116,13 @@ def test_without_the_extra_training_does_not_begin(user_error, monkeypatch, tmp_
   monkeypatch.setattr(importlib.util, 'find_spec', lambda *name: None)
   assert 'mjx_humanoid[view]' in user_error(train.main, ['--config=stand', '--view', f'--config.run_dir={tmp_path}'])
   assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, 'SCHED_IDLE'), reason='of Linux')
+def test_the_viewer_gives_way_to_the_training():
+  code = (
+    'import os; from mjx_humanoid.viewer.serving import lower_priority; lower_priority();'
+    ' print(os.nice(0), os.sched_getscheduler(0) == os.SCHED_IDLE)'
+  )
+  told = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
+  assert told.split() == ['19', 'True']

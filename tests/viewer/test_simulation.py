@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from mjx_humanoid.viewer.loop import Loop
+from mjx_humanoid.viewer.loop import INTERVAL, Loop
 from mjx_humanoid.viewer.simulation import MOST_REQUESTS, finite
 from mjx_humanoid.viewer.starts import KEYFRAME, OF_THE_TASK
 
@@ -30,19 +30,27 @@ def running(simulate):
 
 
 @pytest.fixture
-def loop(follow_stage):
-  """A loop by itself, with start states that are drawn when asked for; `published` keeps its snapshots."""
+def make_loop(follow_stage):
+  """make_loop(interval) -> a loop by itself, whose start states are drawn at once; `published` keeps its snapshots."""
 
   class Starts:
     def draw(self, stage, name, drawn):
       body = stage.task.body
       drawn(body.default_qpos.astype(float), np.zeros(body.nv))
 
-  published = []
-  made = Loop(follow_stage, 'follow', 2, 0, Starts(), published.append, lambda request: request())
-  made.published = published
-  made.pace.wait_until = lambda moment: True  # faster than real time
-  return made
+  def make(interval):
+    published = []
+    made = Loop(follow_stage, 'follow', 2, 0, interval, Starts(), published.append, lambda request: request())
+    made.published = published
+    made.pace.wait_until = lambda moment: True  # faster than real time
+    return made
+
+  return make
+
+
+@pytest.fixture
+def loop(make_loop):
+  return make_loop(INTERVAL)
 
 
 def test_each_control_step_is_published_twice(loop):
@@ -55,6 +63,14 @@ def test_each_control_step_is_published_twice(loop):
   assert loop.published[-1].seconds == pytest.approx(0.08)
   np.testing.assert_allclose(loop.published[-1].times, [0.08, 0.08])
   assert loop.published[-1].qpos.shape == (2, 28)
+
+
+def test_with_a_longer_interval_each_control_step_is_published_once(make_loop):
+  loop = make_loop(0.04)
+  loop.published.clear()
+  for _ in range(4):
+    loop.turn()
+  assert [round(s.seconds, 3) for s in loop.published] == [0.02, 0.04, 0.06, 0.08]
 
 
 def test_slow_motion_shows_every_physics_step(loop):

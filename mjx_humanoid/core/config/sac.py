@@ -27,6 +27,12 @@ class SACConfig:
   n_step: int = setting(1, 'steps of the return before it is bootstrapped', low=1, high=32)
   gamma: float = setting(0.97, 'discount factor', low=0, high=1)
   learning_rate: float = setting(3e-4, 'learning rate of Adam, of actor, critics and temperature', above=0)
+  ema_decay: float = setting(
+    0.0,
+    'decay per update of the moving average of the actor, which is saved and evaluated (0 = no averaging)',
+    low=0,
+    high=0.9999,
+  )
   normalize_observations: bool = setting(True, 'normalise observations by their running mean and standard deviation')
   lr_schedule: str = setting(
     PRESET, 'constant, or cosine (down to half at the end)', choices=(PRESET, 'constant', 'cosine')
