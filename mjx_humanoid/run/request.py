@@ -60,7 +60,7 @@ def new_run(
     raise UserError(f'{script} trains when it is loaded: put that under `if __name__ == "__main__":`.')
   given = [f'config.{key}' for key in settings]
   base = config if isinstance(config, ConfigDict) else config_file.load_for_machine(str(config), given)
-  values = merged(schema.to_dict(schema.resolve(base)), _named(settings))
+  values = _changed(schema.resolve(base), _named(settings))
   wanted = run_path(expanded(values['run_dir']), values['name'] if name is None else name)
   if overwrite:
     check_overwritable(wanted)
@@ -73,8 +73,15 @@ def new_run(
 def continued(run: str | Path, settings: Mapping[str, Any]) -> tuple[Config, Path, int | None]:
   """The config, the folder and the step of a run that continues; None for the latest step."""
   folder, which = split_reference(str(expanded(run)))
-  config = resumed(folder, lambda old: schema.resolve(merged(schema.to_dict(old), settings)), allow_code=False)
+  config = resumed(folder, lambda old: schema.resolve(_changed(old, settings)), allow_code=False)
   return config, folder, checkpoint_step(folder, which) if which else None
+
+
+def _changed(config: Config, settings: Mapping[str, Any]) -> dict[str, Any]:
+  """A config with settings, as nested dicts; see schema.for_reward."""
+  values, task = schema.to_dict(config), settings.get('task')
+  reward = task.get('reward', config.task.reward) if isinstance(task, Mapping) else config.task.reward
+  return merged(schema.for_reward(values, reward), settings)
 
 
 def _named(settings: Mapping[str, Any]) -> dict[str, Any]:

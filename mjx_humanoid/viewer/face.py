@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PROMPT = 0.9  # of the interval of the viewer, least between two updates of the scene
 PANELS = 0.2  # s between two updates of controls and plots
 IDLE = 0.2  # s between looks at whether a page is open
-CAMERA = (2.6, -2.6, 0.5)  # of standing height, from the robot
+CAMERA = (1.6, -1.6, 0.45)  # of standing height, from the robot
 
 
 class Face:

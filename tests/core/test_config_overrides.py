@@ -213,3 +213,15 @@ def test_a_broken_section_is_refused_not_a_traceback():
   config = ConfigDict({'ppo': None})
   with pytest.raises(UserError, match=r'config\.ppo'):
     override('--config.ppo.gamma=0.5', config=config)
+
+
+def test_weights_of_the_file_go_with_the_reward_that_is_replaced():
+  file = default_config()
+  file.task.reward, file.task.weights, file.task.late_terms = 'walk', {'landing': -0.1}, ('landing',)
+  for reward in ('run', 'my.py:reward'):
+    task = resolve(config_file.apply_overrides(file, {'config.task.reward': reward})).task
+    assert (task.reward, task.weights, task.late_terms) == (reward, {}, ())
+  own = {'config.task.reward': 'run', 'config.task.weights.energy': '-0.3'}
+  assert resolve(config_file.apply_overrides(file, own)).task.weights == {'energy': -0.3}
+  same = resolve(config_file.apply_overrides(file, {'config.task.reward': 'walk'})).task
+  assert (same.weights, same.late_terms) == ({'landing': -0.1}, ('landing',))

@@ -73,80 +73,91 @@ def mean_speed(page, simulation, seconds=2.0):
   return float(values[times > begun, simulation.series.names.index('speed')].mean())
 
 
-def test_the_page_in_3d(page, make_viewer, opengl, read_video, tmp_path):
-  """The robot is drawn; a slider and keys change its speed; a push moves it; a policy is swapped; a video is saved."""
+@pytest.fixture
+def face(page, make_viewer, opengl):
+  """The page in 3D of `follow`, commanded to stand still, with its robot drawn: a Face."""
   from mjx_humanoid.viewer.face import Face
 
   viewer = make_viewer()
   face = Face(viewer, Gate(port=free_port('127.0.0.1', 0), token=''))
   viewer.start()
   face.start()
-  simulation = viewer.simulation
-  simulation.steer((0, 0, 0))
+  viewer.simulation.steer((0, 0, 0))
+  face.simulation, face.choose_policy = viewer.simulation, viewer.choose_policy
   try:
     page.goto(f'http://127.0.0.1:{face.server.get_port()}/')
     until(page, lambda: face.updates > 50)
+    page.locator('.mantine-Notification-closeButton').click()  # that WebGL is drawn by software
     page.wait_for_timeout(3000)
-
-    shown = screenshot(page, 'robot')[:, :550]
-    face.scene.shown['command'] = False
-    for handle in face.scene._bodies.values():
-      handle.visible = False
-    page.wait_for_timeout(3000)
-    empty = screenshot(page, 'empty')[:, :550]
-    assert (np.abs(shown - empty).max(axis=-1) > 40).sum() > 1000  # pixels of the robot
-    for handle in face.scene._bodies.values():
-      handle.visible = True
-    face.scene.shown['command'] = True
-
-    number = page.locator(f'[id="{face.panel._command[0]._impl.uuid}"] + div input')
-    number.fill('0.8')
-    number.press('Enter')
-    until(page, lambda: simulation.command == (0.8, 0, 0))
-    page.wait_for_timeout(2000)
-    assert 0.6 < mean_speed(page, simulation) < 1.0
-
-    page.mouse.click(30, 300)  # the focus leaves the slider
-    before = np.array(next(iter(face.server.get_clients().values())).camera.position)
-    for _ in range(8):
-      page.keyboard.press('s')
-    until(page, lambda: simulation.command is not None and abs(simulation.command[0]) < 0.01)
-    page.wait_for_timeout(2500)
-    assert abs(mean_speed(page, simulation)) < 0.2
-    after = np.array(next(iter(face.server.get_clients().values())).camera.position)
-    np.testing.assert_allclose(after, before, atol=0.02)  # the keys steer, and leave the camera
-
-    still = simulation.snapshot
-    page.keyboard.press('p')
-    until(page, lambda: any(simulation.snapshot.hand_pushes[0]) or simulation.snapshot.number > still.number + 500)
-    page.wait_for_timeout(600)
-    times, values = simulation.series.read()
-    assert values[times > still.seconds, simulation.series.names.index('speed')].min() < -0.15  # pushed backwards
-
-    page.keyboard.press('x')
-    viewer.choose_policy('stand')
-    until(page, lambda: simulation.snapshot.policy == 'stand')
-    page.get_by_text('stand', exact=False).first.wait_for()
-
-    with page.expect_download(timeout=4000 * WAIT) as download:  # 300 pictures, by the processor
-      page.get_by_role('button', name='Save the last 10 s as MP4').click()
-    download.value.save_as(tmp_path / 'got.mp4')
-    frames, rate = read_video(tmp_path / 'got.mp4')
-    assert rate == 30
-    assert len(frames) > 20
-
-    viewer.choose_policy('follow')
-    until(page, lambda: simulation.snapshot.policy == 'follow')
-    simulation.steer((0.8, 0, 0.2))
-    face.scene.shown['contacts'] = True
-    page.wait_for_timeout(5000)
-    screenshot(page, 'view')
+    yield face
   finally:
     face.close()
 
 
-def test_the_page_with_pictures(page, make_viewer, opengl):
-  """The picture changes by itself; slider, keys and buttons work; a click with Ctrl pushes the body under it."""
+def test_the_robot_is_drawn(page, face):
+  """Many pixels differ from those of the same scene without its bodies."""
+  shown = screenshot(page, 'robot')[:, :550]
+  face.scene.shown['command'] = False
+  for handle in face.scene._bodies.values():
+    handle.visible = False
+  page.wait_for_timeout(3000)
+  empty = screenshot(page, 'empty')[:, :550]
+  assert (np.abs(shown - empty).max(axis=-1) > 40).sum() > 1000
+
+
+def test_a_slider_and_keys_change_the_speed_and_keys_leave_the_camera(page, face):
+  simulation = face.simulation
+  number = page.locator(f'[id="{face.panel._command[0]._impl.uuid}"] + div input')
+  number.fill('0.8')
+  number.press('Enter')
+  until(page, lambda: simulation.command == (0.8, 0, 0))
+  page.wait_for_timeout(2000)
+  assert 0.6 < mean_speed(page, simulation) < 1.0
+
+  page.mouse.click(30, 300)  # the focus leaves the slider
+  before = np.array(next(iter(face.server.get_clients().values())).camera.position)
+  for _ in range(8):
+    page.keyboard.press('s')
+  until(page, lambda: simulation.command is not None and abs(simulation.command[0]) < 0.01)
+  page.wait_for_timeout(2500)
+  assert abs(mean_speed(page, simulation)) < 0.2
+  after = np.array(next(iter(face.server.get_clients().values())).camera.position)
+  np.testing.assert_allclose(after, before, atol=0.02)
+
+
+def test_a_push_moves_the_robot_backwards(page, face):
+  simulation, still = face.simulation, face.simulation.snapshot
+  page.mouse.click(30, 300)
+  page.keyboard.press('p')
+  until(page, lambda: any(simulation.snapshot.hand_pushes[0]) or simulation.snapshot.number > still.number + 500)
+  page.wait_for_timeout(600)
+  times, values = simulation.series.read()
+  assert values[times > still.seconds, simulation.series.names.index('speed')].min() < -0.15
+
+
+def test_a_policy_is_swapped_and_a_video_is_saved_that_plays(page, face, read_video, tmp_path):
+  face.choose_policy('stand')
+  until(page, lambda: face.simulation.snapshot.policy == 'stand')
+  page.get_by_text('stand', exact=False).first.wait_for()
+  with page.expect_download(timeout=4000 * WAIT) as download:  # 300 pictures, by the processor
+    page.get_by_role('button', name='Save the last 10 s as MP4').click()
+  download.value.save_as(tmp_path / 'got.mp4')
+  frames, rate = read_video(tmp_path / 'got.mp4')
+  assert rate == 30
+  assert len(frames) > 20
+
+
+def test_contact_forces_are_drawn_on_demand(page, face):
+  face.simulation.steer((0.8, 0, 0.2))
+  page.wait_for_timeout(3000)
+  face.scene.shown['contacts'] = True
+  until(page, lambda: face.scene._marks['contacts'].visible)
+  screenshot(page, 'view_3d')
+
+
+@pytest.fixture
+def pictures(page, make_viewer, opengl):
+  """The page with pictures of `follow`, commanded to stand still: its Simulation."""
   import threading
 
   from mjx_humanoid.viewer.painter import Projector
@@ -161,34 +172,41 @@ def test_the_page_with_pictures(page, make_viewer, opengl):
   projector.start()
   thread.start()
   until(page, lambda: server.started)
-  simulation = viewer.simulation
-  simulation.steer((0, 0, 0))
+  viewer.simulation.steer((0, 0, 0))
   try:
     page.goto(gate.link())
     until(page, lambda: projector.number > 20)
-    first = screenshot(page, 'mjpeg')[12:492, 12:652]
-    assert ((first[..., 0] > 150) & (first[..., 2] < 90)).sum() > 1000  # the robot is orange
-    page.locator('#forward').fill('0.8')
-    until(page, lambda: simulation.command == (0.8, 0, 0))
-    page.wait_for_timeout(2000)
-    assert 0.6 < mean_speed(page, simulation) < 1.0
-    second = screenshot(page, 'mjpeg_later')[12:492, 12:652]
-    assert np.abs(second - first).mean() > 1
-    page.locator('#picture').click(modifiers=['Shift'])
-    page.keyboard.press('w')
-    until(page, lambda: simulation.command == (0.9, 0, 0))
-    page.keyboard.press('x')
-    until(page, lambda: simulation.command == (0, 0, 0))
-    number = simulation.snapshot.number
-    page.locator('#picture').click(modifiers=['Control'], position={'x': 320, 'y': 240})
-    until(page, lambda: any(simulation.snapshot.hand_pushes[0]) or simulation.snapshot.number > number + 400)
-    page.get_by_role('button', name='Pause').click()
-    until(page, lambda: simulation.snapshot.paused)
-    page.locator('#policy').select_option('walk')
-    page.get_by_role('button', name='Continue').click()
-    until(page, lambda: simulation.snapshot.policy == 'walk')
-    page.get_by_text('cannot observe another').wait_for()
+    yield viewer.simulation
   finally:
     projector.close()
     server.should_exit = True
     thread.join(10)
+
+
+def test_pictures_refresh_and_sliders_and_keys_steer(page, pictures):
+  first = screenshot(page, 'view')[12:492, 12:652]
+  assert ((first[..., 0] > 150) & (first[..., 2] < 90)).sum() > 1000  # the robot is orange
+  page.locator('#forward').fill('0.8')
+  until(page, lambda: pictures.command == (0.8, 0, 0))
+  page.wait_for_timeout(2000)
+  assert 0.6 < mean_speed(page, pictures) < 1.0
+  second = screenshot(page, 'later')[12:492, 12:652]
+  assert np.abs(second - first).mean() > 1
+  page.locator('#picture').click(modifiers=['Shift'])
+  page.keyboard.press('w')
+  until(page, lambda: pictures.command == (0.9, 0, 0))
+  page.keyboard.press('x')
+  until(page, lambda: pictures.command == (0, 0, 0))
+
+
+def test_a_click_pushes_the_body_under_it_and_buttons_pause_and_swap_the_policy(page, pictures):
+  number = pictures.snapshot.number
+  page.locator('#picture').click(modifiers=['Control'], position={'x': 320, 'y': 240})
+  until(page, lambda: any(pictures.snapshot.hand_pushes[0]) or pictures.snapshot.number > number + 400)
+  assert pictures.snapshot.number <= number + 400
+  page.get_by_role('button', name='Pause').click()
+  until(page, lambda: pictures.snapshot.paused)
+  page.locator('#policy').select_option('walk')
+  page.get_by_role('button', name='Continue').click()
+  until(page, lambda: pictures.snapshot.policy == 'walk')
+  page.get_by_text('cannot observe another').wait_for()

@@ -154,7 +154,7 @@ def _unknown_setting(name: str, known: Iterable[str]) -> UserError:
 
 
 def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict:
-  """A copy of `config` with the overrides applied, each checked against its setting's type.
+  """A copy of `config` with the overrides applied, each checked against its setting's type; see schema.for_reward.
 
   Raises:
     UserError: an unknown name, or a value of another type.
@@ -162,6 +162,7 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
   known = schema.settings()
   # `restore` adds missing sections, so that the loop below finds each one.
   values = schema.to_dict(restore(schema.Config, config.to_dict(), 'config'))
+  values = schema.for_reward(values, overrides.get('config.task.reward', values['task']['reward']))
   for name, text in overrides.items():
     parent, leaf = _split(name, [n for n, (hint, _) in known.items() if entry_type(hint) is not None])
     of_entry = entry_type(known[parent][0]) if parent in known else None  # of config.task.weights.height
