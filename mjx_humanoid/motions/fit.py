@@ -17,6 +17,7 @@ from mjx_humanoid.motions.skeleton import Rig
 STEPS = 60  # at most; without noise 6 to 12 are enough
 SMALL = 1e-6  # rad, the largest part of a step below which the pose counts as found
 EXACT = 1e-3  # m, an error up to which landmarks count as exact; then every angle is believed
+FOUND = 1e-6  # m, an error of exact landmarks above which another start is tried
 # Else angles pull to rest in proportion to the error, as the prior of a normal distribution of this standard deviation
 # would, so that noise does not decide what the landmarks hardly show.
 SPREAD = 1.0  # rad
@@ -71,8 +72,10 @@ def _solve(
     found = min(found, torso.solve(torso_guess(rig, wanted, rest, 'neck')), key=lambda each: each[1])
   limbs = [bone for bone in BONES if bone not in OF_TORSO]
   solver = Solver(rig, wanted.only(limbs), rest, [j for j in rig.joints if j not in (*missing, 'spine')], noise)
-  qpos, error = solver.solve(limbs_guess(rig, wanted, found[0]))
-  return qpos, float(np.hypot(error, found[1]))
+  best = solver.solve(limbs_guess(rig, wanted, found[0]))
+  if FOUND < best[1] < EXACT:  # a straight leg with its hip at a limit: another valley beside that of the pose
+    best = min(best, solver.solve(solver.amid(found[0])), key=lambda each: each[1])
+  return best[0], float(np.hypot(best[1], found[1]))
 
 
 class Solver:
@@ -115,6 +118,12 @@ class Solver:
         if damping > MOST_DAMPING:
           break
     return qpos, float(np.sqrt(np.mean(np.square(residual))))
+
+  def amid(self, qpos: np.ndarray) -> np.ndarray:
+    """A pose [nq] with the hinges that are solved for amid their limits."""
+    start, first = qpos.copy(), self.rig.body.root.nq
+    start[first:] = np.where(self.fixed[self.hinges], qpos[first:], self.limits.mean(axis=1))
+    return start
 
   def _angles(self, qpos: np.ndarray) -> np.ndarray:
     return qpos[self.rig.body.root.nq :]
