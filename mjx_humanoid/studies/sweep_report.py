@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mjx_humanoid.studies.page import Page
-from mjx_humanoid.studies.plots import png
+from mjx_humanoid.studies.plots import png, tidy
 from mjx_humanoid.studies.trials import FAILED, METRICS
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SHOWN = 10  # trials in the table
 LEAST = 4  # complete trials for the plots
+ACROSS = 5  # settings in a row of the plot of slices
 
 
 def report(study: Study, metric: str, out: Path) -> Path:
@@ -79,6 +80,44 @@ def by_optuna(name: str) -> Callable[[Study], bytes]:
   return draw
 
 
+def slices(study: Study) -> bytes:
+  """The score of each complete trial against each of its settings; darker points are later trials."""
+  from matplotlib.figure import Figure
+
+  trials = by_state(study, 'COMPLETE')
+  names = sorted({name for trial in trials for name in trial.params})
+  rows = -(-len(names) // ACROSS)
+  figure = Figure(figsize=(2.3 * ACROSS, 2.4 * rows + 0.2), layout='constrained')
+  places = np.ravel(figure.subplots(rows, ACROSS, sharey=True, squeeze=False))
+  for axes, name in zip(places, names, strict=False):
+    _slice(axes, name, [trial for trial in trials if name in trial.params])
+  for axes in places[len(names) :]:
+    axes.axis('off')
+  for axes in places[::ACROSS]:
+    axes.set_ylabel('score')
+  return png(figure)
+
+
+def _slice(axes: Any, name: str, trials: list[FrozenTrial]) -> None:
+  """Scores against one setting, which all of these trials have."""
+  kind: Any = trials[0].distributions[name]
+  values = [trial.params[name] for trial in trials]
+  choices = [str(choice) for choice in getattr(kind, 'choices', ())]
+  if choices:
+    values = [choices.index(str(value)) for value in values]
+    axes.set_xticks(range(len(choices)), choices, fontsize=8)
+    axes.set_xlim(-0.5, len(choices) - 0.5)
+  elif getattr(kind, 'log', False):
+    axes.set_xscale('log')
+    marks = np.geomspace(kind.low, kind.high, 3)
+    axes.set_xticks(marks, [f'{mark:.2g}' for mark in marks])
+    axes.set_xticks([], minor=True)
+  shades = [trial.number for trial in trials]
+  axes.scatter(values, [trial.value for trial in trials], c=shades, cmap='Blues', s=18, edgecolors='#555555')
+  axes.set_xlabel(name)
+  tidy(axes)
+
+
 def correlation(study: Study) -> bytes:
   """Rank correlations (Spearman) of numeric settings and the score, over complete trials."""
   from matplotlib.figure import Figure
@@ -116,7 +155,7 @@ def ranks_of(values: np.ndarray) -> np.ndarray:
 PLOTS: tuple[tuple[str, str, Callable[[Any], bytes]], ...] = (
   ('importance', 'importance of each setting (PED-ANOVA)', by_optuna('plot_param_importances')),
   ('history', 'scores in the order of the trials', by_optuna('plot_optimization_history')),
-  ('slices', 'score against each setting', by_optuna('plot_slice')),
+  ('slices', 'score against each setting', slices),
   ('coordinates', 'settings of each trial and its score', by_optuna('plot_parallel_coordinate')),
   ('correlation', 'rank correlations of settings and score', correlation),
 )
