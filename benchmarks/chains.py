@@ -53,7 +53,7 @@ def played(stage: Stage, seconds: float, count: int) -> Trajectories:
 def falls(first: Stage, second: Stage, paths: Trajectories) -> int:
   """In how many episodes the second policy falls after the first."""
   count, length = paths.terminated.shape
-  rows, ends = np.arange(count), np.array(take_overs(first, second, paths, [length] * count))
+  rows, ends = np.arange(count), np.array(take_overs(first, second, paths, [length] * count, later=False))
   qpos, qvel = (x[rows, ends - 1].astype(np.float64) for x in (paths.views.qpos, paths.views.qvel))
   return int((~on_feet(second, qpos, qvel, AFTER)).sum())
 

@@ -12,7 +12,7 @@ def get_config() -> ConfigDict:
   # The task of configs/stand.py, without its pushes.
   config.task.reward = 'stand'
   config.task.card = 'stand'
-  config.task.weights = {'joint_limits': -0.02}
+  config.task.weights = {'joint_limits': -0.01}
   config.task.termination = 'off_balance'
   config.task.episode_length = 3.0
   config.task.start_strength = 2.0

@@ -11,25 +11,27 @@ def get_config() -> ConfigDict:
   # A policy that gets up from the floor: most poses end there before the robot can take a step.
   config.init_from = 'getup'
   config.task.robot = 'humanoid_pd'
-  config.task.reward = 'walk'
+  # The terms of `getup`, but for `poise`, with those of walking, so that it keeps getting up. With the reward `walk`
+  # and starts that became harder little by little, it forgot that: 20 of 100 episodes passed.
+  config.task.reward = 'getup'
+  config.task.weights = {
+    'poise': 0.0,
+    'balanced_rise': 0.05,  # with 0.1, rise_on_feet 0.2 and velocity 0.35 it walked at 0.3 m/s
+    'rise_on_feet': 0.05,
+    'velocity': 0.55,
+    'heading': 0.06,
+    'gait': 0.12,
+    'clearance': 0.03,
+    'arms': 0.05,
+    'slip': -0.03,
+  }
   config.task.card = 'walk_any_pose'
   config.task.command.value = (1.0, 0.0, 0.0)
-  # Random poses, at first near standing; a library of poses of your own: --config.task.start=poses.npz
+  # Random poses, half of them as far from standing as they can be. A library of poses of your own:
+  # --config.task.start=poses.npz
   config.task.start = 'any_pose'
-  config.curriculum = 'linear'
+  config.task.start_strength = 2.0
   config.task.termination = 'overdue'
-  # The terms of `walk`, and those of `getup` that bring the robot onto its feet.
-  config.task.weights = {
-    'rise': 0.08,
-    'balanced_rise': 0.1,
-    'rise_on_feet': 0.12,
-    'turning_over': 0.3,
-    'alive': 0.0,
-    'height': 0.05,
-    'velocity': 0.33,
-    'cross_track': 0.0,
-    'energy': -0.03,
-  }
   config.task.observations = (
     'joint_positions',
     'joint_velocities',
@@ -57,4 +59,4 @@ def learning(config: ConfigDict) -> None:
   config.network.initial_std = 0.2
   config.network.final_std = 0.1
   config.render_interval = 4_000_000  # two cores cannot also render a video every 500,000 steps
-  config.total_timesteps = 12_000_000
+  config.total_timesteps = 6_000_000

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
   from optuna import Study
   from optuna.trial import FrozenTrial
 
+  from mjx_humanoid.studies.trials import Objective
+
 MOST_TRIALS = 100_000
 BEST = 'best.py'  # in the folder of the sweep
 
@@ -55,7 +57,7 @@ def main(argv: Sequence[str]) -> None:
   claim(study, {'space': space, 'config': settings, 'metric': parsed.metric}, parsed.storage or str(out))
   objective = Objective(loaded, overrides, space, out, parsed.metric, base.seed)
   optimize(study, objective, parsed.trials, parsed.storage or str(out))
-  write_best(study, base, out)
+  write_best(study, objective, base.name, out)
   print(f'wrote {report(study, parsed.metric, out)}')
   print(f'next: python -m mjx_humanoid.train --config={typed(out / BEST)}')
   print(f'      optuna-dashboard {typed(parsed.storage or out / FILE)}')
@@ -105,7 +107,7 @@ def score(trial: FrozenTrial) -> float:
   return trial.value
 
 
-def write_best(study: Study, base: schema.Config, out: Path) -> None:
+def write_best(study: Study, objective: Objective, name: str, out: Path) -> None:
   """Writes the best settings as a config file. Raises UserError if no trial was completed."""
   import json
 
@@ -115,9 +117,9 @@ def write_best(study: Study, base: schema.Config, out: Path) -> None:
   if not complete:
     raise UserError(f'no trial of the study was completed; the reasons are in {out}/trials and above.')
   best = max(complete, key=score)
-  values = {**json.loads(best.user_attrs['settings']), 'config.name': f'{base.name}_best'}
-  source = f'Trial {best.number} of a sweep of {base.name}: score {best.value:.3f}.'
-  write_text(out / BEST, best_file(base, values, source), 'the best config')
+  config = objective.changed({**json.loads(best.user_attrs['settings']), 'config.name': f'{name}_best'})
+  source = f'Trial {best.number} of a sweep of {name}: score {best.value:.3f}.'
+  write_text(out / BEST, best_file(config, source), 'the best config')
   print(f'wrote {out / BEST}')
 
 

@@ -20,8 +20,8 @@ from mjx_humanoid.playback.rollout import Controller, Trajectories, check_fit, r
 from mjx_humanoid.tasks.task import Task, make_task, robot_of
 
 HELD = 1.0  # s; a policy is done after its goal has been held for this time
-# The next policy takes over at a moment from which it stays on its feet: s before and after the end of the one before,
-# s between the moments that are tried, s that each is tried for.
+# The next policy takes over at a moment from which it stays on its feet: s from the end of the one before, s between
+# the moments that are tried, s that each is tried for.
 AROUND, APART, TRIAL = 1.0, 0.06, 3.0
 
 
@@ -90,6 +90,8 @@ def random_stage(stage: Stage, rng: np.random.Generator) -> Stage:
 def play_chain(stages: Sequence[Stage], rng: np.random.Generator, seconds: float) -> list[Played]:
   """Plays one episode: each stage until its goal has been held or its time is over; the last ignores its goal.
 
+  The next stage takes over up to a second later or earlier; see take_overs.
+
   Args:
     rng: generator of the first start state, commands and pushes.
     seconds: time limit of each stage.
@@ -103,26 +105,28 @@ def play_chain(stages: Sequence[Stage], rng: np.random.Generator, seconds: float
     done = None
     if following is not None:
       done = done_after(stage.task, paths)
-      (moments,) = take_overs(stage, following, paths, [done or steps])
+      (moments,) = take_overs(stage, following, paths, [done or steps], later=done is not None)
       paths = cut(paths, moments)
     played.append(Played(stage, paths, done is not None))
     qpos, qvel = (x[:, -1].astype(np.float64) for x in (paths.views.qpos, paths.views.qvel))
   return played
 
 
-def take_overs(stage: Stage, following: Stage, paths: Trajectories, wanted: Sequence[int]) -> list[int]:
+def take_overs(stage: Stage, following: Stage, paths: Trajectories, wanted: Sequence[int], *, later: bool) -> list[int]:
   """After how many steps of each episode the next policy takes over.
 
-  A gait begins with its clock at the same phase, which rarely fits where the feet are. So moments around the wanted one
-  are tried in physics, and the closest is taken from which the next policy stays on its feet; else the wanted one.
+  A gait begins with its clock at the same phase, which rarely fits where the feet are. So moments up to a second from
+  the wanted one are tried in physics, and the closest is taken from which the next policy stays on its feet; else the
+  wanted one. Commands and pushes of a trial are not those that follow.
 
   Args:
     paths: [N, T, ...] episodes of `stage`.
     wanted: N numbers of steps, 1 to T.
+    later: try later moments, not earlier ones.
   """
   body, length = stage.task.body, paths.terminated.shape[1]
   reach, apart = steps_of(AROUND, body), steps_of(APART, body)
-  shifts = sorted((apart * k for k in range(-(reach // apart), reach // apart + 1)), key=abs)
+  shifts = [apart * k * (1 if later else -1) for k in range(reach // apart + 1)]
   tried = [(n, end + shift) for n, end in enumerate(wanted) for shift in shifts if 1 <= end + shift <= length]
   rows, steps = np.array(tried).T
   qpos, qvel = (x[rows, steps - 1].astype(np.float64) for x in (paths.views.qpos, paths.views.qvel))

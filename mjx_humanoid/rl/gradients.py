@@ -29,6 +29,12 @@ def clipped(grads: Any, limit: float, actor_trains: Array) -> Any:
   return {name: scaled[name] for name in grads}
 
 
+def averaged(average: Any, params: Any, decay: float, updates: Array) -> Any:
+  """The moving average of parameters after an update; at first over few updates, so that initial values soon vanish."""
+  share = jnp.minimum(decay, (1 + updates) / (10 + updates))
+  return jax.tree.map(lambda a, p: share * a + (1 - share) * p, average, params)
+
+
 def descend(params: Any, updates: Any, rate: Array, actor_trains: Array) -> Any:
   """The parameters after a step along the updates; if `actor_trains` is False, only the critic's change."""
   rates = {name: rate if in_critic(name) else rate * actor_trains for name in params}

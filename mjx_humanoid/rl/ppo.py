@@ -118,7 +118,7 @@ class PPO(Algorithm[Learner]):
     next_rate = schedules.adapted(self.hyper.lr_schedule, self.hyper.target_kl, rate, metrics['kl'])
     learner = Learner(
       params=params,
-      average=self._averaged(learner.average, params, timesteps / size),
+      average=gradients.averaged(learner.average, self._actor_params(params), self.hyper.ema_decay, timesteps / size),
       opt_state=opt_state,
       # Statistics change after the update, so that the update uses those that the actions were chosen with.
       normalizer=actor_critic.observed(learner.normalizer, batch.obs, self.net.mirror),
@@ -229,11 +229,6 @@ class PPO(Algorithm[Learner]):
   def _actor_params(self, params: Any) -> Any:
     """The parameters that are averaged: the actor's; empty if the config has no average."""
     return {name: part for name, part in params.items() if self.hyper.ema_decay and not networks.in_critic(name)}
-
-  def _averaged(self, average: Any, params: Any, updates: Array) -> Any:
-    """The moving average after an update; at first over few updates, so that the initial values soon vanish."""
-    decay = jnp.minimum(self.hyper.ema_decay, (1 + updates) / (10 + updates))
-    return jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, average, self._actor_params(params))
 
   def _normalize(self, learner: Learner, obs: Array) -> Array:
     return actor_critic.normalized(learner.normalizer, obs, self.hyper.normalize_observations)

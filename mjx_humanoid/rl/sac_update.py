@@ -12,6 +12,7 @@ import optax
 
 from mjx_humanoid.core.types import Array, Key
 from mjx_humanoid.rl.algorithm import Metrics
+from mjx_humanoid.rl.gradients import averaged
 from mjx_humanoid.rl.sac_loss import Target, actor_loss, alpha_loss, critic_loss, sampled
 from mjx_humanoid.rl.sac_networks import SACNetworks, gaussian_entropy
 
@@ -116,23 +117,17 @@ class Updater:
     actor = jax.tree.map(lambda p, u: p - rate * u, trained.actor, updates)
     slope = jax.grad(functools.partial(alpha_loss, self.target_entropy, log_prob))(trained.log_alpha)
     change, alpha_opt = self.optimizer.update(slope, trained.alpha_opt)
+    decay, updates = self.net.hyper.ema_decay, trained.count // self.net.parts.policy_delay
+    average = averaged(trained.average, actor, decay, updates) if decay else {}
     after = trained._replace(
       actor=actor,
-      average=self._averaged(trained, actor),
+      average=average,
       actor_opt=actor_opt,
       log_alpha=trained.log_alpha - rate * change,
       alpha_opt=alpha_opt,
       log_std=REMEMBERED * trained.log_std + (1 - REMEMBERED) * log_std.mean(axis=0),
     )
     return after, {'policy_loss': value, 'entropy': -log_prob.mean(), 'actor_norm': optax.tree.norm(grads)}
-
-  def _averaged(self, trained: Trained, actor: Any) -> Any:
-    """The moving average after an update; at first over few updates, so that the initial values soon vanish."""
-    if not self.net.hyper.ema_decay:
-      return {}
-    updates = trained.count // self.net.parts.policy_delay
-    decay = jnp.minimum(self.net.hyper.ema_decay, (1 + updates) / (10 + updates))
-    return jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, trained.average, actor)
 
   def _no_step(self, trained: Trained, batch: Minibatch, rate: Array, key: Key) -> tuple[Trained, Metrics]:
     missing = jnp.full((), jnp.nan)

@@ -78,10 +78,10 @@ def continued(run: str | Path, settings: Mapping[str, Any]) -> tuple[Config, Pat
 
 
 def _changed(config: Config, settings: Mapping[str, Any]) -> dict[str, Any]:
-  """A config with settings, as nested dicts; see schema.for_reward."""
-  values, task = schema.to_dict(config), settings.get('task')
-  reward = task.get('reward', config.task.reward) if isinstance(task, Mapping) else config.task.reward
-  return merged(schema.for_reward(values, reward), settings)
+  """A config with settings, as nested dicts; see for_reward."""
+  task = settings.get('task')
+  reward = task.get('reward') if isinstance(task, Mapping) else None
+  return merged(config_file.for_reward(schema.to_dict(config), reward), settings)
 
 
 def _named(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -105,11 +105,14 @@ class Objective:
   def config(self, values: Mapping[str, str], number: int) -> Config:
     """The config of a trial with these values of the space. Raises UserError if they do not fit each other."""
     own = {'config.name': f'{number:04d}', 'config.run_dir': str(self._out / 'trials'), 'config.render_interval': '0'}
-    config = schema.resolve(config_file.apply_overrides(self._loaded, {**self._overrides, **values, **own}))
+    config = self.changed({**values, **own})
     if config.evaluation_interval:
       return config
-    interval = {'config.evaluation_interval': str(max(1, config.total_timesteps // CARDS))}
-    return schema.resolve(config_file.apply_overrides(self._loaded, {**self._overrides, **values, **own, **interval}))
+    return self.changed({**values, **own, 'config.evaluation_interval': str(max(1, config.total_timesteps // CARDS))})
+
+  def changed(self, values: Mapping[str, str]) -> Config:
+    """The config of the sweep with these values."""
+    return schema.resolve(config_file.apply_overrides(self._loaded, {**self._overrides, **values}))
 
   def __call__(self, trial: Any) -> float:
     """The score. Whatever else goes wrong is recorded with the trial, and raised."""
@@ -155,15 +158,13 @@ def clear(folder: Path) -> None:
     shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def best_file(base: Config, values: Mapping[str, str], source: str) -> str:
-  """A config file, as text, of a config with these values of a space.
+def best_file(config: Config, source: str) -> str:
+  """A config file, as text, that makes this config.
 
   Args:
-    base: the config of the sweep.
-    source: where the values come from, for its first line.
+    source: where its values come from, for its first line.
   """
-  changed = schema.resolve(config_file.apply_overrides(schema.as_config_dict(schema.to_dict(base)), dict(values)))
-  lines = [f'  {name} = {value!r}' for name, value in differences(schema.to_dict(schema.Config()), changed)]
+  lines = [f'  {name} = {value!r}' for name, value in differences(schema.to_dict(schema.Config()), config)]
   head = ['from ml_collections import ConfigDict', '', 'from mjx_humanoid.config import default_config', '', '']
   body = ['def get_config() -> ConfigDict:', '  config = default_config()', *lines, '  return config', '']
   return '\n'.join([f'"""{source}"""', '', *head, *body])

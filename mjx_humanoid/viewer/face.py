@@ -17,7 +17,7 @@ if TYPE_CHECKING:
   from mjx_humanoid.viewer.gate import Gate
   from mjx_humanoid.viewer.viewer import Viewer
 
-PROMPT = 0.9  # of the interval of the viewer, least between two updates of the scene
+PROMPT = 0.001  # s that an update of the scene may come before the interval of the viewer is over
 PANELS = 0.2  # s between two updates of controls and plots
 IDLE = 0.2  # s between looks at whether a page is open
 CAMERA = (1.6, -1.6, 0.45)  # of standing height, from the robot
@@ -59,7 +59,7 @@ class Face:
       self.server.stop()
 
   def _run(self) -> None:
-    seen, least = -1, PROMPT * self._viewer.interval
+    seen, least = -1, self._viewer.interval - PROMPT
     while not self._closing.is_set():
       if not self.server.get_clients():
         self._closing.wait(IDLE)

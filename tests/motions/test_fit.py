@@ -43,6 +43,16 @@ def test_a_thousand_random_poses_are_found_again(rig):
   assert np.median(found) < 1
 
 
+def test_a_straight_leg_whose_hip_is_at_a_limit_is_found_from_a_second_start(rig):
+  """The 190th of the poses above: from the first start, the hip ends 20 degrees off, at another limit."""
+  rng = np.random.default_rng(1)
+  for _ in range(190):
+    qpos, landmarks = randomly_posed(rig, rng)
+    rng.normal(size=landmarks.points.shape)
+  assert abs(angle(rig, qpos, 'knee_left')) < 1
+  assert np.degrees(np.abs(fit(rig, landmarks).qpos - qpos)[rig.body.root.nq :]).max() < 3
+
+
 def test_noise_of_2_cm_costs_less_than_10_degrees(rig):
   assert np.median(errors(rig, 30, noise=0.02)) < 10
 

@@ -158,19 +158,20 @@ def falls_unless(monkeypatch, good):
 
 
 def test_the_next_takes_over_at_the_closest_moment_from_which_it_stays_on_its_feet(stage, monkeypatch):
-  """Moments are 2 steps apart and up to 40 away; in two episodes of 60 steps the root sinks by 1 cm a step."""
+  """Moments are 2 steps apart and up to 40 earlier; in two episodes of 60 steps the root sinks by 1 cm a step."""
   first, second = stage('a'), stage('b')
   paths = at_rest(first.task.body, 2, 60)
   qpos = np.array(paths.views.qpos)
   qpos[:, :, 2] = 1.6 - 0.01 * np.arange(1, 61)
   paths = paths._replace(views=paths.views._replace(qpos=qpos))
   tried = falls_unless(monkeypatch, lambda height: (height > 1.395) & (height < 1.445))  # steps 16 to 20
-  assert chain.take_overs(first, second, paths, [30, 59]) == [20, 19]
-  assert tried == [('b', 30 + 21, 3.0)]  # from 2, and from 19, to the last step: 2, 4 .. 60 and 19, 21 .. 59
+  assert chain.take_overs(first, second, paths, [30, 59], later=False) == [20, 19]
+  assert tried == [('b', 15 + 21, 3.0)]  # 2, 4 .. 30 and 19, 21 .. 59
+  assert chain.take_overs(first, second, paths, [3, 10], later=True) == [17, 16]
   falls_unless(monkeypatch, lambda height: height < 0)
-  assert chain.take_overs(first, second, paths, [30, 59]) == [30, 59]
+  assert chain.take_overs(first, second, paths, [30, 59], later=False) == [30, 59]
   falls_unless(monkeypatch, lambda height: height > 0)
-  assert chain.take_overs(first, second, paths, [30, 59]) == [30, 59]
+  assert chain.take_overs(first, second, paths, [30, 59], later=True) == [30, 59]
 
 
 def test_what_falls_or_lies_is_not_on_its_feet(stage):
@@ -184,7 +185,7 @@ def test_what_falls_or_lies_is_not_on_its_feet(stage):
 
 def test_a_chain_is_cut_where_the_next_takes_over(stage, goals, monkeypatch):
   goals(first=never, second=None)
-  falls_unless(monkeypatch, lambda height: np.arange(len(height)) == 3)  # 6 steps before the end, and none after it
+  falls_unless(monkeypatch, lambda height: np.arange(len(height)) == 3)  # 6 steps before the end
   first, second = play_chain([stage('a', card='first'), stage('b', card='second')], rng(), 1.5)
   assert first.paths.terminated.shape == (1, 54)
   np.testing.assert_array_equal(second.paths.start.qpos, first.paths.views.qpos[:, -1])

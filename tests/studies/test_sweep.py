@@ -211,13 +211,17 @@ def test_without_optuna_the_extra_is_named(tmp_path, capsys, monkeypatch):
 
 
 def test_a_best_config_holds_all_that_differs_from_the_defaults(tmp_path):
-  base = schema.resolve(files.apply_overrides(files.load_config('walk'), {'config.task.weights.energy': '-0.5'}))
+  overrides = {'config.task.weights.energy': '-0.5'}
+  base = schema.resolve(files.apply_overrides(files.load_config('walk'), overrides))
+  objective = Objective(files.load_config('walk'), overrides, {}, tmp_path, 'area', 0)
   path = tmp_path / 'best.py'
-  path.write_text(best_file(base, {'config.ppo.gamma': '0.5', 'config.name': 'b'}, 'Trial 1.'))
+  path.write_text(best_file(objective.changed({'config.ppo.gamma': '0.5', 'config.name': 'b'}), 'Trial 1.'))
   found = schema.resolve(files.load_config(str(path)))
   wanted = json.loads(json.dumps(schema.to_dict(base)))
   wanted['ppo']['gamma'], wanted['name'] = 0.5, 'b'
   assert json.loads(json.dumps(schema.to_dict(found))) == wanted
+  another_reward = objective.changed({'config.task.reward': 'run'})  # in the space
+  assert another_reward.task.weights == {'energy': -0.5}  # those of the command line hold, those of the file do not
 
 
 def test_equal_values_share_their_mean_rank():

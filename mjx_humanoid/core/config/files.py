@@ -154,7 +154,7 @@ def _unknown_setting(name: str, known: Iterable[str]) -> UserError:
 
 
 def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict:
-  """A copy of `config` with the overrides applied, each checked against its setting's type; see schema.for_reward.
+  """A copy of `config` with the overrides applied, each checked against its setting's type; see for_reward.
 
   Raises:
     UserError: an unknown name, or a value of another type.
@@ -162,7 +162,7 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
   known = schema.settings()
   # `restore` adds missing sections, so that the loop below finds each one.
   values = schema.to_dict(restore(schema.Config, config.to_dict(), 'config'))
-  values = schema.for_reward(values, overrides.get('config.task.reward', values['task']['reward']))
+  values = for_reward(values, overrides.get('config.task.reward'))
   for name, text in overrides.items():
     parent, leaf = _split(name, [n for n, (hint, _) in known.items() if entry_type(hint) is not None])
     of_entry = entry_type(known[parent][0]) if parent in known else None  # of config.task.weights.height
@@ -177,6 +177,18 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
     words = known[name][1].metadata['words'] if name in known else ()
     target[leaf] = text if text in words else parse(hint, text, name)
   return schema.as_config_dict(values)
+
+
+def for_reward(values: dict[str, Any], reward: Any) -> dict[str, Any]:
+  """A config as nested dicts, without the weights and late terms of its reward if another reward replaces it.
+
+  Args:
+    reward: a name, a reference to the user's own, a function, or None for that of the config.
+  """
+  before = values['task']['reward']
+  if reward is None or user_objects.named(reward) in (before, saved_code.portable(before)):
+    return values
+  return {**values, 'task': {**values['task'], 'weights': {}, 'late_terms': ()}}
 
 
 def _split(name: str, tables: Sequence[str]) -> tuple[str, str]:

@@ -118,13 +118,6 @@ def to_dict(config: Config) -> dict[str, Any]:
   return machinery.to_dict(config)
 
 
-def for_reward(values: dict[str, Any], reward: Any) -> dict[str, Any]:
-  """A config as nested dicts, without the weights and late terms that belong to its reward if another replaces it."""
-  if reward == values['task']['reward']:
-    return values
-  return {**values, 'task': {**values['task'], 'weights': {}, 'late_terms': ()}}
-
-
 def resolve(config: ConfigDict | dict[str, Any]) -> Config:
   """Checks every key, type and range. Mutates nothing.
 
