@@ -26,7 +26,7 @@ EPILOG = """examples:
   python -m mjx_humanoid.pose show photo.jpg                 prints the angles, writes photo_pose.png
   python -m mjx_humanoid.pose show landmarks.json            the same from landmarks of any other detector
   python -m mjx_humanoid.pose library photos --out=poses.npz   a pose library from a folder of photos
-  python -m mjx_humanoid.play walk --start=photo.jpg         starts in that pose
+  python -m mjx_humanoid.play walk_any_pose --start=photo.jpg  starts in that pose, then walks
 """
 
 
@@ -93,7 +93,7 @@ def show(arguments: argparse.Namespace) -> None:
     write_json(files[1], found.to_dict(), 'the pose')
   write_picture(out, pose_picture(found))
   print(f'wrote {", ".join(map(str, files))}')
-  print(f'next: python -m mjx_humanoid.play walk --start={typed(file)}')
+  print(f'next: python -m mjx_humanoid.play walk_any_pose --start={typed(file)}')
 
 
 def library(arguments: argparse.Namespace) -> None:
@@ -131,7 +131,7 @@ def library(arguments: argparse.Namespace) -> None:
   for name, pose in zip(found.names, poses, strict=True):
     print(f'{name}: {"; ".join(pose.notes) or "found"}')
   print(f'wrote {out}, {len(poses)} poses, and {out.with_suffix(".png")}')
-  print(f'next: python -m mjx_humanoid.play walk --start={typed(out)} --pose={shlex.quote(found.names[0])}')
+  print(f'next: python -m mjx_humanoid.play walk_any_pose --start={typed(out)} --pose={shlex.quote(found.names[0])}')
 
 
 def tell(pose: BodyPose) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mjx_humanoid.core.errors import UserError
-from mjx_humanoid.motions.landmarks import Landmarks, from_camera
+from mjx_humanoid.motions.landmarks import VISIBLE, Landmarks, from_camera
 
 MOST_PEOPLE = 6
 CONFIDENCE = 0.5  # least confidence in a detected person
@@ -69,8 +69,9 @@ class Detector:
       places = np.array([[mark.x, mark.y] for mark in flat])
       inside = ((places >= 0) & (places <= 1)).all(axis=1)
       visibility = np.clip([mark.visibility or 0.0 for mark in flat], 0.0, 1.0) * inside
-      points = np.array([[mark.x, mark.y, mark.z] for mark in world])
-      found.append(Person(from_camera(points, visibility), places * [width, height]))
+      pixels = places * [width, height]
+      points = as_pictured(np.array([[mark.x, mark.y, mark.z] for mark in world]), pixels, visibility)
+      found.append(Person(from_camera(points, visibility), pixels))
     return sorted(found, key=lambda person: -person.size)
 
   def close(self) -> None:
@@ -83,6 +84,21 @@ class Detector:
 
   def __exit__(self, *error: object) -> None:
     self.close()
+
+
+def as_pictured(points: np.ndarray, pixels: np.ndarray, visibility: np.ndarray) -> np.ndarray:
+  """Points [33, 3] in m, in the axes of the camera, moved across the picture to where the landmarks are in it.
+
+  The detector's places in the picture are more accurate than its places in m, of which only the depth is kept. The
+  picture is taken to be seen from afar: a pixel is as long at every depth.
+  """
+  seen = visibility >= VISIBLE
+  if seen.sum() < 2:
+    return points
+  flat, metres = pixels - pixels[seen].mean(axis=0), points[:, :2] - points[seen, :2].mean(axis=0)
+  size = np.square(flat[seen]).sum()
+  scale = np.sqrt(np.square(metres[seen]).sum() / size) if size > 0 else 0.0
+  return np.column_stack([scale * flat, points[:, 2]])
 
 
 def _mediapipe() -> Any:
