@@ -48,7 +48,7 @@ def test_show_prints_angles_and_writes_a_picture_and_json(opengl, here, capsys):
   assert 'left knee' in out
   assert 'hip_y_left -60' in re.sub(r'\s+', ' ', out)
   assert 'wrote squat_pose.png, found.json' in out
-  assert 'next: python -m mjx_humanoid.play walk --start=squat.json' in out
+  assert 'next: python -m mjx_humanoid.play walk_any_pose --start=squat.json' in out
   picture = np.asarray(Image.open(here / 'squat_pose.png'))
   assert picture.shape == (480, 960, 3)
   assert picture[:, 480:].std() > 20  # the humanoid before a floor
@@ -73,7 +73,7 @@ def test_a_name_that_looks_like_markup_is_shown_as_it_is(here, no_rendering, cap
   out = capsys.readouterr().out
   assert 'a [b]: angles in degrees' in out
   assert 'joints [degrees]' in out
-  assert "next: python -m mjx_humanoid.play walk --start='a [b].json'" in out
+  assert "next: python -m mjx_humanoid.play walk_any_pose --start='a [b].json'" in out
 
 
 def test_what_is_not_visible_is_said(here, no_rendering, rig, capsys):
@@ -92,7 +92,7 @@ def test_a_library_of_a_folder(here, no_rendering, rig, capsys):
   out = capsys.readouterr().out
   assert re.search(r'left out: .*b.json: the landmarks have shape 0', out)
   assert 'wrote poses.npz, 2 poses, and poses.png' in out
-  assert 'next: python -m mjx_humanoid.play walk --start=poses.npz --pose=a' in out
+  assert 'next: python -m mjx_humanoid.play walk_any_pose --start=poses.npz --pose=a' in out
   found = read_library(here / 'poses.npz')
   assert found.names == ('a', 'c')
   found.check(rig.body, 'poses.npz')
