@@ -26,7 +26,6 @@ TERMS: Registry[TermFn] = Registry('reward term')
 POWER_SCALE = 1000.0  # W
 HEIGHT = 0.15 / 1.282  # scale of errors in the height of the root
 KNEELING = 0.1 / 1.282  # the same while kneeling
-TIME_TO_KNEEL = 1.5  # s
 PLACE = 0.3 / 1.282  # scale of distances from the target position
 FOOT_LIFT = 0.1 / 1.282  # target height of a foot in the middle of its swing
 LIFT_ERROR = 0.05 / 1.282  # scale of errors in that height
@@ -62,15 +61,6 @@ def kneeling_height(view: View, body: Body, context: Context) -> Array:
   """Root at kneeling height: half within about 0.1 m, half linear from standing height."""
   size, kneeling = body.robot.standing_height, body.robot.body_parts('kneeling_height').kneeling_height
   error = jnp.abs(body.root_sensor(view, 'pos')[2] - kneeling)
-  return 0.5 * gaussian(error, KNEELING * size) + 0.5 * jnp.maximum(1.0 - error / (size - kneeling), 0.0)
-
-
-@TERMS.register()
-def lowering(view: View, body: Body, context: Context) -> Array:
-  """As kneeling_height, for a height that sinks from standing to kneeling in the first 1.5 s of the episode."""
-  size, kneeling = body.robot.standing_height, body.robot.body_parts('lowering').kneeling_height
-  share = jnp.clip(1.0 - context.step * body.control_step / TIME_TO_KNEEL, 0.0, 1.0)
-  error = jnp.abs(body.root_sensor(view, 'pos')[2] - (kneeling + (size - kneeling) * share))
   return 0.5 * gaussian(error, KNEELING * size) + 0.5 * jnp.maximum(1.0 - error / (size - kneeling), 0.0)
 
 

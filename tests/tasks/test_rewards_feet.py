@@ -87,14 +87,6 @@ def test_kneeling_height(value, make_view, z, exponent, way):
   assert value('kneeling_height', make_view(torso_pos=[9, 9, z])) == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize(('seconds', 'z'), [(0, 1.282), (0.75, 1.096), (1.5, 0.91), (9, 0.91)])
-def test_lowering(value, make_view, body, seconds, z):
-  """In the middle of the 1.5 s it wants the middle of 1.282 m and 0.91 m; 0.1 m off it is as for kneeling_height."""
-  step = round(seconds / body.control_step)
-  for off, expected in ((0, 1), (0.1, 0.5 * math.exp(-1) + 0.5 * 0.73118)):
-    assert value('lowering', make_view(torso_pos=[9, 9, z + off]), step=step) == pytest.approx(expected, abs=1e-3)
-
-
 @pytest.mark.parametrize(('left', 'right', 'expected'), [(0, 0, 0), (50, 0, 0.5), (0, 50, 0.5), (50, 1, 1)])
 def test_share_of_shins_that_are_down(value, make_view, left, right, expected):
   view = make_view(shin_left_touch=left, shin_right_touch=right, foot_left_touch=9, pelvis_touch=200)
