@@ -31,6 +31,8 @@ HELP = (
   'no OpenGL can be loaded, so nothing can be rendered. On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri'
   ' (or libosmesa6); on other systems install Mesa or a graphics driver. Training works without it.'
 )
+SECONDS = 120  # that a trial may take: at the lowest priority on a busy machine it has taken more than 60
+SLOW = f'OpenGL did not answer within {SECONDS} s, so nothing is rendered. Is the machine busy? Then try again later.'
 # Values of MUJOCO_GL that `import mujoco` accepts (see its gl_context.py); with any other it raises.
 OFF = ('disable', 'disabled', 'off', 'false', '0')
 ANYWHERE = ('', 'glfw', 'enable', 'enabled', 'on', 'true', '1')
@@ -106,14 +108,17 @@ def candidates() -> list[str]:
 
 
 def probe(name: str) -> str | None:
-  """The renderer's name if a new process can make an OpenGL context with MUJOCO_GL=name, else None."""
+  """The renderer's name if a new process can make an OpenGL context with MUJOCO_GL=name, else None.
+
+  Raises:
+    subprocess.TimeoutExpired: it does not answer.
+  """
   environment = {k: v for k, v in os.environ.items() if k not in ('MUJOCO_GL', 'PYOPENGL_PLATFORM')}
   environment |= variables(name)
   command = [sys.executable, '-c', PROBE]
-  try:
-    run = subprocess.run(command, env=environment, capture_output=True, encoding='utf-8', errors='replace', timeout=60)
-  except subprocess.TimeoutExpired:
-    return None
+  run = subprocess.run(
+    command, env=environment, capture_output=True, encoding='utf-8', errors='replace', timeout=SECONDS
+  )
   return run.stdout.strip() if run.returncode == 0 else None
 
 
@@ -148,7 +153,13 @@ def choose_gl() -> Gl:
 
 def first_working(names: Iterable[str]) -> Gl:
   """The first of these backends that works here. Raises UserError if none does."""
+  slow = False
   for name in names:
-    if (renderer := probe(name)) is not None:
+    try:
+      renderer = probe(name)
+    except subprocess.TimeoutExpired:
+      slow = True
+      continue
+    if renderer is not None:
       return Gl(name, renderer)
-  raise UserError(HELP)
+  raise UserError(SLOW if slow else HELP)

@@ -210,15 +210,21 @@ def test_libraries_are_found_under_the_names_that_pyopengl_tries(monkeypatch):
   assert tried == ['libOSMesa.so', 'libOSMesa.so.9', 'libOSMesa.so.8']
 
 
-@pytest.mark.parametrize('outcome', ['fails', 'hangs'])
-def test_a_trial_that_fails_or_hangs_does_not_work(monkeypatch, outcome):
-  def run(command, **options):
-    if outcome == 'hangs':
-      raise subprocess.TimeoutExpired(command, 60)
-    return subprocess.CompletedProcess(command, 1)
+def test_a_trial_that_fails_does_not_work(monkeypatch):
+  monkeypatch.setattr(opengl.subprocess, 'run', lambda command, **options: subprocess.CompletedProcess(command, 1))
+  assert opengl.probe('egl') is None
+
+
+def test_of_a_trial_that_hangs_the_next_is_taken_and_without_one_the_reason_is_told(monkeypatch):
+  def run(command, env, **options):
+    if env['MUJOCO_GL'] == 'egl':
+      raise subprocess.TimeoutExpired(command, options['timeout'])
+    return subprocess.CompletedProcess(command, 0, 'llvmpipe')
 
   monkeypatch.setattr(opengl.subprocess, 'run', run)
-  assert opengl.probe('egl') is None
+  assert opengl.first_working(['egl', 'osmesa']) == opengl.Gl('osmesa', 'llvmpipe')
+  with pytest.raises(UserError, match='OpenGL did not answer within 120 s'):
+    opengl.first_working(['egl'])
 
 
 @pytest.mark.parametrize(
