@@ -32,7 +32,7 @@ HELP = (
   ' (or libosmesa6); on other systems install Mesa or a graphics driver. Training works without it.'
 )
 SECONDS = 120  # that a trial may take: at the lowest priority on a busy machine it has taken more than 60
-SLOW = f'OpenGL did not answer within {SECONDS} s, so nothing is rendered. Is the machine busy? Then try again later.'
+SLOW = 'OpenGL did not answer within 120 s, so nothing is rendered. Is the machine busy? Then try again later.'
 # Values of MUJOCO_GL that `import mujoco` accepts (see its gl_context.py); with any other it raises.
 OFF = ('disable', 'disabled', 'off', 'false', '0')
 ANYWHERE = ('', 'glfw', 'enable', 'enabled', 'on', 'true', '1')

@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 
 from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config import schema, settings
-from mjx_humanoid.core.config.files import load_config
+from mjx_humanoid.core.config.files import load_config, of_reward
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError, unknown
 from mjx_humanoid.core.precision import single_precision
@@ -63,6 +63,7 @@ def task_config(config: ConfigLike, changes: Mapping[str, Any], others: tuple[st
   Args:
     config: a path, the name of a built-in config, or a config itself.
     changes: by name of the setting, without 'config.task.'; sections as dicts, such as command={'value': (1, 0, 0)}.
+      Another reward takes the weights of the config's away.
     others: keywords that are not settings of the task, for the message.
 
   Raises:
@@ -78,6 +79,7 @@ def task_config(config: ConfigLike, changes: Mapping[str, Any], others: tuple[st
   for name in changes:
     if name not in known:
       raise unknown('keyword', name, [*known, *others])
+  changes = {**of_reward(config.task.reward, changes.get('reward')), **changes}
   task = settings.replaced(config.task, changes, 'config.task')
   saved_code.allow(task)  # the user typed its references
   return task

@@ -18,6 +18,7 @@ from mjx_humanoid.tasks.task import make_task
 STAND = 'mjx_humanoid/Stand-v0'
 # 5 physics steps of 5 ms are 25 ms of control: 0.5 s are 20 steps.
 QUICK = {
+  'weights': {},
   'frame_skip': 5,
   'episode_length': 0.5,
   'termination': 'off_balance',

@@ -51,7 +51,7 @@ def test_a_reward_of_ones_own_is_read_again_when_it_was_edited(tmp_path):
   for value, when in ((2.0, 1), (3.0, 2)):
     path.write_text(f'def reward(view, body, context):\n  return {value}')
     os.utime(path, (when, when))
-    env = GymEnv(**QUICK, reward=f'{path}:reward', weights={})
+    env = GymEnv(**QUICK, reward=f'{path}:reward')
     _, steps = play(env, [STILL], seed=0)
     assert (steps[0][1], steps[0][4]) == (value, {})
 

@@ -180,15 +180,19 @@ def apply_overrides(config: ConfigDict, overrides: dict[str, str]) -> ConfigDict
 
 
 def for_reward(values: dict[str, Any], reward: Any) -> dict[str, Any]:
-  """A config as nested dicts, without the weights and late terms of its reward if another reward replaces it.
+  """A config as nested dicts, without what belongs to its reward if another replaces it; see of_reward."""
+  return {**values, 'task': {**values['task'], **of_reward(values['task']['reward'], reward)}}
+
+
+def of_reward(before: str, reward: Any) -> dict[str, Any]:
+  """Settings of a task that go with its reward, emptied, if another reward replaces that; else none.
 
   Args:
-    reward: a name, a reference to the user's own, a function, or None for that of the config.
+    reward: a name, a reference to the user's own, a function, or None for no other.
   """
-  before = values['task']['reward']
   if reward is None or user_objects.named(reward) in (before, saved_code.portable(before)):
-    return values
-  return {**values, 'task': {**values['task'], 'weights': {}, 'late_terms': ()}}
+    return {}
+  return {'weights': {}, 'late_terms': ()}
 
 
 def _split(name: str, tables: Sequence[str]) -> tuple[str, str]:
