@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ class Panel:
     """Args: server: behind the gate."""
     self._server, self._viewer, self._gui = server, viewer, server.gui
     self._quiet = False  # while controls are set by the program, and not by a user
+    self._steering = threading.RLock()  # viser answers each key in a thread of its own
     self.status = self._gui.add_markdown('')
     with self._gui.add_folder('Time'):
       self._add_time()
@@ -119,18 +121,21 @@ class Panel:
     gui.add_button('Leave it to the task').on_click(lambda _: self.ask(kind='steer', command=None))
 
   def _steer(self) -> None:
-    self.ask(kind='steer', command=[float(slider.value) for slider in self._command])
+    with self._steering:
+      self.ask(kind='steer', command=[float(slider.value) for slider in self._command])
 
   def _stop(self) -> None:
-    for slider in self._command:
-      slider.value = 0.0
-    self._steer()
+    with self._steering:
+      for slider in self._command:
+        slider.value = 0.0
+      self._steer()
 
   def _nudge(self, part: int, step: float) -> None:
     slider = self._command[part]
     _, low, high = RANGES[part]
-    slider.value = round(min(high, max(low, slider.value + step)), 3)
-    self._steer()
+    with self._steering:
+      slider.value = round(min(high, max(low, slider.value + step)), 3)
+      self._steer()
 
   def _add_keys(self) -> None:
     simulation = self._viewer.simulation
