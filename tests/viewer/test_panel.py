@@ -13,8 +13,8 @@ from mjx_humanoid.viewer.serving import free_port
 pytest.importorskip('viser')
 pytest.importorskip('mjviser')
 
-from mjx_humanoid.viewer.guarded_viser import make_server  # noqa: E402 (after the check that viser is there)
-from mjx_humanoid.viewer.panel import STEERING, Panel  # noqa: E402
+from mjx_humanoid.viewer.guarded_viser import make_server
+from mjx_humanoid.viewer.panel import STEERING, Panel
 
 
 @pytest.fixture
