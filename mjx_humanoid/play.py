@@ -241,12 +241,13 @@ def shoot(stages: list[Stage], arguments: argparse.Namespace, *, software: bool)
 
 def summaries(episode: Sequence[Played]) -> Iterator[str]:
   """A line for each policy of an episode: what became of it, and of a chain whether it reached its goal, and when."""
-  from mjx_humanoid.playback.outcome import outcome
+  from mjx_humanoid.playback.outcome import goal_of, outcome
 
   for played, following in itertools.pairwise(episode):
     task, then = played.stage.task, following.stage.task
     seconds = played.paths.terminated.shape[1] * task.body.control_step
-    end = f'{"done" if played.done else "its time over, its goal not reached,"} after {seconds:.1f} s'
+    missed = 'its time over' if goal_of(task) is None else 'its time over, its goal not reached,'
+    end = f'{"done" if played.done else missed} after {seconds:.1f} s'
     motors = '' if task.config.robot == then.config.robot else f', with the motors of {then.config.robot}'
     yield f'{played.stage.name}: {end}; {following.stage.name} goes on{motors}'
   yield f'{episode[-1].stage.name}: {outcome(episode[-1])}'

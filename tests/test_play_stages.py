@@ -135,6 +135,14 @@ def test_a_chain_tells_what_became_of_each(make_policy, shown, capsys):
   assert re.fullmatch(r'b: fell after \d\.\d s, \d\.\d m from its start', last)
 
 
+def test_a_gait_in_a_chain_has_no_goal_to_miss(make_policy, shown, capsys):
+  given = arguments('--seconds=0.5')
+  tasks = TaskConfig(card='walk'), TaskConfig()
+  stages = play.make_stages([make_policy(info={'name': n}, task=t) for n, t in zip('ab', tasks, strict=True)], given)
+  play.shoot(stages, given, software=True)
+  assert capsys.readouterr().out.splitlines()[0] == 'a: its time over after 0.5 s; b goes on'
+
+
 def test_what_was_done_is_told_with_its_time(make_policy):
   stage = play.make_stages([make_policy(info={'name': 'a'})], arguments())[0]
   (first,) = play_chain([stage], np.random.default_rng(0), 0.5)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from mjx_humanoid.core.saved_code import portable
+from mjx_humanoid.physics.body import Body
 from mjx_humanoid.playback.cards import CARDS
 from mjx_humanoid.playback.chain import Played
+from mjx_humanoid.playback.rollout import Trajectories
+from mjx_humanoid.tasks.task import Task
 
 ENDINGS = {  # by termination
   'fallen': 'fell',
@@ -35,10 +40,15 @@ def outcome(played: Played) -> str:
   return f'{said}, {moved:.1f} m from its start' if np.isfinite(moved) else said
 
 
+def goal_of(task: Task) -> Callable[[Trajectories, Body], np.ndarray] | None:
+  """The goal of the task's card, for a chain; None where it has none, as gaits."""
+  return CARDS[task.config.card].goal if task.config.card in CARDS else None
+
+
 def goal_reached(played: Played) -> str | None:
   """From when on the goal of the policy's card was reached, in words; None where the card has no goal."""
   task, paths = played.stage.task, played.paths
-  goal = CARDS[task.config.card].goal if task.config.card in CARDS else None
+  goal = goal_of(task)
   if goal is None:
     return None
   reached = goal(paths, task.body)[0]
