@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mjx_humanoid.core.config.task import GaitConfig, TaskConfig
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.motions.gait import Gait, Places, Reference, Tracking
-from mjx_humanoid.motions.kinematics import Legs
+from mjx_humanoid.motions.kinematics import MARGIN, Legs
 from mjx_humanoid.motions.legs import legs_of
 from mjx_humanoid.physics.body import GRAVITY, Body
 
@@ -19,6 +19,7 @@ SEEN = ('joint_positions', 'joint_velocities')  # observations that the policy r
 CLOCKS = ('gait_phase', 'gait_clock')
 LIFT = 0.1  # of standing height, where the config says nothing
 TURN = 2.0  # 1/s
+LOWEST = 0.9  # of standing height: how far the body is lowered by itself, for steps that are out of reach of the legs
 
 
 class Corrections(NamedTuple):
@@ -47,7 +48,7 @@ def make_reference(body: Body, task: TaskConfig, places: Mapping[str, tuple[int,
   if not task.gait.frequency:
     raise UserError('the reference gait needs a gait clock: set config.task.gait.frequency above 0.')
   legs = legs_of(body.robot)
-  return Reference(_places(places), legs, _gait(body, task.gait, task.command.value), _tracking(body, legs))
+  return Reference(_places(places), legs, _gait(body, legs, task), _tracking(body, legs))
 
 
 def _places(places: Mapping[str, tuple[int, int]]) -> Places:
@@ -60,17 +61,19 @@ def _places(places: Mapping[str, tuple[int, int]]) -> Places:
   return Places(pose + 1, pose + 4, velocity, velocity + 3, velocity + 6, first[clock], *optional)
 
 
-def _gait(body: Body, config: GaitConfig, command: tuple[float, float, float]) -> Gait:
-  size = body.robot.standing_height
-  forward = 2 * config.step_length * config.frequency or command[0]
+def _gait(body: Body, legs: Legs, task: TaskConfig) -> Gait:
+  config, command, size = task.gait, task.command, body.robot.standing_height
+  forward = 2 * config.step_length * config.frequency or command.value[0]
   stance = config.duty / config.frequency
   corrections = ON_TWO if len(body.robot.feet) == 2 else ON_MORE
+  sampled = command.kind == 'sampled'
+  fastest = max(abs(command.low[0]), abs(command.high[0])) if sampled else abs(forward)
   numbers = {
     'duty': config.duty,
     'stance': stance,
     'lift': config.step_height or LIFT * size,
-    'lowered': size - config.body_height if config.body_height else 0.0,
-    'command': (forward, *command[1:]),
+    'lowered': size - config.body_height if config.body_height else _lowered(legs, stance / 2 * fastest, size),
+    'command': (forward, *command.value[1:]),
     'step_gain': corrections.step * math.sqrt(size / GRAVITY),
     'blend': corrections.blend,
     'turn_gain': TURN,
@@ -78,6 +81,14 @@ def _gait(body: Body, config: GaitConfig, command: tuple[float, float, float]) -
     'lean_time': corrections.lean_time,
   }
   return Gait(np.array(body.robot.offsets, np.float32), **{k: np.array(v, np.float32) for k, v in numbers.items()})
+
+
+def _lowered(legs: Legs, step: float, size: float) -> float:
+  """How far in m the body is lowered so that straight legs reach feet that are `step` m ahead or behind."""
+  longest = (1 - MARGIN) * (legs.thigh + legs.shank)
+  furthest = np.minimum(np.abs(legs.foot[:, 0]) + step, longest)
+  lacking = -legs.foot[:, 1] - np.sqrt(longest**2 - furthest**2)
+  return float(np.clip(lacking.max(), 0.0, (1 - LOWEST) * size))
 
 
 def tracking_gains(body: Body) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:

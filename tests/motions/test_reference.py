@@ -150,11 +150,21 @@ def test_a_task_without_what_it_needs_is_refused(changes, message):
 
 
 def test_steps_out_of_reach_are_reported():
-  """Steps of 0.6 m at a leg of 0.66 m: the ends of the stance are out of reach of a nearly straight leg."""
+  """Steps of 0.9 m at a leg of 0.66 m: the ends of the stance are out of reach, even of a body that is lowered."""
   assert reference_policy(task_config('biped_pd')).info['out_of_reach'] == 0
-  long = reference_policy(task_config('biped_pd', gait__step_length=0.6))
+  long = reference_policy(task_config('biped_pd', gait__step_length=0.9))
   assert 0.05 < long.info['out_of_reach'] < 0.6
   assert np.isfinite(long(np.zeros((1, long.observation_size), np.float32))).all()
+
+
+def test_the_body_of_a_robot_with_straight_legs_is_lowered_until_its_steps_are_in_reach():
+  """walk: 1.2 m/s at 0.9 Hz with a duty of 0.6 takes the feet 0.4 m behind and ahead of where they stand."""
+  policy = reference_policy(task_config('walk'))
+  legs, lowered = policy.base.legs, float(policy.base.gait.lowered)
+  assert policy.info['out_of_reach'] == 0
+  furthest = np.hypot(abs(legs.foot[:, 0]) + 1.2 * 0.6 / 0.9 / 2, legs.foot[:, 1] + lowered).max()
+  assert furthest == pytest.approx(0.999 * (legs.thigh + legs.shank)[0], abs=1e-4)  # nearly straight, not folded
+  assert reference_policy(task_config('biped_pd')).base.gait.lowered == 0  # it stands with bent knees
 
 
 def test_the_settings_of_the_gait_arrive():

@@ -51,7 +51,9 @@ class GaitConfig:
   step_height: float = setting(
     0.0, 'height to which the reference gait lifts the feet [m] (0 = 10 %% of standing height)', low=0
   )
-  body_height: float = setting(0.0, 'height of the root in the reference gait [m] (0 = standing height)', low=0)
+  body_height: float = setting(
+    0.0, 'height of the root in the reference gait [m] (0 = standing height, or lower where steps ask for it)', low=0
+  )
 
 
 @dataclass(frozen=True)
