@@ -35,7 +35,6 @@ class Panel:
   def __init__(self, server: viser.ViserServer, viewer: Viewer) -> None:
     """Args: server: behind the gate."""
     self._server, self._viewer, self._gui = server, viewer, server.gui
-    self._quiet = False  # while controls are set by the program, and not by a user
     self._steering = threading.RLock()  # viser answers each key in a thread of its own
     self.status = self._gui.add_markdown('')
     with self._gui.add_folder('Time'):
@@ -65,13 +64,9 @@ class Panel:
   def refresh(self) -> None:
     """Shows choices and chosen values as they are now."""
     state = self._viewer.state()
-    self._quiet = True
-    try:
-      _choose(self._policy, state['policies'], state['policy'])
-      _choose(self._start, state['starts'], state['start'])
-      self._pause.label = 'Continue' if state['paused'] else 'Pause'
-    finally:
-      self._quiet = False
+    _choose(self._policy, state['policies'], state['policy'])
+    _choose(self._start, state['starts'], state['start'])
+    self._pause.label = 'Continue' if state['paused'] else 'Pause'
 
   def _add_time(self) -> None:
     gui, simulation = self._gui, self._viewer.simulation
@@ -101,16 +96,16 @@ class Panel:
     self._policy = gui.add_dropdown(
       'policy', state['policies'], initial_value=_shown(state['policies'], state['policy'])
     )
-    self._policy.on_update(lambda _: self._chosen('policy', self._policy.value))
+    self._policy.on_update(lambda event: self._chosen('policy', event))
     self._start = gui.add_dropdown('start', state['starts'], initial_value=state['start'])
-    self._start.on_update(lambda _: self._chosen('start', self._start.value))
+    self._start.on_update(lambda event: self._chosen('start', event))
     if state['envs'] > 1:
       env = gui.add_slider('environment', 0, state['envs'] - 1, 1, 0)
       env.on_update(lambda _: self.ask(kind='env', index=env.value))
 
-  def _chosen(self, kind: str, name: str) -> None:
-    if not self._quiet:
-      self.ask(kind=kind, name=name)
+  def _chosen(self, kind: str, event: viser.GuiEvent[Any]) -> None:
+    if event.client_id is not None:  # a user's choice; what the program shows has none
+      self.ask(kind=kind, name=event.target.value)
 
   def _add_steering(self) -> None:
     gui = self._gui

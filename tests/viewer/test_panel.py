@@ -1,9 +1,10 @@
-"""Protects the controls of the 3D face against several keys at once: viser answers each in a thread of its own."""
+"""Protects the controls of the 3D face: several keys at once, each in a thread of its own, and choices of users."""
 
 from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -40,3 +41,12 @@ def test_no_key_of_many_pressed_at_once_is_lost(panel):
         pressed.result()
       assert panel._command[part].value == pytest.approx(end)
       assert panel.commands[-1] == pytest.approx([end, 0, 0])
+
+
+def test_what_is_shown_is_no_choice_and_what_a_user_chooses_is_one(panel, monkeypatch):
+  asked = []
+  monkeypatch.setattr(panel, 'ask', lambda **message: asked.append(message))
+  panel._policy.value = 'stand'  # as the program shows a policy that was taken up
+  assert asked == []
+  panel._chosen('policy', SimpleNamespace(client_id=3, target=panel._policy))
+  assert asked == [{'kind': 'policy', 'name': 'stand'}]
