@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 
 import pages
 import pytest
@@ -86,3 +87,66 @@ def test_pushes_are_those_measured():
     for share, force in re.findall(r'(all|none|\d+ %) at (\d+) N', rows[skill][0].partition(';')[0]):
       expected = {'all': 1.0, 'none': 0.0}.get(share) if share in ('all', 'none') else int(share[:-2]) / 100
       assert survival[int(force)] == pytest.approx(expected, abs=0.005), (skill, force)
+
+
+# The page on robots
+
+OF_CARDS = {  # how figures are written -> what they are called on a report card
+  r'at ([\d.]+) m/s': 'forward_speed',
+  r'errors ([\d.]+) m/s': 'velocity_error',
+  r'and ([\d.]+) rad/s': 'turning_error',
+  r'after ([\d.]+) s': 'seconds_to_stand',
+}
+
+
+def test_robots_with_datasheets_of_this_package_do_as_their_cards_say():
+  """Episodes passed and the figure beside them, with as many digits as are written."""
+  header = '| config | an episode passes if | episodes passed | environment steps | training on two cores |'
+  rows = pages.table('docs/robots.md', header, header=True)
+  cards = {path.stem: json.loads(path.read_text()) for path in (ROOT / 'mjx_humanoid/policies').glob('*.json')}
+  robots = ('biped', 'biped_pd', 'anymal_c')
+  assert set(rows) == {name for name, card in cards.items() if card['config']['task']['robot'] in robots}
+  for name, (_, passed, steps, _) in rows.items():
+    card = cards[name]
+    assert re.match(r'\d+ of \d+', passed)[0] == f'{card["success_rate"] * card["episodes"]:.0f} of {card["episodes"]}'
+    for pattern, figure in OF_CARDS.items():
+      for written in re.findall(pattern, passed):
+        digits = len(written.partition('.')[2])
+        assert written == f'{card[figure]:.{digits}f}', (name, figure)
+    assert float(steps.removesuffix('M')) == pytest.approx(card['config']['total_timesteps'] / 1e6, abs=0.05), name
+
+
+def test_speeds_of_robots_are_those_measured():
+  """Of benchmarks/robots.py, which need not have run yet: then the page claims no speeds."""
+  measured, page = ROOT / 'benchmarks/results/robots.json', pages.PAGES['docs/robots.md']
+  if not measured.exists():
+    assert '## Speed\n' not in page, 'speeds that nobody has measured'
+    pytest.skip('python benchmarks/robots.py has not written its results')
+  expected = speeds(json.loads(measured.read_text()))
+  lines = ''.join(f'| `{name}` | {" | ".join(cells)} |\n' for name, cells in expected.items())
+  assert '## Speed\n' in page, f'docs/robots.md lacks a section on speed with the rows\n{lines}'
+  assert pages.table('docs/robots.md', '## Speed') == expected, lines
+
+
+def speeds(result):
+  """Cells by robot: physics steps per control step, medians of steps/s here and of the fastest peer, times the peer."""
+  found = {}
+  for row in result['rows']:
+    rates = dict(row['env_steps_per_second'])
+    ours = statistics.median(rates.pop('mjx_humanoid'))
+    peer = statistics.median(map(max, zip(*rates.values(), strict=True)))  # of each round the fastest
+    cells = (str(row['physics_steps']), three_digits(ours), three_digits(peer), f'{row["ratio"]:.1f} times')
+    found[row['robot']] = list(cells)
+  return found
+
+
+def three_digits(number):
+  """12,300 for 12345.6."""
+  return f'{float(f"{number:.3g}"):,.0f}'
+
+
+def test_speeds_are_written_with_three_digits():
+  """By hand: rounds of two; the faster peer is 1,000 in one and 1,200 in the other."""
+  rates = {'mjx_humanoid': [12345.6, 12200.0], 'AsyncVectorEnv of 2': [1000, 900], 'AsyncVectorEnv of 8': [800, 1200]}
+  row = {'robot': 'biped', 'physics_steps': 4, 'env_steps_per_second': rates, 'ratio': 11.26}
+  assert speeds({'rows': [row]}) == {'biped': ['4', '12,300', '1,100', '11.3 times']}

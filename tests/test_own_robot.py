@@ -1,6 +1,7 @@
 """A user's own MJCF file on the command line: it is examined, and mistakes end in one line with exit status 2."""
 
 import json
+import math
 
 import pytest
 from tiny import TINY, as_arguments
@@ -116,6 +117,21 @@ def test_a_fixed_arm_trains_to_stand_and_cannot_walk(tmp_path, monkeypatch, caps
   assert "gait needs feet, and robot 'arm' has none; name them by config.task.feet" in line_of(
     capsys, train.main, *walk
   )
+
+
+@pytest.mark.slow
+def test_four_legs_without_a_datasheet_train_to_run(robot, tmp_path):
+  """Feet, heights and the stride are guesses; the config `run`, made for a humanoid, takes them."""
+  robot()
+  settings = {**TINY, 'name': 'four', 'task.robot': 'four.xml', 'task.frame_skip': 0, 'task.command.value': '0.5,0,0'}
+  train.main(['--config=run', *as_arguments(settings)])
+  run = tmp_path / 'runs' / 'four'
+  last = json.loads((run / 'metrics.jsonl').read_text().splitlines()[-1])
+  terms = {name for name in last if name.startswith('term/')}
+  assert {'term/velocity', 'term/gait', 'term/slip'} <= terms
+  assert all(math.isfinite(last[name]) for name in terms)
+  assert last['term/gait'] > 0
+  assert json.loads((run / 'report.json').read_text())['card'] == 'run'
 
 
 def test_a_policy_of_another_robot_is_refused(robot, capsys):
