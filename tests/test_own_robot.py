@@ -2,10 +2,14 @@
 
 import json
 
+import mujoco
 import pytest
 from tiny import TINY, as_arguments
 
 from mjx_humanoid import doctor, train
+from mjx_humanoid.core.config.files import apply_overrides, load_config
+from mjx_humanoid.core.config.schema import resolve
+from mjx_humanoid.run.setup import prepare
 
 # Four legs of one joint each, without a floor.
 ROBOT = """
@@ -158,6 +162,18 @@ def test_the_doctor_says_what_is_wrong(robot, capsys):
   assert 'bad  timestep: 0.02 s is unstable' in out
   assert 'PD kp 2e+04 N m/rad' in out
   assert 'training refuses this robot' in out
+
+
+def test_training_says_that_a_sparse_jacobian_is_compiled_as_dense(robot, capsys, monkeypatch, tmp_path):
+  said = 'note: the Jacobian is compiled as dense: MuJoCo 4.0.0 computes a wrong Hessian for the sparse one'
+  monkeypatch.setattr(mujoco, '__version__', '4.0.0')
+  for option, times in (('jacobian="sparse"', 1), ('', 0)):
+    robot(option=option)
+    config = resolve(
+      apply_overrides(load_config('stand'), {'config.task.robot': 'four.xml', 'config.engine': 'native'})
+    )
+    train.announce(prepare(config), tmp_path)
+    assert capsys.readouterr().out.count(said) == times
 
 
 def test_options_of_a_robot_need_one(capsys):

@@ -20,6 +20,10 @@ from mjx_humanoid.physics.motors import complete_actuators
 # Solver of report cards and playback: more iterations would not change the solution.
 CONVERGED = (100, 50)
 FAULTY_SPARSE = '4.0.0'  # version of MuJoCo whose Newton solver is wrong with a sparse Jacobian
+DENSE = (
+  f'the Jacobian is compiled as dense: MuJoCo {FAULTY_SPARSE} computes a wrong Hessian for the sparse one that it would'
+  ' use.'
+)
 SPARSE_FROM = 60  # degrees of freedom from which MuJoCo itself chooses a sparse Jacobian
 DOFS = {mujoco.mjtJoint.mjJNT_FREE: 6, mujoco.mjtJoint.mjJNT_BALL: 3}
 EXTRAS = {'gymnasium': 'gym'}  # extra of this package that installs a package with models

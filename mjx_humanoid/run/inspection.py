@@ -16,7 +16,7 @@ from mjx_humanoid.core.robot import Robot
 from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.physics.body import Body, describe
 from mjx_humanoid.physics.camera import Camera
-from mjx_humanoid.physics.model import build_model, sparse_replaced
+from mjx_humanoid.physics.model import DENSE, build_model, sparse_replaced
 from mjx_humanoid.physics.stability import GROWTH, describe_growth, stability, stable_timestep
 from mjx_humanoid.tasks.task import robot_of
 
@@ -56,11 +56,7 @@ def report(found: Inspected) -> Iterator[Line]:
   for group in motors(body):
     yield Line('ok', 'actuator', group)
   if sparse_replaced(robot):
-    yield Line(
-      'warn',
-      'jacobian',
-      'compiled as dense: MuJoCo 4.0.0 computes a wrong Hessian for the sparse one that it would use',
-    )
+    yield Line('warn', 'jacobian', DENSE.removeprefix('the Jacobian is ').removesuffix('.'))
   yield _mjx(model)
   yield from _timestep(robot, model)
 
