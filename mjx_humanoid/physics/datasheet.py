@@ -45,7 +45,7 @@ def datasheet_of(path: Path, feet: Sequence[str] = (), keyframe: str = '') -> Ro
     raise UserError(f'robot {str(path)!r}: there is no such file.')
   spec = read_spec(path, path.stem)
   name_all(spec)
-  model = compiled(spec, path.stem)
+  model = compiled(spec, path.stem, path)
   root = find_root(model)
   robot = _first_sheet(path, model, root, keyframe)
   if isinstance(root, FixedRoot) and not feet:
@@ -80,7 +80,7 @@ def adjusted(robot: Robot, feet: Sequence[str] = (), keyframe: str = '') -> Robo
     return robot
   spec = read_spec(model_file(robot), robot.name)
   name_all(spec)
-  model = compiled(spec, robot.name)
+  model = compiled(spec, robot.name, model_file(robot))
   if feet:
     robot = dataclasses.replace(robot, feet=bodies_of(model, feet, robot.name), stride_offsets=())
   if not keyframe:

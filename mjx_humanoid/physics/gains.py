@@ -98,7 +98,7 @@ def guess_gains(spec: mujoco.MjSpec, motors: Sequence[mujoco.MjsActuator], robot
   Args:
     spec: with names, timestep and scaled controls.
   """
-  model = compiled(spec, robot.name)
+  model = compiled(spec, robot.name, model_file(robot))
   inertia = free_inertia(model)
   gains = {}
   for motor in motors:
