@@ -18,7 +18,6 @@ from mjx_humanoid.physics.model import build_model, compiled, model_file, name_a
 from mjx_humanoid.physics.root import FixedRoot, Root
 from mjx_humanoid.physics.scenery import FLOOR
 
-CONTROL_STEP = 0.02  # s, at most
 FALLEN = 0.6  # of standing height
 ITERATIONS = (4, 8)  # of the solver and its line search while training: unknown models may need more than one
 STANDING_KEYFRAMES = ('home', 'stand', 'standing')  # names by which files call their standing pose
@@ -67,11 +66,9 @@ def _first_sheet(path: Path, model: mujoco.MjModel, root: Root, keyframe: str) -
     floor=floor,
     new_floor=added,
     pose=pose_of(model, root, keyframe, path.stem),
-    timestep=float(model.opt.timestep),
-    frame_skip=max(1, round(CONTROL_STEP / model.opt.timestep)),
     solver_iterations=ITERATIONS[0],
     line_search_iterations=ITERATIONS[1],
-  )
+  ).timed(float(model.opt.timestep))
 
 
 def adjusted(robot: Robot, feet: Sequence[str] = (), keyframe: str = '') -> Robot:

@@ -98,7 +98,7 @@ def build_spec(robot: Robot) -> mujoco.MjSpec:
       actuators that this package cannot control.
   """
   spec = read_spec(model_file(robot), robot.name)
-  spec.option.timestep = robot.timestep
+  spec.option.timestep = robot.timestep or spec.option.timestep
   spec.option.iterations = robot.solver_iterations
   spec.option.ls_iterations = robot.line_search_iterations
   # An environment that diverges must become NaN on every engine rather than silently reset itself.
