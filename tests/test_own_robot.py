@@ -9,6 +9,8 @@ from tiny import TINY, as_arguments
 from mjx_humanoid import doctor, train
 from mjx_humanoid.core.config.files import apply_overrides, load_config
 from mjx_humanoid.core.config.schema import resolve
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.run import inspection
 from mjx_humanoid.run.setup import prepare
 
 # Four legs of one joint each, without a floor.
@@ -148,6 +150,30 @@ def test_the_doctor_says_what_was_found_and_guessed(robot, capsys, opengl, tmp_p
   ):
     assert text in out
   assert (tmp_path / 'four_standing.png').read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.parametrize(
+  ('joints', 'state', 'kind'),
+  [
+    (('slide" axis="1 0 0', 'slide" axis="0 1 0', 'hinge" axis="0 0 1'), 'warn', 'fixed'),
+    (('slide" axis="1 0 0',), 'warn', 'fixed'),
+    (('hinge" axis="0 0 1',), 'ok', 'fixed'),
+    (('slide" axis="1 0 0', 'slide" axis="0 0 1', 'hinge" axis="0 1 0'), 'ok', 'planar'),
+  ],
+)
+def test_the_doctor_warns_of_slides_of_a_root_that_counts_as_fixed(tmp_path, monkeypatch, joints, state, kind):
+  """The first is as Gymnasium's swimmer has them."""
+  monkeypatch.chdir(tmp_path)
+  text = ROBOT.format(timestep='0.004', option='', top='', legs=LEGS, actuators=MOTORS)
+  own = ''.join(f'<joint name="root_{i}" type="{joint}"/>' for i, joint in enumerate(joints))
+  (tmp_path / 'four.xml').write_text(text.replace('<freejoint/>', own))
+  report = inspection.report(inspection.build(TaskConfig(robot='four.xml')))
+  root = next(line for line in report if line.name == 'root')
+  assert root.state == state
+  assert root.text.startswith(f'trunk ({kind}), of the file')
+  if state == 'warn':
+    slides = ', '.join(f'root_{i}' for i, joint in enumerate(joints) if 'slide' in joint)
+    assert f'its slides move it ({slides}): its position, velocity and heading count as constant' in root.text
 
 
 def test_the_doctor_says_what_is_wrong(robot, capsys):
