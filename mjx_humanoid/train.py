@@ -209,7 +209,7 @@ def announce(setup: Setup, folder: Path) -> None:
     print(warning, flush=True)
   if setup.physics:
     print(f'physics of training: {setup.physics}; report cards use that of the robot')
-  for note in saved_code.notes(config):
+  for note in (*setup.notes, *saved_code.notes(config)):
     print(f'note: {note}')
 
 

@@ -3,10 +3,16 @@
 import json
 import math
 
+import mujoco
 import pytest
 from tiny import TINY, as_arguments
 
 from mjx_humanoid import doctor, train
+from mjx_humanoid.core.config.files import apply_overrides, load_config
+from mjx_humanoid.core.config.schema import resolve
+from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.run import inspection
+from mjx_humanoid.run.setup import prepare
 
 # Four legs of one joint each, without a floor.
 ROBOT = """
@@ -162,6 +168,30 @@ def test_the_doctor_says_what_was_found_and_guessed(robot, capsys, opengl, tmp_p
   assert (tmp_path / 'four_standing.png').read_bytes().startswith(b'\x89PNG')
 
 
+@pytest.mark.parametrize(
+  ('joints', 'state', 'kind'),
+  [
+    (('slide" axis="1 0 0', 'slide" axis="0 1 0', 'hinge" axis="0 0 1'), 'warn', 'fixed'),
+    (('slide" axis="1 0 0',), 'warn', 'fixed'),
+    (('hinge" axis="0 0 1',), 'ok', 'fixed'),
+    (('slide" axis="1 0 0', 'slide" axis="0 0 1', 'hinge" axis="0 1 0'), 'ok', 'planar'),
+  ],
+)
+def test_the_doctor_warns_of_slides_of_a_root_that_counts_as_fixed(tmp_path, monkeypatch, joints, state, kind):
+  """The first is as Gymnasium's swimmer has them."""
+  monkeypatch.chdir(tmp_path)
+  text = ROBOT.format(timestep='0.004', option='', top='', legs=LEGS, actuators=MOTORS)
+  own = ''.join(f'<joint name="root_{i}" type="{joint}"/>' for i, joint in enumerate(joints))
+  (tmp_path / 'four.xml').write_text(text.replace('<freejoint/>', own))
+  report = inspection.report(inspection.build(TaskConfig(robot='four.xml')))
+  root = next(line for line in report if line.name == 'root')
+  assert root.state == state
+  assert root.text.startswith(f'trunk ({kind}), of the file')
+  if state == 'warn':
+    slides = ', '.join(f'root_{i}' for i, joint in enumerate(joints) if 'slide' in joint)
+    assert f'its slides move it ({slides}): its position, velocity and heading count as constant' in root.text
+
+
 def test_the_doctor_says_what_is_wrong(robot, capsys):
   """MJX has no implicit integrator, and the gains are too stiff."""
   robot(timestep='0.02', option='integrator="implicit"')
@@ -174,6 +204,18 @@ def test_the_doctor_says_what_is_wrong(robot, capsys):
   assert 'bad  timestep: 0.02 s is unstable' in out
   assert 'PD kp 2e+04 N m/rad' in out
   assert 'training refuses this robot' in out
+
+
+def test_training_says_that_a_sparse_jacobian_is_compiled_as_dense(robot, capsys, monkeypatch, tmp_path):
+  said = 'note: the Jacobian is compiled as dense: MuJoCo 4.0.0 computes a wrong Hessian for the sparse one'
+  monkeypatch.setattr(mujoco, '__version__', '4.0.0')
+  for option, times in (('jacobian="sparse"', 1), ('', 0)):
+    robot(option=option)
+    config = resolve(
+      apply_overrides(load_config('stand'), {'config.task.robot': 'four.xml', 'config.engine': 'native'})
+    )
+    train.announce(prepare(config), tmp_path)
+    assert capsys.readouterr().out.count(said) == times
 
 
 def test_options_of_a_robot_need_one(capsys):

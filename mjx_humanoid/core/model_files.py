@@ -59,6 +59,11 @@ def refuse_outside(xml: Path) -> str:
   return '' if _granted['outside'] else malformed
 
 
+def malformed(xml: Path) -> str:
+  """What is wrong with the XML of an MJCF file or of one that it names, with file, line and column; '' for nothing."""
+  return _read(xml)[1]
+
+
 def _home(xml: Path) -> Path:
   """The folder whose files an MJCF file may read: its own, or all of what a run has copied with it."""
   folder = Path(os.path.abspath(xml)).parent.resolve()

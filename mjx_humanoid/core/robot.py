@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from mjx_humanoid.core.errors import UserError
 
 T = TypeVar('T')
 OFF_BALANCE = 0.85  # of standing height
+CONTROL_STEP = 0.02  # s, of robots whose datasheet does not set it
 JointAngles = tuple[tuple[str, float], ...]  # (substring of joint names, rad)
 
 
@@ -100,8 +102,8 @@ class Robot:
   most_tilt: float = math.pi  # rad between the axis of the root and the vertical, beyond which it does too
   external_forces: bool = False  # sensors of the whole external force and torque on each body; costly
   level_trunk: bool = False  # the trunk is level while the robot stands, as that of a quadruped; it matters for falls
-  timestep: float = 0.005  # of a physics step
-  frame_skip: int = 5  # physics steps per control step
+  timestep: float = 0.0  # of a physics step; 0: that of the MJCF file
+  frame_skip: int = 0  # physics steps per control step; 0: as many as make CONTROL_STEP, or one
   solver_iterations: int = 1  # while training; playback and report cards use a converged solver
   line_search_iterations: int = 4
 
@@ -117,12 +119,26 @@ class Robot:
         f'robot {self.name!r}: highest={self.highest} must be above standing_height={self.standing_height}, and'
         f' most_tilt={self.most_tilt} above 0 and at most pi.'
       )
+    if self.timestep < 0 or self.frame_skip < 0:
+      raise UserError(
+        f'robot {self.name!r}: timestep={self.timestep} and frame_skip={self.frame_skip} must be 0 or more; 0 takes the'
+        ' timestep of the MJCF file, and control steps of 20 ms.'
+      )
     if self.stride_offsets and len(self.stride_offsets) != len(self.feet):
       raise UserError(
         f'robot {self.name!r}: stride_offsets has {len(self.stride_offsets)} numbers for {len(self.feet)} feet.'
       )
     if self.leg_joints and len(self.leg_joints) != len(self.feet):
       raise UserError(f'robot {self.name!r}: leg_joints has {len(self.leg_joints)} legs for {len(self.feet)} feet.')
+
+  def timed(self, timestep: float) -> Robot:
+    """The datasheet with a timestep and a frame_skip, where it leaves them to the MJCF file.
+
+    Args:
+      timestep: that of the compiled model in s.
+    """
+    step = self.timestep or timestep
+    return dataclasses.replace(self, timestep=step, frame_skip=self.frame_skip or max(1, round(CONTROL_STEP / step)))
 
   @property
   def off_balance_height(self) -> float:

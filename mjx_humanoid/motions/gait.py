@@ -90,15 +90,15 @@ class Reference(NamedTuple):
     swing, sweep, lifted = self.cycle(self._part(obs, self.places.phase, 2))
     x, y = self._steps(obs, sweep)
     z = legs.foot[:, 1] + gait.lowered + gait.lift * lifted
-    depth, turned = z, 0 * z
+    turned, depth, beside = 0 * z, z, True
     if self.legs.joints[:, 3].min() >= 0:
-      turned, depth = abduct(legs.lateral + y, z, legs.lateral)
+      turned, depth, beside = abduct(legs.lateral + y, z, legs.lateral)
     thigh, shank, within = reach(legs.foot[:, 0] + x, depth, legs.thigh, legs.shank, legs.bend)
     lean = self._lean(obs)
     hip, knee = thigh - legs.angles[:, 0], shank - legs.angles[:, 1]
     pushed = (1 - swing) * gait.lean_gains[0] * lean  # only a leg in stance can turn the body
     sole = -gait.lean_gains[1] * lean
-    return [-(hip - pushed), hip - knee, knee - sole, turned], within
+    return [-(hip - pushed), hip - knee, knee - sole, turned], within & beside
 
   def cycle(self, clock: Array) -> tuple[Array, Array, Array]:
     """Where each foot is in its stride, from sine and cosine [..., 2] of the phase; all zero while the robot stands.

@@ -13,6 +13,7 @@ import numpy as np
 from mjx_humanoid.core.types import Array
 
 MARGIN = 1e-3  # share of the length of a leg by which it is never fully stretched or folded
+SHALLOWEST = 1e-3  # m from the abduction axis to a foot, in the plane of its leg
 
 
 class Legs(NamedTuple):
@@ -60,13 +61,19 @@ def reach(x: Array, z: Array, thigh: Array, shank: Array, bend: Array) -> tuple[
   return line + bend * xp.acos(at_hip.clip(-1.0, 1.0)), line - bend * xp.acos(at_foot.clip(-1.0, 1.0)), within
 
 
-def abduct(y: Array, z: Array, lateral: Array) -> tuple[Array, Array]:
-  """The abduction angle in rad that brings the plane of a leg to a foot at (y, z), and the foot's z in that plane.
+def abduct(y: Array, z: Array, lateral: Array) -> tuple[Array, Array, Array]:
+  """The abduction angle that brings the plane of a leg to a foot.
+
+  A target nearer to the axis than the plane is gets the depth SHALLOWEST.
 
   Args:
     y, z: the target in m, from the abduction axis; z < 0.
     lateral: distance in m of the plane from the axis, positive to the left.
+
+  Returns:
+    The angle in rad, the foot's z in the plane of the leg in m, and whether the plane can get to the target.
   """
   xp = y.__array_namespace__()
-  depth = xp.maximum(y * y + z * z - lateral**2, 1e-6) ** 0.5
-  return xp.atan2(y, -z) - xp.atan2(lateral, depth), -depth
+  squared = y * y + z * z - lateral**2
+  depth = xp.maximum(squared, SHALLOWEST**2) ** 0.5
+  return xp.atan2(y, -z) - xp.atan2(lateral, depth), -depth, squared >= SHALLOWEST**2

@@ -155,7 +155,7 @@ def describe(robot: Robot, model: mujoco.MjModel, frame_skip: int = 0) -> Body:
   Raises:
     UserError: joints that this package cannot control; see find_root.
   """
-  root = find_root(model)
+  robot, root = robot.timed(float(model.opt.timestep)), find_root(model)
   joints = np.arange(model.njnt - (model.nv - root.nv), model.njnt)  # after the joints of the root
   names = tuple(model.joint(i).name for i in joints)
   standing = poses.standing(model, robot, root)

@@ -18,7 +18,6 @@ from mjx_humanoid.physics.model import build_model, compiled, model_file, name_a
 from mjx_humanoid.physics.root import FixedRoot, Root
 from mjx_humanoid.physics.scenery import FLOOR
 
-CONTROL_STEP = 0.02  # s, at most
 FALLEN = 0.6  # of standing height
 ITERATIONS = (4, 8)  # of the solver and its line search while training: unknown models may need more than one
 STANDING_KEYFRAMES = ('home', 'stand', 'standing')  # names by which files call their standing pose
@@ -45,7 +44,7 @@ def datasheet_of(path: Path, feet: Sequence[str] = (), keyframe: str = '') -> Ro
     raise UserError(f'robot {str(path)!r}: there is no such file.')
   spec = read_spec(path, path.stem)
   name_all(spec)
-  model = compiled(spec, path.stem)
+  model = compiled(spec, path.stem, path)
   root = find_root(model)
   robot = _first_sheet(path, model, root, keyframe)
   if isinstance(root, FixedRoot) and not feet:
@@ -67,11 +66,9 @@ def _first_sheet(path: Path, model: mujoco.MjModel, root: Root, keyframe: str) -
     floor=floor,
     new_floor=added,
     pose=pose_of(model, root, keyframe, path.stem),
-    timestep=float(model.opt.timestep),
-    frame_skip=max(1, round(CONTROL_STEP / model.opt.timestep)),
     solver_iterations=ITERATIONS[0],
     line_search_iterations=ITERATIONS[1],
-  )
+  ).timed(float(model.opt.timestep))
 
 
 def adjusted(robot: Robot, feet: Sequence[str] = (), keyframe: str = '') -> Robot:
@@ -80,7 +77,7 @@ def adjusted(robot: Robot, feet: Sequence[str] = (), keyframe: str = '') -> Robo
     return robot
   spec = read_spec(model_file(robot), robot.name)
   name_all(spec)
-  model = compiled(spec, robot.name)
+  model = compiled(spec, robot.name, model_file(robot))
   if feet:
     robot = dataclasses.replace(robot, feet=bodies_of(model, feet, robot.name), stride_offsets=())
   if not keyframe:

@@ -48,7 +48,7 @@ def with_actuation(robot: Robot, config: TaskConfig) -> Robot:
 def _with_gains(robot: Robot, config: TaskConfig) -> Robot:
   """The datasheet with gains for each joint by name: those of the config, else its own, else guessed."""
   spec = read_spec(model_file(robot), robot.name)
-  spec.option.timestep = robot.timestep
+  spec.option.timestep = robot.timestep or spec.option.timestep
   name_all(spec)
   check_actuators(spec, robot)
   for motor in spec.actuators:
@@ -98,7 +98,7 @@ def guess_gains(spec: mujoco.MjSpec, motors: Sequence[mujoco.MjsActuator], robot
   Args:
     spec: with names, timestep and scaled controls.
   """
-  model = compiled(spec, robot.name)
+  model = compiled(spec, robot.name, model_file(robot))
   inertia = free_inertia(model)
   gains = {}
   for motor in motors:

@@ -16,10 +16,15 @@ from mjx_humanoid.core.model_files import refuse_outside
 from mjx_humanoid.core.robot import Robot
 from mjx_humanoid.physics import external, scenery
 from mjx_humanoid.physics.motors import complete_actuators
+from mjx_humanoid.physics.xml_errors import explained
 
 # Solver of report cards and playback: more iterations would not change the solution.
 CONVERGED = (100, 50)
 FAULTY_SPARSE = '4.0.0'  # version of MuJoCo whose Newton solver is wrong with a sparse Jacobian
+DENSE = (
+  f'the Jacobian is compiled as dense: MuJoCo {FAULTY_SPARSE} computes a wrong Hessian for the sparse one that it would'
+  ' use.'
+)
 SPARSE_FROM = 60  # degrees of freedom from which MuJoCo itself chooses a sparse Jacobian
 DOFS = {mujoco.mjtJoint.mjJNT_FREE: 6, mujoco.mjtJoint.mjJNT_BALL: 3}
 EXTRAS = {'gymnasium': 'gym'}  # extra of this package that installs a package with models
@@ -53,14 +58,14 @@ def read_spec(path: Path, name: str) -> mujoco.MjSpec:
   """An MJCF file as an editable spec.
 
   Raises:
-    UserError: with MuJoCo's message if it cannot be read; or it names files outside its own folder.
+    UserError: with MuJoCo's message, file and line if it cannot be read; or it names files outside its own folder.
   """
   malformed = refuse_outside(path)
   try:
     with quiet():
       spec = mujoco.MjSpec.from_file(str(path))
   except ValueError as error:
-    raise UserError(f'robot {name!r}: MuJoCo cannot read {path}: {" ".join(str(error).split())}') from None
+    raise UserError(f'robot {name!r}: MuJoCo cannot read {path}: {_explained(error, path)}') from None
   if malformed:  # MuJoCo is less strict, but the files that it reads are then unknown
     raise UserError(f'robot {name!r}: {path} is not well-formed XML: {malformed}.')
   return spec
@@ -93,7 +98,7 @@ def build_spec(robot: Robot) -> mujoco.MjSpec:
       actuators that this package cannot control.
   """
   spec = read_spec(model_file(robot), robot.name)
-  spec.option.timestep = robot.timestep
+  spec.option.timestep = robot.timestep or spec.option.timestep
   spec.option.iterations = robot.solver_iterations
   spec.option.ls_iterations = robot.line_search_iterations
   # An environment that diverges must become NaN on every engine rather than silently reset itself.
@@ -127,23 +132,30 @@ def name_all(spec: mujoco.MjSpec) -> None:
         taken.add(name)
 
 
-def compiled(spec: mujoco.MjSpec, name: str) -> mujoco.MjModel:
+def compiled(spec: mujoco.MjSpec, name: str, xml: Path) -> mujoco.MjModel:
   """The compiled model. Raises UserError with the robot's name and MuJoCo's message if it does not compile.
 
   Args:
     name: name of the robot, for messages.
+    xml: the MJCF file that the spec was read from, for messages.
   """
   try:
     with warnings.catch_warnings(), quiet():
       warnings.simplefilter('ignore', UserWarning)  # about deprecated attributes in the user's MJCF file
       return spec.compile()
   except ValueError as error:
-    raise UserError(f'robot {name!r} does not compile: {" ".join(str(error).split())}') from None
+    raise UserError(f'robot {name!r} does not compile: {_explained(error, xml)}') from None
+
+
+def _explained(error: ValueError, xml: Path) -> str:
+  with warnings.catch_warnings(), quiet():
+    warnings.simplefilter('ignore', UserWarning)
+    return explained(error, xml)
 
 
 def build_model(robot: Robot, *, converged: bool = False) -> mujoco.MjModel:
   """The completed model, compiled, with the training solver or a converged one. Raises UserError like build_spec."""
-  model = compiled(build_spec(robot), robot.name)
+  model = compiled(build_spec(robot), robot.name, model_file(robot))
   if converged:
     model.opt.iterations, model.opt.ls_iterations = CONVERGED
   return model
@@ -166,7 +178,7 @@ def self_contained_xml(robot: Robot, *, keyframes: bool = True) -> str:
   for key in [] if keyframes else list(spec.keys):
     spec.delete(key)
   spec.compiler.savecompiled = spec.compiler.savecanonical = False
-  compiled(spec, robot.name)
+  compiled(spec, robot.name, model_file(robot))
   with warnings.catch_warnings():
     warnings.simplefilter('ignore', UserWarning)
     text = str(spec.to_xml())

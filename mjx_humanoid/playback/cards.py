@@ -231,7 +231,12 @@ _card(
 )
 for _name, _low, _high, _range in (
   ('follow', (-0.5, -0.4, -1.0), (1.5, 0.4, 1.0), ''),
-  ('follow_wide', (-1.0, -0.5, -1.0), (1.5, 0.5, 1.0), ' of -1 to 1.5 m/s ahead, to 0.5 m/s sideways'),
+  (
+    'follow_wide',
+    (-1.0, -0.5, -1.0),
+    (1.5, 0.5, 1.0),
+    ' of -1 to 1.5 m/s ahead, to 0.5 m/s sideways, turning at up to 1 rad/s,',
+  ),
 ):
   _card(
     _name,

@@ -11,6 +11,7 @@ import numpy as np
 
 from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.saved_code import portable
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.physics.model import same_model
 from mjx_humanoid.playback.cards import episode_of_card, find_card
@@ -64,18 +65,29 @@ def make_stages(
   first = next(policy for policy in policies if policy)
   if compare:
     changes = {**episode_of_card(first.task), **changes}
-  stages = [_stage(policy, first, changes, rng) if policy else None for policy in policies]
+  for policy in filter(None, policies):
+    _check_model(policy, first, compare=compare)
+  stages = [_stage(policy, changes, rng) if policy else None for policy in policies]
   template = next(stage for stage in stages if stage)
   return [stage or random_stage(template, noise or np.random.default_rng(0)) for stage in stages]
 
 
-def _stage(policy: Policy, first: Policy, changes: Mapping[str, Any], rng: np.random.Generator | None) -> Stage:
-  robot, other = robot_of(policy.task), robot_of(first.task)
-  if not same_model(robot, other):  # the motors may differ
+def _check_model(policy: Policy, first: Policy, *, compare: bool) -> None:
+  """Raises UserError if the robots of two policies have other models; their motors may differ."""
+  if same_model(robot_of(policy.task), robot_of(first.task)):
+    return
+  robots = portable(policy.task.robot), portable(first.task.robot)
+  if compare:
     raise UserError(
-      f'{policy.name} is a policy of {policy.task.robot} and cannot go on where {first.name},'
-      f' of {first.task.robot}, ends.'
+      f'{policy.name} is a policy of {robots[0]} and {first.name} of {robots[1]}: policies are compared from the same'
+      ' start states, so that all must be of one robot; play them one by one.'
     )
+  raise UserError(
+    f'{policy.name} is a policy of {robots[0]} and cannot go on where {first.name}, of {robots[1]}, ends.'
+  )
+
+
+def _stage(policy: Policy, changes: Mapping[str, Any], rng: np.random.Generator | None) -> Stage:
   task, model = task_and_model(policy.task)
   check_fit(policy, task, model)
   task = make_task(replaced(policy.task, {**episode_of_card(policy.task), **changes}, 'config.task'), task.body)

@@ -16,13 +16,16 @@ from mjx_humanoid.core.config import files, schema
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.motions.around import Around, around_clip
 from mjx_humanoid.motions.gait import Reference
+from mjx_humanoid.motions.kinematics import Legs
 from mjx_humanoid.motions.reference import make_reference
+from mjx_humanoid.physics.body import Body
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import observation_of_start, standing, task_and_model
 from mjx_humanoid.tasks.observations import slices
 from mjx_humanoid.tasks.task import Task
 
 PHASES = 32  # of a stride, at which targets of the feet are tried
+TOLERANCE = 1e-3  # rad by which an angle may be outside the range of its joint
 
 
 def reference_of(task: Task, model: mujoco.MjModel) -> Reference:
@@ -71,13 +74,27 @@ def named(name: str, load: Callable[[str], Policy]) -> Policy:
   is_config = name in files.config_names() or name.endswith('.py')
   task = schema.resolve(files.load_config(name)).task if is_config else load(name).task
   policy = reference_policy(task)
-  if share := policy.info['out_of_reach']:
-    print(f'note: {share:.0%} of the positions of the feet are out of reach and moved to where the legs can be.')
+  if note := reach_note(policy.info['out_of_reach']):
+    print(f'note: {note}')
   return policy
+
+
+def reach_note(share: float) -> str:
+  """What to tell a user about the share of targets that is out of reach; '' if there is nothing to tell."""
+  return (
+    f'{share:.0%} of the positions of the feet are out of reach and moved to where the legs can be.' if share else ''
+  )
+
+
+def share_out_of_reach(base: Reference | Around | None, task: Task, model: mujoco.MjModel) -> float:
+  """The same share for the base policy of a training; 0 for one that is no reference gait."""
+  return out_of_reach(base, task, observation_of_start(task, model)) if isinstance(base, Reference) else 0.0
 
 
 def out_of_reach(reference: Reference, task: Task, obs: np.ndarray) -> float:
   """The share of targets of feet that the legs cannot reach, over the stride and the extremes of the commands.
+
+  A target counts as out of reach, too, where a joint would have to leave its range.
 
   Args:
     obs: [1, O] the observation of the standing pose.
@@ -93,5 +110,18 @@ def out_of_reach(reference: Reference, task: Task, obs: np.ndarray) -> float:
       if places.command >= 0:
         row[places.command : places.command + 3] = asked
       rows.append(row)
-  _, within = reference.turns(np.array(rows))
-  return float(1 - within.mean())
+  turns, within = reference.turns(np.array(rows))
+  return float(1 - (within & in_range(reference.legs, turns, task.body)).mean())
+
+
+def in_range(legs: Legs, turns: list[np.ndarray], body: Body) -> np.ndarray:
+  """Whether all joints of a leg stay in their ranges, bool [..., L].
+
+  Args:
+    turns: the angles [..., L] in rad by which hips, knees, ankles and abduction joints leave the standing pose.
+  """
+  good = np.ones_like(turns[0], bool)
+  for turn, joints, signs in zip(turns, legs.joints.T, legs.signs.T, strict=True):
+    angle, (low, high) = body.default_angles[joints] + signs * turn, body.joint_range[joints].T
+    good &= (joints < 0) | ((angle > low - TOLERANCE) & (angle < high + TOLERANCE))
+  return good

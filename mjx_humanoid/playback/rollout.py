@@ -30,6 +30,7 @@ from mjx_humanoid.tasks.task import Task, make_task, robot_of
 
 STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
 CONTROL = int(mujoco.mjtState.mjSTATE_CTRL | mujoco.mjtState.mjSTATE_XFRC_APPLIED)  # in this order
+SAME_STEP = 1e-6  # s by which control steps may differ
 T = TypeVar('T', bound=tuple[Any, ...])
 Controller = Callable[[np.ndarray], np.ndarray]  # observations [N, O] -> controls [N, A]
 Physics = Callable[[Inputs], View]  # inputs of N environments -> their view a control step later
@@ -69,7 +70,7 @@ def start_states(
 
 
 def check_fit(policy: Policy, task: Task, model: mujoco.MjModel) -> None:
-  """Raises UserError if a policy's sizes do not match its robot and observations."""
+  """Raises UserError if a policy's sizes do not match its robot and observations, or its control step its robot."""
   size = observation_of_start(task, model).shape[-1]
   actions = len(policy.log_std)
   if (policy.observation_size, actions) != (size, task.body.nu):
@@ -77,6 +78,12 @@ def check_fit(policy: Policy, task: Task, model: mujoco.MjModel) -> None:
     raise UserError(
       f'{policy.name} has {policy.observation_size} observations and {actions} actions, but {task.config.robot} with'
       f' {names} has {size} and {task.body.nu}: it is a policy of another robot or task.'
+    )
+  trained, now = policy.info.get('control_step', task.body.control_step), task.body.control_step
+  if abs(trained - now) > SAME_STEP:
+    raise UserError(
+      f'{policy.name} was trained with control steps of {1e3 * trained:.4g} ms, and {task.config.robot} now has'
+      f' {1e3 * now:.4g} ms: train it again.'
     )
 
 

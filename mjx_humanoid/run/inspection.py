@@ -16,7 +16,9 @@ from mjx_humanoid.core.robot import Robot
 from mjx_humanoid.core.user_objects import is_own
 from mjx_humanoid.physics.body import Body, describe
 from mjx_humanoid.physics.camera import Camera
-from mjx_humanoid.physics.model import build_model, sparse_replaced
+from mjx_humanoid.physics.find_root import SLIDE
+from mjx_humanoid.physics.model import DENSE, build_model, sparse_replaced
+from mjx_humanoid.physics.root import FixedRoot
 from mjx_humanoid.physics.stability import GROWTH, describe_growth, stability, stable_timestep
 from mjx_humanoid.tasks.task import robot_of
 
@@ -52,23 +54,35 @@ def report(found: Inspected) -> Iterator[Line]:
   model, body = found.model, found.body
   robot = body.robot
   yield Line('ok', 'file', f'{robot.file}: {body.total_mass:.4g} kg, nq {body.nq}, nv {body.nv}, {body.nu} actuators')
+  yield _root(found)
   yield from _facts(body, 'guessed' if found.guessed else 'datasheet')
   for group in motors(body):
     yield Line('ok', 'actuator', group)
   if sparse_replaced(robot):
-    yield Line(
-      'warn',
-      'jacobian',
-      'compiled as dense: MuJoCo 4.0.0 computes a wrong Hessian for the sparse one that it would use',
-    )
+    yield Line('warn', 'jacobian', DENSE.removeprefix('the Jacobian is ').removesuffix('.'))
   yield _mjx(model)
   yield from _timestep(robot, model)
 
 
+def _root(found: Inspected) -> Line:
+  """How the root is joined to the world; a warning where slides move a root that counts as fixed."""
+  model, root = found.model, found.body.root
+  text = f'{found.body.robot.root} ({root.kind}), of the file'
+  slides = (model.jnt_type == SLIDE) & (model.jnt_bodyid == root.body)
+  if not isinstance(root, FixedRoot) or not slides.any():
+    return Line('ok', 'root', text)
+  names = ', '.join(model.joint(int(i)).name for i in np.flatnonzero(slides))
+  return Line(
+    'warn',
+    'root',
+    f'{text}, though its slides move it ({names}): its position, velocity and heading count as constant, so that it'
+    ' cannot learn to go anywhere; a root that moves has a free joint, or slides along x and z, then a hinge about y',
+  )
+
+
 def _facts(body: Body, source: str) -> Iterator[Line]:
   """What the datasheet says, or what was guessed."""
-  robot, name = body.robot, body.robot.root
-  yield Line('ok', 'root', f'{name} ({body.root.kind}), of the file')
+  robot = body.robot
   floor = (
     f'{robot.floor}, of the file' if robot.new_floor is None else f'none in the file: one at {robot.new_floor:g} m'
   )

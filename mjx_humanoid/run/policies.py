@@ -17,6 +17,7 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.network import Actor, Mirror
 from mjx_humanoid.core.precision import single_precision
 from mjx_humanoid.motions.around import kind_of
+from mjx_humanoid.motions.gait import Reference
 from mjx_humanoid.playback.policy import OWN_CODE, Policy
 from mjx_humanoid.run import hosts
 from mjx_humanoid.run.setup import Setup
@@ -105,6 +106,7 @@ def describe(setup: Setup, timesteps: int) -> dict[str, Any]:
     'timesteps': timesteps,
     'num_envs': setup.total_envs,
     **robot,
+    **({'out_of_reach': setup.out_of_reach} if isinstance(setup.base, Reference) else {}),
     'date': datetime.date.today().isoformat(),
     'versions': dict(versions()),
   }

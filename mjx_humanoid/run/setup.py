@@ -24,14 +24,14 @@ from mjx_humanoid.motions.features import clip_pairs, motion_features
 from mjx_humanoid.motions.gait import Reference
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.choice import choose, make_engine
-from mjx_humanoid.physics.model import build_model
+from mjx_humanoid.physics.model import DENSE, build_model, sparse_replaced
 from mjx_humanoid.physics.randomize import FIELDS, randomized_fields
 from mjx_humanoid.physics.stability import refuse_unstable
 from mjx_humanoid.physics.training import TrainingPhysics, training_physics
 from mjx_humanoid.playback.cards import NONE, find_card
 from mjx_humanoid.playback.judge import check_card
 from mjx_humanoid.playback.policy_states import give_states
-from mjx_humanoid.playback.reference import base_of
+from mjx_humanoid.playback.reference import base_of, reach_note, share_out_of_reach
 from mjx_humanoid.rl.algorithm import Algorithm, Chosen, Spec, choose_algorithm
 from mjx_humanoid.rl.collect import BatchedEnv
 from mjx_humanoid.robots import robots
@@ -63,6 +63,13 @@ class Setup:
   base: Reference | Around | None = None  # to whose actions those of the network are added
   physics: str = ''  # in words, how the physics of training differs from the robot's; '' if it does not
   substeps: int = 1  # physics steps per control step in training
+  out_of_reach: float = 0.0  # share of the targets of feet that the gait of `base` cannot reach
+
+  @property
+  def notes(self) -> list[str]:
+    """What a user should know before the training starts, a line each."""
+    sparse = self.task is not None and sparse_replaced(self.task.body.robot)
+    return [*([DENSE] if sparse else []), *filter(None, [reach_note(self.out_of_reach)])]
 
   @property
   def total_envs(self) -> int:
@@ -99,13 +106,14 @@ def prepare(config: Config, device: jax.Device | None = None) -> Setup:
     physics = training_physics(robot, model, body.control_step, settings, f'config.physics.{section}')
     env = make_env(config, task, model, engine_name, physics)
     base = base_of(config.network.residual, task, model)
+    share = share_out_of_reach(base, task, model)
     env = dataclasses.replace(env, base=base)
     check_own(task, env, config)  # before anything else calls user code
     batched, algorithm = with_algorithm(chosen, env)
   bank_iterations = SETTLED_ITERATIONS if config.task.start in SETTLED else BANK_ITERATIONS
   devices = choose_devices(config.devices, config.num_envs, engine_name, device)
   return Setup(
-    config, batched, algorithm, reason, task, bank_iterations, devices, base, physics.changed, physics.substeps
+    config, batched, algorithm, reason, task, bank_iterations, devices, base, physics.changed, physics.substeps, share
   )
 
 

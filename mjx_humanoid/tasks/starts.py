@@ -19,7 +19,7 @@ from mjx_humanoid.motions.rising import LIE_HEIGHT, PRONE, SETTLE_SECONDS, SQUAT
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.physics.rotations import quaternion_about_z, quaternion_product
 from mjx_humanoid.tasks.functions import SettleFn, StartFn
-from mjx_humanoid.tasks.trials import attempt, numbers
+from mjx_humanoid.tasks.trials import attempt
 
 STARTS: Registry[StartFn] = Registry('start')
 
@@ -208,9 +208,17 @@ def checked(function: StartFn, name: str) -> StartFn:
 
   def start(body: Body, rng: np.random.Generator, strength: np.ndarray, settle: SettleFn) -> Starts:
     drawn = attempt(what, function, function, body, rng, strength, settle)
+    wanted = f'two arrays: qpos [n, {body.nq}] and qvel [n, {body.nv}], n = len(strength) = {len(strength)}'
+    if drawn is None:
+      raise UserError(f'{what} returns nothing; it must return {wanted}.')
     if not isinstance(drawn, tuple | list) or len(drawn) != 2:
-      raise UserError(f'{what} must return two arrays: qpos [n, {body.nq}] and qvel [n, {body.nv}].')
-    qpos, qvel = (numbers(array, what).astype(np.float64) for array in drawn)
+      kind = f'{len(drawn)} values' if isinstance(drawn, tuple | list) else f'a {type(drawn).__name__}'
+      raise UserError(f'{what} must return {wanted}; it returns {kind}.')
+    arrays = [attempt(what, function, np.asarray, array) for array in drawn]
+    for label, value, array in zip(('qpos', 'qvel'), drawn, arrays, strict=True):
+      if array.dtype.kind not in 'biuf':
+        raise UserError(f'{what} must return {wanted}; its {label} is a {type(value).__name__}.')
+    qpos, qvel = (array.astype(np.float64) for array in arrays)
     for label, array, width in (('qpos', qpos, body.nq), ('qvel', qvel, body.nv)):
       if array.shape != (len(strength), width):
         raise UserError(f'{what}: {label} has shape {array.shape} for n = {len(strength)}; it must be (n, {width}).')

@@ -71,10 +71,19 @@ def test_it_is_the_same_in_jax():
 @pytest.mark.parametrize('lateral', [0.2, -0.2])
 def test_abduction_brings_the_plane_of_the_leg_to_the_foot(lateral):
   y, z = np.meshgrid(np.linspace(-0.6, 0.6, 31), np.linspace(-0.8, -0.25, 23))
-  angle, depth = abduct(y, z, lateral)
+  angle, depth, within = abduct(y, z, lateral)
+  assert within.all()
   # A point beside and below the axis, turned about x.
   assert np.allclose(lateral * np.cos(angle) - depth * np.sin(angle), y)
   assert np.allclose(lateral * np.sin(angle) + depth * np.cos(angle), z)
+
+
+def test_a_target_nearer_to_the_abduction_axis_than_the_plane_of_the_leg_is_reported():
+  """3-4-5: a plane 0.3 m from the axis gets to a foot at a distance of 0.5 m 0.4 m below it, and to none nearer."""
+  y, z = np.array([0.05, 0.3, 0.0, 0.18]), np.array([-0.05, -0.4, -0.5, -0.23])
+  _, depth, within = abduct(y, z, 0.3)
+  assert within.tolist() == [False, True, True, False]  # the last is at 0.292 m
+  assert depth == pytest.approx([-0.001, -0.4, -0.4, -0.001])
 
 
 @pytest.mark.parametrize('name', WITH_LEGS)

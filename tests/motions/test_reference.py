@@ -11,7 +11,7 @@ from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.motions.gait import from_lists, to_lists
 from mjx_humanoid.motions.kinematics import place
-from mjx_humanoid.playback.reference import reference_of, reference_policy
+from mjx_humanoid.playback.reference import in_range, reference_of, reference_policy
 from mjx_humanoid.playback.rollout import observation_of_start, task_and_model
 
 
@@ -161,10 +161,32 @@ def test_the_body_of_a_robot_with_straight_legs_is_lowered_until_its_steps_are_i
   """walk: 1.2 m/s at 0.9 Hz with a duty of 0.6 takes the feet 0.4 m behind and ahead of where they stand."""
   policy = reference_policy(task_config('walk'))
   legs, lowered = policy.base.legs, float(policy.base.gait.lowered)
-  assert policy.info['out_of_reach'] == 0
   furthest = np.hypot(abs(legs.foot[:, 0]) + 1.2 * 0.6 / 0.9 / 2, legs.foot[:, 1] + lowered).max()
   assert furthest == pytest.approx(0.999 * (legs.thigh + legs.shank)[0], abs=1e-4)  # nearly straight, not folded
   assert reference_policy(task_config('biped_pd')).base.gait.lowered == 0  # it stands with bent knees
+
+
+def test_a_foot_too_near_to_its_abduction_axis_is_out_of_reach(quadruped):
+  """Lifted to 0.03 m below the axis and 0.05 m inwards, a foot is nearer than the plane of its leg, at 0.197 m."""
+  reference, obs = quadruped
+  obs = at(reference, obs, 0.25, velocity=(0, -0.05), command=(0, 0, 0))  # LF and RH are in the middle of their swing
+  gait = reference.gait._replace(lift=np.float32(-reference.legs.foot[0, 1] - 0.03), step_gain=np.float32(1.0))
+  assert abs(reference.legs.lateral) == pytest.approx([0.1972] * 4, abs=1e-4)
+  assert reference.turns(obs)[1].all()
+  assert reference._replace(gait=gait).turns(obs)[1].tolist() == [False, True, True, True]
+
+
+def test_angles_outside_the_ranges_of_joints_are_out_of_reach():
+  """Each leg by itself: the left knee of biped_pd may bend by 2.3 rad and not the other way."""
+  task, model = task_and_model(task_config('biped_pd'))
+  legs, body = reference_of(task, model).legs, task.body
+  low, high = body.joint_range[legs.joints[0, 1]]
+  still = np.zeros((2, 2))
+  assert in_range(legs, [still] * 4, body).all()
+  for bound, out in ((low, -0.01), (high, 0.01)):
+    turn = legs.signs[0, 1] * (bound - body.default_angles[legs.joints[0, 1]] + np.array([-out, out]))
+    knees = np.stack([turn, np.zeros(2)], axis=1)
+    assert in_range(legs, [still, knees, still, still], body).tolist() == [[True, True], [False, True]]
 
 
 def test_the_settings_of_the_gait_arrive():

@@ -7,9 +7,12 @@ import mujoco
 import numpy as np
 import pytest
 
+from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.robot import Robot
 from mjx_humanoid.physics.body import describe
 from mjx_humanoid.physics.datasheet import adjusted, datasheet_of
+from mjx_humanoid.physics.gains import with_actuation
 from mjx_humanoid.physics.model import build_model
 from mjx_humanoid.physics.states import view_states
 from mjx_humanoid.tasks.terminations import TERMINATIONS
@@ -52,6 +55,34 @@ def test_what_is_read_and_what_is_guessed(sheet_of):
   assert (robot.timestep, robot.frame_skip) == (0.004, 5)  # 20 ms
   assert robot.anatomy is None
   assert robot.symmetry == ()
+
+
+@pytest.mark.parametrize(
+  ('times', 'option', 'expected'),
+  [
+    ({}, 'timestep="0.004"', (0.004, 0.02, 5)),  # of the file, and 20 ms
+    ({}, '', (0.002, 0.02, 10)),  # MuJoCo's own
+    ({}, 'timestep="0.03"', (0.03, 0.03, 1)),  # one timestep
+    ({'timestep': 0.001}, 'timestep="0.004"', (0.001, 0.02, 20)),
+    ({'frame_skip': 3}, 'timestep="0.004"', (0.004, 0.012, 3)),
+    ({'timestep': 0.005, 'frame_skip': 4}, 'timestep="0.004"', (0.005, 0.02, 4)),
+  ],
+)
+def test_a_datasheet_leaves_times_to_the_file_where_it_does_not_set_them(tmp_path, times, option, expected):
+  (tmp_path / 'biped.xml').write_text(BIPED.replace('timestep="0.004"', option))
+  sheet = Robot('b', '', str(tmp_path / 'biped.xml'), 'ball', ('left', 'right'), 0.55, 0.3, floor='ground', **times)
+  for robot in (sheet, with_actuation(sheet, TaskConfig(actuation='pd'))):
+    model = build_model(robot)
+    body = describe(robot, model)
+    assert (model.opt.timestep, body.control_step, body.substeps) == pytest.approx(expected)
+    assert (body.robot.timestep, body.robot.frame_skip) == pytest.approx((expected[0], expected[2]))
+  assert describe(sheet, build_model(sheet), 2).substeps == 2
+
+
+@pytest.mark.parametrize('times', [{'timestep': -0.001}, {'frame_skip': -1}])
+def test_negative_times_are_refused(times):
+  with pytest.raises(UserError, match='must be 0 or more; 0 takes the timestep of the MJCF file'):
+    Robot('b', '', 'b.xml', 'ball', (), 0.55, 0.3, **times)
 
 
 def test_the_robot_stands_on_the_floor_in_that_pose(sheet_of):

@@ -7,7 +7,9 @@ import pytest
 from card_tools import SECOND, going, judged
 from made_up import at_rest, ended, face, sensor
 
+from mjx_humanoid.core.files import read_json
 from mjx_humanoid.playback.cards import CARDS
+from mjx_humanoid.playback.find import PRETRAINED
 
 
 def passes(name, figures, body):
@@ -230,3 +232,13 @@ def test_an_episode_from_any_pose_that_diverged_does_not_pass(body):
   passed, figures = judged('walk_any_pose', paths, body)
   assert passed == [False]
   assert np.isfinite(figures['later_speed']).all()
+
+
+def test_a_card_with_other_commands_than_follow_says_from_where_to_where():
+  """-1 to 1.5 m/s ahead, 0.5 m/s to both sides, 1 rad/s to both sides."""
+  card = CARDS['follow_wide']
+  assert (card.task['command.low'], card.task['command.high']) == ((-1.0, -0.5, -1.0), (1.5, 0.5, 1.0))
+  assert card.description.startswith(
+    'new commands of -1 to 1.5 m/s ahead, to 0.5 m/s sideways, turning at up to 1 rad/s, every 5 s; '
+  )
+  assert read_json(PRETRAINED / 'anymal_c.json', 'report card')['criteria'] == card.description

@@ -298,6 +298,13 @@ def test_a_policy_of_another_robot_cannot_go_on(make_policy, twin):
     make_stages(policies, {})
 
 
+def test_policies_of_two_robots_are_not_compared(make_policy, twin):
+  policies = [make_policy(info={'name': 'a'}), None, make_policy(info={'name': 'b'}, task=TaskConfig(robot='twin'))]
+  message = r'^b is a policy of twin and a of humanoid: policies are compared from the same start states, so that all '
+  with pytest.raises(UserError, match=message + r'must be of one robot; play them one by one\.$'):
+    make_stages(policies, {}, compare=True)
+
+
 def test_a_policy_of_the_same_body_with_other_motors_goes_on(make_policy):
   policies = [make_policy(), make_policy(task=TaskConfig(robot='humanoid_pd'))]
   assert [s.task.body.robot.name for s in make_stages(policies, {})] == ['humanoid', 'humanoid_pd']

@@ -9,6 +9,7 @@ from tiny import TINY, as_arguments
 
 from mjx_humanoid import play, train
 from mjx_humanoid.core.config import files, schema
+from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback import onnx_graph
 from mjx_humanoid.playback.export_formats import export
@@ -17,6 +18,8 @@ from mjx_humanoid.playback.judge import judge
 from mjx_humanoid.playback.policy import load_policy, save_policy
 from mjx_humanoid.playback.reference import reference_policy
 from mjx_humanoid.playback.rollout import task_and_model
+from mjx_humanoid.run.policies import describe
+from mjx_humanoid.run.setup import prepare
 
 
 @pytest.fixture(scope='module')
@@ -110,6 +113,27 @@ def test_play_takes_the_gait_in_place_of_policies_and_beside_them(monkeypatch, f
     play.load_all(play.parse(['--compare', 'reference']))
   with pytest.raises(UserError, match='the reference gait needs a gait clock'):
     play.load_all(play.parse(['--compare', 'reference', str(finished_run)]))
+
+
+def test_a_residual_training_says_how_much_is_out_of_reach_and_its_policies_keep_it(capsys, tmp_path):
+  """Steps of 0.6 m at a leg of 0.66 m; see the tests of the gait."""
+  changes = {'network.residual': 'reference', 'task.gait.step_length': 0.6, 'num_envs': 16, 'engine': 'native'}
+  config = replaced(schema.resolve(files.load_config('biped_pd')), {**changes, 'ppo.batch_size': 64}, 'config')
+  setup = prepare(config)
+  share = reference_policy(config.task).info['out_of_reach']
+  train.announce(setup, tmp_path)
+  out = capsys.readouterr().out
+  assert f'note: {share:.0%} of the positions of the feet are out of reach and moved to where the legs can be.' in out
+  assert setup.out_of_reach == share > 0.05
+  assert describe(setup, 0)['out_of_reach'] == share
+
+
+def test_other_trainings_say_nothing_of_it(capsys, tmp_path):
+  changes = {'num_envs': 16, 'engine': 'native', 'ppo.batch_size': 64, 'network.residual': ''}
+  setup = prepare(replaced(schema.resolve(files.load_config('biped_pd')), changes, 'config'))
+  train.announce(setup, tmp_path)
+  assert 'note: ' not in capsys.readouterr().out
+  assert 'out_of_reach' not in describe(setup, 0)
 
 
 @pytest.fixture(scope='module')

@@ -264,3 +264,10 @@ def test_a_policy_of_another_robot_is_refused(task, model, policy, make_policy):
   )
   with pytest.raises(UserError, match=r'and 17 actions, but humanoid .* 21: it is a policy of another robot'):
     check_fit(fewer, task, model)
+
+
+def test_a_policy_of_another_control_step_is_refused(task, model, make_policy):
+  """The task has 25 ms; a robot's datasheet or file may have changed since the training."""
+  check_fit(make_policy(info={'name': 'mine', 'control_step': 0.025}), task, model)
+  with pytest.raises(UserError, match=r'mine was trained with control steps of 20 ms, and humanoid now has 25 ms'):
+    check_fit(make_policy(info={'name': 'mine', 'control_step': 0.02}), task, model)

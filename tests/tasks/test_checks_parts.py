@@ -60,12 +60,16 @@ def test_pushes(own, line, message):
 
 # Starts
 
+WANTED = 'two arrays: qpos [n, 9] and qvel [n, 8], n = len(strength) = 4'
+
 
 @pytest.mark.parametrize(
   ('line', 'message'),
   [
     ('return np.zeros((len(strength), 9)), rng.normal(size=(len(strength), 8))', None),
-    ('return np.zeros((len(strength), 9))', "start 'mine' must return two arrays: qpos [n, 9] and qvel [n, 8]."),
+    ('pass', f"start 'mine' returns nothing; it must return {WANTED}."),
+    ('return np.zeros((len(strength), 9))', f"start 'mine' must return {WANTED}; it returns a ndarray."),
+    ('return 1, 2, 3', f"start 'mine' must return {WANTED}; it returns 3 values."),
     ('return np.zeros(9), np.zeros(8)', 'qpos has shape (9,) for n = 4; it must be (n, 9).'),
     (
       'return np.zeros((len(strength), 9)), np.zeros((len(strength), 9))',
@@ -76,7 +80,9 @@ def test_pushes(own, line, message):
       'return np.stack([np.where(strength > 0, 1.0, np.nan)] * 9, 1), np.zeros((len(strength), 8))',
       "start 'mine': qpos is not finite in 1 of 4 start states.",
     ),
-    ('return "a", "b"', "start 'mine' is not a number but a str"),
+    ('return np.zeros((len(strength), 9)), None', f"'mine' must return {WANTED}; its qvel is a NoneType."),
+    ('return "a", "b"', f"start 'mine' must return {WANTED}; its qpos is a str."),
+    ('return [[1], [1, 2]], 0', "start 'mine' fails on a start state: ValueError: "),
     ('return body.speed', '(mine.py, line 4): AttributeError'),
   ],
 )
