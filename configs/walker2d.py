@@ -21,18 +21,21 @@ def get_config() -> ConfigDict:
   config.task.target_return = 4500.0
   config.network.symmetric = False  # in a plane there is no other side
   config.num_envs = config.reference_envs = 256
-  config.ppo.unroll_length = 16
-  config.ppo.batch_size = 512
-  config.ppo.num_epochs = 5
-  config.ppo.learning_rate = 1e-3
+  # Long unrolls, large batches and an averaged actor, as for gym_humanoid: with 16 steps and batches of 512, seed 1 fell
+  # in most episodes, and its return stayed at 4,250.
+  config.ppo.unroll_length = 32
+  config.ppo.batch_size = 2048
+  config.ppo.learning_rate = 7e-4
   config.ppo.gamma = 0.99
   config.ppo.gae_lambda = 0.95
+  config.ppo.clip_epsilon = 0.2
+  config.ppo.num_epochs = 5
   config.ppo.reward_scale = 0.05
   config.ppo.bound_coef = 0.02
-  config.ppo.ema_decay = 0.98  # without the average, it fell in most episodes, and one seed of two reached 4,256
+  config.ppo.ema_decay = 0.98
   # Exploration noise on a schedule, as for the half-cheetah.
   config.network.initial_std = 0.5
   config.network.final_std = 0.2
-  config.render_interval = 1_000_000
-  config.total_timesteps = 4_000_000
+  config.render_interval = 4_000_000
+  config.total_timesteps = 6_000_000
   return config
