@@ -24,7 +24,10 @@ def legs_of(robot: Robot) -> Legs:
     UserError: the datasheet names no leg joints, or some that do not fit: they are missing, or not about the y axis.
   """
   if not robot.leg_joints:
-    raise UserError(f'robot {robot.name!r} has no reference gait: its datasheet names no leg_joints.')
+    raise UserError(
+      f'robot {robot.name!r} has no reference gait: its datasheet names no leg_joints, the hip and the knee of each'
+      " foot's leg."
+    )
   model = build_model(robot)
   body, data = describe(robot, model), mujoco.MjData(model)
   data.qpos[:] = body.default_qpos

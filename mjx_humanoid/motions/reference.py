@@ -45,10 +45,15 @@ def make_reference(body: Body, task: TaskConfig, places: Mapping[str, tuple[int,
   Raises:
     UserError: the robot's datasheet names no leg joints, or the task lacks a gait clock or an observation.
   """
+  legs = legs_of(body.robot)
   if not task.gait.frequency:
     raise UserError('the reference gait needs a gait clock: set config.task.gait.frequency above 0.')
-  legs = legs_of(body.robot)
   return Reference(_places(places), legs, _gait(body, legs, task), _tracking(body, legs))
+
+
+def has_gait(task: TaskConfig) -> bool:
+  """Whether a task has the gait clock and the observations that a reference gait needs."""
+  return bool(task.gait.frequency) and {*SEEN} <= {*task.observations} and not {*CLOCKS}.isdisjoint(task.observations)
 
 
 def _places(places: Mapping[str, tuple[int, int]]) -> Places:

@@ -14,15 +14,17 @@ import numpy as np
 
 from mjx_humanoid.core.config import files, schema
 from mjx_humanoid.core.config.task import TaskConfig
+from mjx_humanoid.core.errors import UserError
+from mjx_humanoid.core.saved_code import portable
 from mjx_humanoid.motions.around import Around, around_clip
 from mjx_humanoid.motions.gait import Reference
 from mjx_humanoid.motions.kinematics import Legs
-from mjx_humanoid.motions.reference import make_reference
+from mjx_humanoid.motions.reference import CLOCKS, SEEN, has_gait, make_reference
 from mjx_humanoid.physics.body import Body
 from mjx_humanoid.playback.policy import Policy
 from mjx_humanoid.playback.rollout import observation_of_start, standing, task_and_model
 from mjx_humanoid.tasks.observations import slices
-from mjx_humanoid.tasks.task import Task
+from mjx_humanoid.tasks.task import Task, robot_of
 
 PHASES = 32  # of a stride, at which targets of the feet are tried
 TOLERANCE = 1e-3  # rad by which an angle may be outside the range of its joint
@@ -69,14 +71,31 @@ def named(name: str, load: Callable[[str], Policy]) -> Policy:
     load: loads a policy by its name.
 
   Raises:
-    UserError: there is no such config or policy, or its task has no reference gait.
+    UserError: there is no such config or policy, or its task has no reference gait; names configs that have one.
   """
   is_config = name in files.config_names() or name.endswith('.py')
   task = schema.resolve(files.load_config(name)).task if is_config else load(name).task
-  policy = reference_policy(task)
+  try:
+    policy = reference_policy(task)
+  except UserError as error:
+    raise UserError(f'{error} {elsewhere(task)}'.strip()) from None
   if note := reach_note(policy.info['out_of_reach']):
     print(f'note: {note}')
   return policy
+
+
+def elsewhere(task: TaskConfig) -> str:
+  """Which built-in configs have a gait for the robot of a task without one; '' where that is not what is lacking."""
+  if has_gait(task) or not robot_of(task).leg_joints:
+    return ''
+  tasks = {name: schema.resolve(files.load_config(name)).task for name in files.config_names()}
+  names = [f'reference:{name}' for name, other in tasks.items() if other.robot == task.robot and has_gait(other)]
+  robot = portable(task.robot)
+  if names:
+    return f'For {robot} there is {", ".join(names)}.'
+  return (
+    f'No built-in config of {robot} has one: make a config with it that observes {", ".join(SEEN)} and {CLOCKS[0]}.'
+  )
 
 
 def reach_note(share: float) -> str:

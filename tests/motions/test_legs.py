@@ -114,7 +114,9 @@ def test_the_model_puts_its_feet_where_the_angles_say(name):
 
 def test_a_robot_without_named_legs_is_refused():
   sheet = dataclasses.replace(robots()['biped'], leg_joints=())
-  with pytest.raises(UserError, match=r"robot 'biped' has no reference gait: its datasheet names no leg_joints."):
+  with pytest.raises(
+    UserError, match=r"robot 'biped' has no reference gait: its datasheet names no leg_joints, the hip and the knee of"
+  ):
     legs_of(sheet)
 
 

@@ -103,6 +103,24 @@ def test_a_gait_has_the_name_of_its_config_or_policy():
     load('reference:bipedd')
 
 
+def test_a_task_without_a_gait_names_the_configs_of_its_robot_that_have_one(monkeypatch):
+  pytest.importorskip('gymnasium')
+  clock = r'^the reference gait needs a gait clock: set config\.task\.gait\.frequency above 0\. '
+  with pytest.raises(UserError, match=clock + r'For walker2d there is reference:walker2d_walk\.$'):
+    load('reference:walker2d')
+  with pytest.raises(UserError, match=clock + r'For anymal_c there is reference:anymal_c\.$'):
+    load('reference:anymal_c_stand')
+  with pytest.raises(
+    UserError, match=r"^robot 'gym_humanoid' has no reference gait: its datasheet names no leg_joints"
+  ):
+    load('reference:gym_humanoid')
+  monkeypatch.setattr(files, 'config_names', lambda: ['biped', 'anymal_c_stand'])
+  with pytest.raises(
+    UserError, match=clock + r'No built-in config of anymal_c has one: make a config with it that obs'
+  ):
+    load('reference:anymal_c_stand')
+
+
 def test_play_takes_the_gait_in_place_of_policies_and_beside_them(monkeypatch, finished_run):
   arguments = play.parse(['biped', 'anymal_c', '--policy=reference'])
   assert arguments.policy == ['reference:biped', 'reference:anymal_c']
