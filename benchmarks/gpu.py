@@ -1,7 +1,7 @@
 """GPU benchmark: agreement of its physics with C MuJoCo, speed, and training of skills.
 
   python benchmarks/gpu.py --budget-seconds=600
-  python benchmarks/gpu.py --parts=skills --train='stand:1 num_envs=8192' --train='walk ppo.batch_size=4096'
+  python benchmarks/gpu.py --parts=skills --train='stand:gpu@1 num_envs=8192' --train='walk:gpu'
   python benchmarks/gpu.py --small    # on a CPU, to test the script
 
 Runs unattended, the most important parts first. Every row is written to benchmarks/results/<name>.json at once. A part
@@ -25,7 +25,7 @@ os.environ.setdefault('XLA_PYTHON_CLIENT_MEM_FRACTION', '0.4')  # the part 'comp
 
 import jax
 import parity as parity_benchmark
-from common import save
+from common import RESULTS, save
 from gpu_physics import CONTROL_STEPS, VARIANTS, calls_per_second, installed_engines, program
 
 import mjx_humanoid as mh
@@ -40,8 +40,7 @@ from mjx_humanoid.studies.benchmark import measured
 
 Row = dict[str, Any]
 
-LARGE = 'num_envs=4096 checkpoint_interval=0 ppo.batch_size=2048'
-TRAININGS = (f'stand {LARGE} total_timesteps=4_030_464', f'walk {LARGE} total_timesteps=6_553_600')
+TRAININGS = ('stand:gpu checkpoint_interval=0', 'walk:gpu checkpoint_interval=0')
 TINY = (
   'stand num_envs=16 ppo.batch_size=32 ppo.unroll_length=4 total_timesteps=128 evaluation_episodes=2'
   ' task.episode_length=0.2 checkpoint_interval=0',
@@ -55,12 +54,13 @@ class Plan:
   """The measurements to make."""
 
   engines: tuple[str, ...]
-  trainings: tuple[str, ...]  # name of a config, seed and settings: 'walk:1 num_envs=4096'
+  trainings: tuple[str, ...]  # config with variant and seed, and settings: 'walk:gpu@1 num_envs=8192'
   deadline: float  # of time.perf_counter
   num_envs: tuple[int, ...] = NUM_ENVS
   training_envs: tuple[int, ...] = (4096, 8192)
   compared: tuple[int, int] = (64, 20)  # environments and control steps of the part 'parity'
   timed: float = 1.0  # s at least
+  videos: str = ''  # first part of the names of videos of what was trained; '': none
 
   def left(self) -> float:
     """Seconds to the deadline."""
@@ -72,7 +72,7 @@ def main() -> None:
   parser.add_argument('--budget-seconds', type=float, default=600)
   parser.add_argument('--engines', default='', help='by default mjx and, where warp is installed, mjx-warp')
   parser.add_argument('--parts', default=','.join(PARTS), help='%(default)s')
-  parser.add_argument('--train', action='append', help='config, seed and settings for the part "skills"; repeatable')
+  parser.add_argument('--train', action='append', help='config@seed and settings for the part "skills"; repeatable')
   parser.add_argument('--small', action='store_true', help='few environments and short measurements')
   parser.add_argument('--name', default='gpu', help='of the file in benchmarks/results/')
   arguments = parser.parse_args()
@@ -83,7 +83,8 @@ def main() -> None:
     trainings = tuple(arguments.train or TINY)
     plan = Plan(engines, trainings, deadline, num_envs=(4,), training_envs=(8,), compared=(4, 2), timed=0.0)
   else:
-    plan = Plan(engines, tuple(arguments.train or TRAININGS), deadline)
+    videos = str(RESULTS / f'{arguments.name}_')
+    plan = Plan(engines, tuple(arguments.train or TRAININGS), deadline, videos=videos)
   run(plan, arguments.parts.split(','), arguments.name)
 
 
@@ -140,19 +141,20 @@ def parity(plan: Plan) -> Iterator[Row]:
 
 
 def skills(plan: Plan) -> Iterator[Row]:
-  """Trainings from scratch, and their report cards in C MuJoCo."""
-  for text in plan.trainings:
-    try:
-      yield trained(text, plan)
-    except Exception as error:
-      yield {'training': text} | failure(error)
+  """Trainings from scratch on each engine, and their report cards in C MuJoCo."""
+  for engine in plan.engines:
+    for text in plan.trainings:
+      try:
+        yield trained(text, engine, plan)
+      except Exception as error:
+        yield {'training': text, 'engine': engine} | failure(error)
 
 
-def trained(text: str, plan: Plan) -> Row:
+def trained(text: str, engine: str, plan: Plan) -> Row:
   """One training: its length, time and report card."""
   first, *words = text.split()
-  name, _, seed = first.partition(':')
-  given = [f'engine={plan.engines[0]}', f'seed={seed or 0}', *words]
+  name, _, seed = first.partition('@')
+  given = [f'engine={engine}', f'seed={seed or 0}', *words]
   values = config_file.split_overrides([f'--config.{word}' for word in given])
   config = config_file.apply_overrides(config_file.load_config(name), values)
   times: list[float] = []
@@ -164,20 +166,33 @@ def trained(text: str, plan: Plan) -> Row:
 
   start = time.perf_counter()
   with tempfile.TemporaryDirectory() as folder:
-    report = mh.train(config, on_metrics=note, run_dir=folder).report
+    run = mh.train(config, on_metrics=note, run_dir=folder)
+    report, in_all = run.report, time.perf_counter() - start
+    video = filmed(run, f'{plan.videos}{config.name}_{engine}.mp4') if plan.videos else 'not asked for'
   updates, ppo = len(times), config.ppo
   minibatches = config.num_envs * ppo.unroll_length // ppo.batch_size
   return {
     'training': text,
+    'engine': engine,
     'env_steps': report['timesteps'],
     'control_steps': updates * ppo.unroll_length,
     'updates': updates,
     'gradient_steps': updates * minibatches * ppo.num_epochs,
     'seconds_to_first_update': round(times[0] - start, 1),
     'seconds_of_training': round((times[-1] - times[0]) * updates / max(updates - 1, 1), 1),
-    'seconds_in_all': round(time.perf_counter() - start, 1),
+    'seconds_in_all': round(in_all, 1),
+    'video': video,
     **{figure: report[figure] for figure in FIGURES},
   }
+
+
+def filmed(run: mh.Run, path: str) -> str:
+  """Writes a small video of a trained policy. Returns its path, or why there is none, such as no OpenGL."""
+  try:
+    mh.render(run, seconds=5.0, width=320, height=240, path=path, force=True)
+  except Exception as error:  # the trainings count without their videos
+    return failure(error)['failed']
+  return path
 
 
 def throughput(plan: Plan) -> Iterator[Row]:

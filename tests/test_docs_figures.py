@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import statistics
 
@@ -53,6 +54,24 @@ def test_times_and_episodes_of_a_skill_are_those_measured(skill):
   assert row[3] == bounds([run['mean_power'] for run in runs], '.0f') + ' W'
   if row[4]:
     assert row[4] == bounds([run['cost_of_transport'] for run in runs], '.2f')
+
+
+def test_lengths_of_trainings_on_a_gpu_are_those_of_the_configs():
+  """And the seconds, by the arithmetic that stands below the table: physics steps, and 0.3 ms a gradient step."""
+  from mjx_humanoid.core.config import files, schema
+
+  rows = pages.table('docs/engines.md', 'By name:\n')
+  assert len(rows) == 7
+  for name, (env_steps, control_steps, updates, gradient_steps, reckoned) in rows.items():
+    config = schema.resolve(files.load_config(name))
+    ppo, per_update = config.ppo, config.num_envs * config.ppo.unroll_length
+    count = math.ceil(config.total_timesteps / per_update)
+    assert env_steps == f'{count * per_update / 1e6:.2f}M'
+    assert (control_steps, updates) == (f'{count * ppo.unroll_length:,}', f'{count:,}')
+    gradients = count * (per_update // ppo.batch_size) * ppo.num_epochs
+    assert gradient_steps == f'{gradients:,}'
+    seconds = count * per_update * config.task.frame_skip / 1.8e6 + 3e-4 * gradients
+    assert float(reckoned.split()[0]) == pytest.approx(seconds, abs=1)
 
 
 def as_range(seconds):
