@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -159,3 +160,11 @@ def kept_clip(reference: str, robot: str) -> Clip | None:
     return find_clip(reference, robots()[robot])
   except UserError:
     return None
+
+
+def described(reference: str, robot: str) -> dict[str, Any]:
+  """What a report card says of a task's clip, as JSON types: its name, its source, and whether it loops."""
+  clip = kept_clip(reference, robot)
+  if clip is None:
+    return {'name': typed(reference)}
+  return {'name': typed(reference), 'source': clip.source or clip.name, 'loop': clip.loop}

@@ -12,6 +12,7 @@ from mjx_humanoid.core.config.settings import replaced
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.saved_code import portable
+from mjx_humanoid.motions import clips
 from mjx_humanoid.playback.card import Card, Conditions, Judge, reasons
 from mjx_humanoid.playback.cards import CARDS, NONE, find_card
 from mjx_humanoid.playback.figures import Figures, measure
@@ -77,6 +78,7 @@ def _summary(task: Task, card: Card, criteria: str, figures: Figures, paths: Tra
   return {
     'card': portable(task.config.card),
     'criteria': criteria,
+    **({'clip': clips.described(task.config.clip, task.config.robot)} if task.config.clip else {}),
     'passed': bool(passed.mean() >= PASS_RATE if enough is None else enough),
     'episodes': len(passed),
     'success_rate': float(passed.mean()),

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from made_up import at_rest, changed, ended, sensor
 
+import mjx_humanoid as mh
 from mjx_humanoid.core import user_objects
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.playback import judge as judging
 from mjx_humanoid.playback.cards import CARDS, STANDING, Card, Conditions
+from mjx_humanoid.playback.find import PRETRAINED
 from mjx_humanoid.playback.judge import PASS_RATE, commanded, judge, judge_policy, pushed
 from mjx_humanoid.playback.rollout import rollout
 
@@ -252,3 +254,12 @@ def test_the_return_is_that_of_the_tasks_reward(task, model):
   weights = {**dict.fromkeys(SKILLS['stand'][1], 0.0), 'alive': 1.0}
   paths = ended(at_rest(task.body, 2, 7), 1, 2)
   np.testing.assert_allclose(judging.episode_returns(changed(task, {'weights': weights}), paths), [7, 3])
+
+
+def test_a_card_names_the_clip_and_its_source():
+  """Of the pretrained policy clip_walk, which carries its clip; the same stands on the card that is shipped."""
+  policy = mh.load('clip_walk')
+  card = judge_policy(policy, 1, 0)
+  assert card['clip'] == {'name': 'walk', 'source': 'humanoid3d_walk.txt', 'loop': True}
+  assert json.loads((PRETRAINED / 'clip_walk.json').read_text())['clip'] == card['clip']
+  assert 'clip' not in judge_policy(mh.load('stand'), 1, 0)
