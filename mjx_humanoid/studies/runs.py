@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.config.settings import to_dict
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.model_files import granted
-from mjx_humanoid.playback.cards import NONE
 from mjx_humanoid.run.report_cards import judged_at
+from mjx_humanoid.studies.alike import check_judged_alike
 
 CARDS = 10  # report cards during a training whose config asks for none
-JUDGED_ALIKE = ('task.robot', 'task.card')  # settings that determine what a report card measures
 FREE = (
   'name',
   'run_dir',
@@ -87,6 +87,7 @@ def wanted_runs(names: Sequence[str], seeds: int, out: Path, overrides: Mapping[
     base = schema.resolve(config_file.apply_overrides(loaded, dict(overrides)))
     if base.name in configs:
       raise UserError(f'two of the configs have the name {base.name!r}: give each its own config.name.')
+    saved_code.allow(base, remember=True)  # the user typed its references
     configs[base.name] = base
     for seed in range(seeds):
       own = {
@@ -103,21 +104,6 @@ def wanted_runs(names: Sequence[str], seeds: int, out: Path, overrides: Mapping[
       found.append(Wanted(base.name, seed, config, arguments))
   check_judged_alike(configs)
   return found
-
-
-def check_judged_alike(configs: Mapping[str, Config]) -> None:
-  """Raises UserError if these configs, by name, have different report cards, or none."""
-  (first, config), *others = configs.items()
-  if config.task.card == NONE:
-    raise UserError(f'{first} has no report card (config.task.card=none), so there is nothing to compare it by.')
-  for setting in JUDGED_ALIKE:
-    for name, other in others:
-      one, two = getattr(config.task, setting.partition('.')[2]), getattr(other.task, setting.partition('.')[2])
-      if one != two:
-        raise UserError(
-          f'{first} and {name} are not judged alike: config.{setting} is {one!r} and {two!r}; set it with'
-          f' --config.{setting}=... for both, or leave one out.'
-        )
 
 
 def same_rewards(configs: Sequence[Config]) -> bool:

@@ -94,6 +94,44 @@ def test_a_run_with_other_settings_is_not_reused(wanted, monkeypatch, tmp_path):
   assert '\n' not in str(error.value)
 
 
+OWN_CONFIG = """from mjx_humanoid.core.config.files import load_config
+
+def get_config():
+  config = load_config({!r})
+  config.name = 'own'
+  {}
+  return config
+"""
+
+
+@pytest.mark.parametrize(
+  ('name', 'change', 'words'),
+  [
+    ('stand', 'config.evaluation_episodes = 30', 'config.evaluation_episodes is 100 and 30'),
+    ('walk', 'config.task.command.value = (0.5, 0, 0)', 'config.task.command.value is '),
+    ('imitate', "config.task.clip = 'run'", "config.task.clip is 'gait' and 'run'"),
+    ('half_cheetah', 'config.task.target_return = 7', 'config.task.target_return is '),
+    ('half_cheetah', "config.task.weights = {'control': -1.0}", 'config.task.weights is '),
+    ('stand', "config.task.card = 'none'", 'own has no report card'),
+  ],
+)
+def test_configs_whose_episodes_are_judged_otherwise_are_refused(name, change, words, tmp_path):
+  path = tmp_path / 'own.py'
+  path.write_text(OWN_CONFIG.format(name, change))
+  with pytest.raises(UserError) as error:
+    wanted_runs([name, str(path)], 1, tmp_path, {})
+  assert words in str(error.value)
+  assert '\n' not in str(error.value)
+
+
+def test_what_a_card_does_not_read_may_differ(tmp_path):
+  """The card `stand` fixes start states, pushes and commands, and reads no clip and no return."""
+  path = tmp_path / 'own.py'
+  task = "start_strength=3.0, clip='run', target_return=5.0, reward='walk', push=dict(kind='force')"
+  path.write_text(OWN_CONFIG.format('stand', f'config.task.update(dict({task}))'))
+  assert len(wanted_runs(['stand', str(path)], 1, tmp_path, {})) == 2
+
+
 @pytest.mark.parametrize(
   ('names', 'overrides', 'words'),
   [
