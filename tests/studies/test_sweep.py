@@ -13,7 +13,7 @@ from mjx_humanoid.core.config import files, schema
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.studies import study as storage_module
 from mjx_humanoid.studies import sweep_report
-from mjx_humanoid.studies.trials import Objective, best_file
+from mjx_humanoid.studies.trials import Objective, best_file, described
 
 optuna = pytest.importorskip('optuna')
 sweep = importlib.import_module('mjx_humanoid.sweep')
@@ -222,6 +222,18 @@ def test_a_best_config_holds_all_that_differs_from_the_defaults(tmp_path):
   assert json.loads(json.dumps(schema.to_dict(found))) == wanted
   another_reward = objective.changed({'config.task.reward': 'run'})  # in the space
   assert another_reward.task.weights == {'energy': -0.5}  # those of the command line hold, those of the file do not
+
+
+def test_settings_of_a_trial_are_told_with_their_size():
+  values = {
+    'replay_size': '900000000',
+    'rate': '5.123456e-05',
+    'gamma': '0.98765432',
+    'layers': '256,256,256',
+    'c': 'none',
+  }
+  told = described({f'config.{name}': value for name, value in values.items()})
+  assert told == 'replay_size=900000000, rate=5.123e-05, gamma=0.9877, layers=256,256,256, c=none'
 
 
 def test_equal_values_share_their_mean_rank():
