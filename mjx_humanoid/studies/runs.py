@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.model_files import granted
 from mjx_humanoid.run.report_cards import judged_at
 from mjx_humanoid.studies.alike import check_judged_alike
+from mjx_humanoid.studies.child import call
 
 CARDS = 10  # report cards during a training whose config asks for none
 FREE = (
@@ -124,21 +123,23 @@ def train_all(runs: Sequence[Wanted]) -> None:
     if state == 'complete':
       continue
     arguments = (f'--resume={run.folder}',) if state == 'stopped' else run.arguments
-    status = call(['-m', 'mjx_humanoid.train', *arguments, *granted()])
-    if status:
-      raise UserError(f'the training {run.config.name} failed (exit status {status}); the same command continues.')
-    if run.state != 'complete':
-      raise UserError(f'{run.config.name} was stopped; the same command continues.')
+    train(run, arguments)
 
 
-def call(arguments: Sequence[str]) -> int:
-  """The exit status of Python with these arguments. After Ctrl-C, which the process gets too, waits for its end."""
-  process = subprocess.Popen([sys.executable, *arguments])
+def train(run: Wanted, arguments: Sequence[str]) -> None:
+  """Trains one run to its end. Raises UserError if that fails, and KeyboardInterrupt after a signal; see call."""
+  again = 'the same command continues.'
   try:
-    return process.wait()
+    status, error = call(['-m', 'mjx_humanoid.train', *arguments, *granted()])
   except KeyboardInterrupt:
-    process.wait()
+    print(f'{run.config.name} was stopped; {again}', flush=True)
     raise
+  if error:
+    raise UserError(f'the training {run.config.name} failed: {error}')
+  if status:
+    raise UserError(f'the training {run.config.name} failed (exit status {status}); {again}')
+  if run.state != 'complete':
+    raise UserError(f'{run.config.name} was stopped; {again}')
 
 
 def labels(runs: Sequence[Wanted]) -> dict[str, list[Wanted]]:

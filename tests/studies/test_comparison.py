@@ -14,6 +14,7 @@ from mjx_humanoid.core import model_files
 from mjx_humanoid.core.config.files import save_json
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.studies import runs as module
+from mjx_humanoid.studies.child import Ended
 from mjx_humanoid.studies.comparison import row
 from mjx_humanoid.studies.curves import read_curve
 from mjx_humanoid.studies.runs import train_all, wanted_runs
@@ -24,8 +25,8 @@ SHORT = {'config.total_timesteps': '80'}
 class Trainings:
   """Stands for the command train: remembers its arguments and leaves a finished run, or one that was stopped."""
 
-  def __init__(self, wanted=(), *, stop=False, status=0):
-    self.calls, self.stop, self.status = [], stop, status
+  def __init__(self, wanted=(), *, stop=False, status=0, error=''):
+    self.calls, self.stop, self.ended = [], stop, Ended(status, error)
     self.by_name = {run.config.name: run for run in wanted}
 
   def __call__(self, arguments):
@@ -37,7 +38,7 @@ class Trainings:
     save_json(run.config, run.folder / 'config.json')
     if not self.stop:
       write_run(run.folder, final=0.9 + run.seed / 10)
-    return self.status
+    return self.ended
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_each_config_is_trained_with_each_seed(wanted, tmp_path):
 
 def test_trainings_may_read_what_the_comparison_may(wanted, monkeypatch):
   commands = []
-  monkeypatch.setattr(module, 'call', lambda arguments: commands.append(arguments) or 1)
+  monkeypatch.setattr(module, 'call', lambda arguments: commands.append(arguments) or Ended(1, ''))
   for allowed in (True, False):
     model_files.allow_outside(allowed)
     with pytest.raises(UserError, match='failed'):
@@ -82,6 +83,12 @@ def test_what_is_missing_is_trained_what_was_stopped_goes_on_and_the_rest_is_reu
 def test_a_training_that_fails_ends_the_comparison(wanted, monkeypatch):
   monkeypatch.setattr(module, 'call', Trainings(wanted, stop=True, status=2))
   with pytest.raises(UserError, match=r'stand-0 failed \(exit status 2\)'):
+    train_all(wanted)
+
+
+def test_the_reason_of_a_training_that_fails_is_told_once(wanted, monkeypatch):
+  monkeypatch.setattr(module, 'call', Trainings(wanted, stop=True, status=2, error='the disk is full.'))
+  with pytest.raises(UserError, match=r'^the training stand-0 failed: the disk is full\.$'):
     train_all(wanted)
 
 
