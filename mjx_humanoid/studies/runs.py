@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from mjx_humanoid.run.report_cards import judged_at
 from mjx_humanoid.studies.alike import check_judged_alike
 from mjx_humanoid.studies.child import call
 
+CHECK = 'mjx_humanoid.run.check_configs'
 CARDS = 10  # report cards during a training whose config asks for none
 FREE = (
   'name',
@@ -115,15 +117,31 @@ def train_all(runs: Sequence[Wanted]) -> None:
   """Trains what is missing and continues what was stopped, one after the other, each in a process of its own.
 
   Raises:
-    UserError: a training failed, or a folder holds a run with other settings, before anything is trained.
+    UserError: a training failed; or, before anything is trained, a folder holds a run with other settings, or a
+      training would refuse its config.
   """
   states = [run.state for run in runs]
+  check_trainable([run for run, state in zip(runs, states, strict=True) if state == 'missing'])
   for number, (run, state) in enumerate(zip(runs, states, strict=True), 1):
     print(f'[{number} of {len(runs)}] {run.config.name}: {state}', flush=True)
     if state == 'complete':
       continue
     arguments = (f'--resume={run.folder}',) if state == 'stopped' else run.arguments
     train(run, arguments)
+
+
+def check_trainable(runs: Sequence[Wanted]) -> None:
+  """Raises UserError for a config that its training would refuse, such as the last one after hours of the others.
+
+  That takes another process: this one leaves the memory of a GPU to the trainings.
+  """
+  first = {run.label: run.arguments for run in reversed(runs)}  # seeds make no difference
+  if not first:
+    return
+  print(f'checking {", ".join(reversed(first))} ...', flush=True)
+  status, error = call(['-m', CHECK, json.dumps(list(reversed(first.values()))), *granted()])
+  if status:
+    raise UserError(error or f'the check of the configs failed (exit status {status}).')
 
 
 def train(run: Wanted, arguments: Sequence[str]) -> None:

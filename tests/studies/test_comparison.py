@@ -19,6 +19,7 @@ from mjx_humanoid.studies.comparison import row
 from mjx_humanoid.studies.curves import read_curve
 from mjx_humanoid.studies.runs import train_all, wanted_runs
 
+CHECK_TRAINABLE = module.check_trainable
 SHORT = {'config.total_timesteps': '80'}
 
 
@@ -39,6 +40,14 @@ class Trainings:
     if not self.stop:
       write_run(run.folder, final=0.9 + run.seed / 10)
     return self.ended
+
+
+@pytest.fixture(autouse=True)
+def checked(monkeypatch):
+  """The labels of the configs that were checked before a training, which takes a process."""
+  seen = []
+  monkeypatch.setattr(module, 'check_trainable', lambda runs: seen.append([run.label for run in runs]))
+  return seen
 
 
 @pytest.fixture
@@ -62,6 +71,30 @@ def test_trainings_may_read_what_the_comparison_may(wanted, monkeypatch):
     with pytest.raises(UserError, match='failed'):
       train_all(wanted[:1])
   assert ['--allow-outside' in arguments for arguments in commands] == [True, False]
+
+
+@pytest.mark.parametrize(
+  ('setting', 'words'),
+  [
+    ({'config.algorithm': 'pp0'}, "stand: unknown algorithm 'pp0'. Did you mean 'ppo'?"),
+    ({'config.ppo.batch_size': '77'}, 'stand: config.num_envs=512 x config.ppo.unroll_length=8 = 4096 transitions'),
+    ({'config.task.reward': 'stnd'}, "stand: unknown reward 'stnd'. Did you mean 'stand'?"),
+    ({'config.algorithm': 'sac', 'config.sac.replay_size': '9000000000'}, 'stand: config.sac.replay_size: '),
+  ],
+)
+def test_a_config_that_cannot_be_trained_is_refused_before_the_first_training(setting, words, tmp_path):
+  with pytest.raises(UserError) as error:
+    CHECK_TRAINABLE(wanted_runs(['stand_a2c'], 1, tmp_path, {}) + wanted_runs(['stand'], 2, tmp_path, setting))
+  assert str(error.value).startswith(words)
+  assert '\n' not in str(error.value)
+  assert not list(tmp_path.iterdir())
+
+
+def test_configs_whose_runs_are_missing_are_checked(wanted, checked, monkeypatch):
+  monkeypatch.setattr(module, 'call', Trainings(wanted))
+  train_all(wanted[:2])
+  train_all(wanted)
+  assert checked == [['stand', 'stand'], ['stand_a2c', 'stand_a2c']]
 
 
 def test_what_is_missing_is_trained_what_was_stopped_goes_on_and_the_rest_is_reused(wanted, monkeypatch, capsys):
