@@ -194,6 +194,37 @@ def test_arguments_that_do_not_fit_end_with_status_two(tmp_path, more, words, ca
   assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+  ('setting', 'values', 'words'),
+  [
+    ('algorithm', ['ppo', 'pp0'], "unknown algorithm 'pp0'. Did you mean 'ppo'? Choices: a2c, amp,"),
+    ('task.robot', ['humanoid', 'humanoit'], "unknown robot 'humanoit'. Did you mean 'humanoid'? Choices: "),
+    ('task.reward', ['stnd'], "unknown reward 'stnd'. Did you mean 'stand'? Choices: "),
+    ('task.card', ['stnd'], "unknown report card 'stnd'. Did you mean 'stand'? Choices: "),
+    ('curriculum', ['nne'], "unknown curriculum 'nne'. Did you mean 'none'? Choices: "),
+    (
+      'task.observations',
+      [['joint_position']],
+      "unknown observation 'joint_position'. Did you mean 'joint_positions'?",
+    ),
+    ('task.push.kind', ['forse'], "unknown kind of push 'forse'. Did you mean 'force'? Choices: "),
+    ('task.weights', 'heigth', "unknown reward term 'heigth'. Did you mean 'height'? Choices: "),
+    ('task.start', ['policy:stnd'], "'stnd'"),
+    ('init_from', ['stnd'], "'stnd'"),
+  ],
+)
+def test_names_in_a_space_are_checked_before_the_first_trial(tmp_path, points, setting, values, words, user_error):
+  choice = {f'config.{setting}': {'kind': 'choice', 'values': values}}
+  weight = {f'config.{setting}.{values}': {'kind': 'float', 'low': 0.0, 'high': 1.0}}
+  space = weight if isinstance(values, str) else choice
+  (tmp_path / 'space.py').write_text(f'def get_space():\n  return {space!r}\n')
+  message = user_error(sweep.main, arguments(tmp_path))
+  assert f'config.{setting}: ' in message
+  assert words in message
+  assert not points
+  assert not (tmp_path / 'out').exists()
+
+
 def test_without_optuna_the_extra_is_named(tmp_path, capsys, monkeypatch):
   import builtins
 
