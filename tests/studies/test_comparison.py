@@ -225,8 +225,8 @@ def test_a_bar_that_not_all_runs_reach_has_no_time(tmp_path):
   folders = [write_run(tmp_path / str(rate), success=((40, rate),), final=rate) for rate in (1.0, 0.5)]
   curves = [read_curve(folder) for folder in folders]
   cells = row('a', curves, 0.95)
-  assert cells[5:] == ['1 of 2', '-', '-']
-  assert row('a', curves[:1], 0.95)[5:] == ['1 of 1', '40 [40, 40]', '1.33 [1.33, 1.33]']
+  assert cells[5:] == ['-', '1 of 2', '-', '-']
+  assert row('a', curves[:1], 0.95)[5:] == ['-', '1 of 1', '40 [40, 40]', '1.33 [1.33, 1.33]']
 
 
 def test_returns_of_different_rewards_are_not_compared(wanted):
