@@ -95,6 +95,7 @@ def wanted_runs(names: Sequence[str], seeds: int, out: Path, overrides: Mapping[
         'config.name': f'{base.name}-{seed}',
         'config.run_dir': str(out / 'runs'),
         'config.seed': str(seed),
+        'config.engine': base.engine,  # given, so that train takes no variant for GPUs of its own accord
         'config.render_interval': '0',
         'config.stop_when_passed': 'False',
         'config.evaluation_interval': str(base.evaluation_interval or max(1, base.total_timesteps // CARDS)),

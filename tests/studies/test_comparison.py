@@ -11,7 +11,8 @@ from test_curves import write_run
 
 from mjx_humanoid import compare
 from mjx_humanoid.core import model_files
-from mjx_humanoid.core.config.files import save_json
+from mjx_humanoid.core.config import variants
+from mjx_humanoid.core.config.files import save_json, split_overrides
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.studies import runs as module
 from mjx_humanoid.studies.child import Ended
@@ -61,6 +62,13 @@ def test_each_config_is_trained_with_each_seed(wanted, tmp_path):
   assert wanted[0].folder == tmp_path / 'runs' / 'stand-0'
   assert wanted[0].config.evaluation_interval == 8  # a tenth
   assert {'--config=stand', '--config.total_timesteps=80', '--config.seed=1'} <= set(wanted[1].arguments)
+
+
+def test_trainings_take_no_other_variant_on_a_gpu(wanted, monkeypatch):
+  """They would be runs with other settings than those that are wanted."""
+  monkeypatch.setattr(variants, 'SIGNS_OF_GPU', ('/',))
+  assert variants.may_fit_gpu('stand', [])
+  assert not variants.may_fit_gpu('stand', split_overrides(wanted[0].arguments[1:]))
 
 
 def test_trainings_may_read_what_the_comparison_may(wanted, monkeypatch):
