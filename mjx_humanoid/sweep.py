@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mjx_humanoid.core import model_files, saved_code
+from mjx_humanoid.core import model_files
 from mjx_humanoid.core.border import expanded, typed
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
@@ -43,6 +43,7 @@ def main(argv: Sequence[str]) -> None:
   parsed, rest = arguments.parse_known_args(argv)
   overrides, out = config_file.split_overrides(rest), expanded(parsed.out)
   check(parsed.trials, parsed.metric)
+  from mjx_humanoid.studies.names import check_space
   from mjx_humanoid.studies.study import FILE, claim, need_optuna, open_study
   from mjx_humanoid.studies.sweep_report import report
   from mjx_humanoid.studies.trials import Objective
@@ -50,12 +51,12 @@ def main(argv: Sequence[str]) -> None:
   need_optuna()
   space, loaded = load_space(parsed.space), config_file.load_config(parsed.config)
   base = schema.resolve(config_file.apply_overrides(loaded, overrides))
-  saved_code.allow(base, remember=True)  # the user typed its references
+  objective = Objective(loaded, overrides, space, out, parsed.metric, base.seed)
+  check_space(space, objective.changed)
   check_writable(out / 'report.html')
   study = open_study(base.name, parsed.storage, out)
   settings = {**schema.to_dict(base), 'run_dir': ''}
   claim(study, {'space': space, 'config': settings, 'metric': parsed.metric}, parsed.storage or str(out))
-  objective = Objective(loaded, overrides, space, out, parsed.metric, base.seed)
   optimize(study, objective, parsed.trials, parsed.storage or str(out))
   write_best(study, objective, base.name, out)
   print(f'wrote {report(study, parsed.metric, out)}')

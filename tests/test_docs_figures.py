@@ -38,7 +38,10 @@ def test_every_figure_of_a_report_card_is_explained(finished_run):
 
 def test_every_setting_of_the_tables_of_metrics_is_a_row_of_its_own():
   assert 'timesteps' in pages.table('docs/metrics.md', '### Experience')
-  assert list(pages.table('docs/metrics.md', '### Report cards during training')) == ['card/success_rate']
+  assert list(pages.table('docs/metrics.md', '### Report cards during training')) == [
+    'card/success_rate',
+    'card/episode_return',
+  ]
 
 
 @pytest.mark.parametrize('skill', MEASURED)

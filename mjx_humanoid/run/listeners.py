@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # Called with the environment step and its metrics. Returns True to stop the training.
 OnMetrics = Callable[[int, Mapping[str, float]], bool | None]
 
+CARD_METRICS = ('success_rate', 'episode_return')  # of report cards; the second only where they judge returns
 INVALID = 'invalid_term/'  # begins the names of metrics that count how often a term was not finite
 
 
@@ -73,7 +74,8 @@ class Metrics(Listener):
       self._logger.write(step, metrics)
 
   def on_card(self, report: Mapping[str, Any]) -> None:
-    self._logger.write(report['timesteps'], {'card/success_rate': report['success_rate']})
+    known = {f'card/{name}': report[name] for name in CARD_METRICS if name in report}
+    self._logger.write(report['timesteps'], known)
 
   def close(self) -> None:
     self._logger.close()

@@ -25,6 +25,7 @@ HEAD = (
   'final success rate',
   'area under the success rate',
   'final return',
+  'return on the final card',
   'bar reached',
   'steps to it',
   'minutes to it',
@@ -52,6 +53,9 @@ def report(runs: Sequence[Wanted], out: Path, bar: float, *, video: bool) -> Pat
   page.table(HEAD, [row(name, group, bar) for name, group in curves.items()])
   page.text(f'The bar is a success rate of {bar:.0%} on a report card, of {config.evaluation_episodes} episodes.')
   page.picture('success', plots.learning_curves(curves, 'success'), 'success rate against steps and minutes')
+  if all(math.isfinite(curve.final_card_return) for group in curves.values() for curve in group):
+    drawn = plots.learning_curves(curves, 'card_returns')
+    page.picture('card_returns', drawn, 'return on the report card against steps and minutes')
   if same_rewards([run.config for run in runs]):
     page.picture('returns', plots.learning_curves(curves, 'returns'), 'return against steps and minutes')
   else:
@@ -69,6 +73,7 @@ def row(name: str, curves: Sequence[Curve], bar: float) -> list[str]:
     interval(np.array([curve.final_success for curve in curves])),
     interval(np.array([curve.area('success') for curve in curves])),
     interval(np.array([curve.final_return for curve in curves])),
+    interval(np.array([curve.final_card_return for curve in curves])),
   ]
   times = [interval(column) if count == len(curves) else Interval(*[math.nan] * 3) for column in reached.T]
   words = [cell.words() for cell in cells]

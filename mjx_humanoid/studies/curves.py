@@ -27,6 +27,7 @@ class Curve:
   card_steps: np.ndarray  # [C] of the report cards
   card_minutes: np.ndarray  # [C]
   success: np.ndarray  # [C] success rates of the report cards
+  card_returns: np.ndarray  # [C] their mean returns; NaN of cards that do not judge returns
 
   @property
   def final_return(self) -> float:
@@ -38,6 +39,11 @@ class Curve:
   def final_success(self) -> float:
     """The success rate of the final report card."""
     return float(self.success[-1])
+
+  @property
+  def final_card_return(self) -> float:
+    """The mean return of the final report card; NaN if it does not judge returns."""
+    return float(self.card_returns[-1])
 
   def area(self, quantity: str) -> float:
     """The mean over the training of 'success', from 0 at the start, or 'returns'; linear between points."""
@@ -67,9 +73,13 @@ def read_curve(folder: Path) -> Curve:
   returns = np.array([entry['episode_return'] for entry in updates])
   episodes = np.array([entry['episodes'] for entry in updates])
   edges = np.linspace(0, steps[-1], POINTS + 1)[1:]
-  cards = {entry['timesteps']: entry['card/success_rate'] for entry in entries if 'card/success_rate' in entry}
+  cards = {
+    entry['timesteps']: (entry['card/success_rate'], entry.get('card/episode_return', math.nan))
+    for entry in entries
+    if 'card/success_rate' in entry
+  }
   report = read_json(folder / REPORT_FILE, 'report card')
-  cards[report['timesteps']] = report['success_rate']
+  cards[report['timesteps']] = report['success_rate'], report.get('episode_return', math.nan)
   card_steps = np.array(sorted(cards))
   return Curve(
     steps=edges,
@@ -77,7 +87,8 @@ def read_curve(folder: Path) -> Curve:
     returns=binned(steps, returns, episodes, edges),
     card_steps=card_steps,
     card_minutes=np.interp(card_steps, steps, minutes),
-    success=np.array([cards[step] for step in card_steps]),
+    success=np.array([cards[step][0] for step in card_steps]),
+    card_returns=np.array([cards[step][1] for step in card_steps]),
   )
 
 
@@ -91,15 +102,13 @@ def binned(steps: np.ndarray, values: np.ndarray, weights: np.ndarray, edges: np
 
 
 def on_grid(curves: list[Curve], quantity: str, axis: str) -> tuple[np.ndarray, np.ndarray]:
-  """A common grid [K] and the values [runs, K] of 'success' or 'returns' of several runs, linear between points.
+  """A common grid [K] and values [runs, K] of 'success', 'card_returns' or 'returns' of runs, linear between points.
 
   Args:
     axis: 'steps' or 'minutes'. The grid ends where the first of the runs ends.
   """
-  if quantity == 'success':
-    series = [(getattr(c, f'card_{axis}'), c.success) for c in curves]
-  else:
-    series = [(getattr(c, axis), c.returns) for c in curves]
+  place = axis if quantity == 'returns' else f'card_{axis}'
+  series = [(getattr(curve, place), getattr(curve, quantity)) for curve in curves]
   known = [(x[np.isfinite(y)], y[np.isfinite(y)]) for x, y in series]
   if not all(len(x) for x, _ in known):
     return np.zeros(0), np.zeros((len(curves), 0))

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 # Distinct for colour-blind readers (Okabe and Ito, 2008).
 COLOURS = ('#0072b2', '#e66100', '#009e73', '#cc79a7', '#56b4e9', '#b8860b', '#4d4d4d')
-NAMES = {'success': 'success rate of the report card', 'returns': 'return of training episodes'}
+NAMES = {
+  'success': 'success rate of the report card',
+  'card_returns': 'return on the report card',
+  'returns': 'return of training episodes',
+}
 UNITS = {'steps': 'environment steps', 'minutes': 'minutes of training'}
 DPI = 110
 
@@ -29,7 +33,7 @@ def png(figure: Figure, *, tight: bool = False) -> bytes:
 
 
 def learning_curves(curves: Mapping[str, list[Curve]], quantity: str) -> bytes:
-  """Interquartile means with their intervals of 'success' or 'returns', against steps and against minutes."""
+  """Interquartile means with their intervals of one of NAMES, against steps and against minutes."""
   from matplotlib.figure import Figure
 
   figure = Figure(figsize=(11, 4), layout='constrained')

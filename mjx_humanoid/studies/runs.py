@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mjx_humanoid.core import saved_code
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
 from mjx_humanoid.core.config.schema import Config
 from mjx_humanoid.core.config.settings import to_dict
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.core.model_files import granted
-from mjx_humanoid.playback.cards import NONE
 from mjx_humanoid.run.report_cards import judged_at
+from mjx_humanoid.studies.alike import check_judged_alike
+from mjx_humanoid.studies.child import call
 
+CHECK = 'mjx_humanoid.run.check_configs'
 CARDS = 10  # report cards during a training whose config asks for none
-JUDGED_ALIKE = ('task.robot', 'task.card')  # settings that determine what a report card measures
 FREE = (
   'name',
   'run_dir',
@@ -87,12 +88,14 @@ def wanted_runs(names: Sequence[str], seeds: int, out: Path, overrides: Mapping[
     base = schema.resolve(config_file.apply_overrides(loaded, dict(overrides)))
     if base.name in configs:
       raise UserError(f'two of the configs have the name {base.name!r}: give each its own config.name.')
+    saved_code.allow(base, remember=True)  # the user typed its references
     configs[base.name] = base
     for seed in range(seeds):
       own = {
         'config.name': f'{base.name}-{seed}',
         'config.run_dir': str(out / 'runs'),
         'config.seed': str(seed),
+        'config.engine': base.engine,  # given, so that train takes no variant for GPUs of its own accord
         'config.render_interval': '0',
         'config.stop_when_passed': 'False',
         'config.evaluation_interval': str(base.evaluation_interval or max(1, base.total_timesteps // CARDS)),
@@ -105,21 +108,6 @@ def wanted_runs(names: Sequence[str], seeds: int, out: Path, overrides: Mapping[
   return found
 
 
-def check_judged_alike(configs: Mapping[str, Config]) -> None:
-  """Raises UserError if these configs, by name, have different report cards, or none."""
-  (first, config), *others = configs.items()
-  if config.task.card == NONE:
-    raise UserError(f'{first} has no report card (config.task.card=none), so there is nothing to compare it by.')
-  for setting in JUDGED_ALIKE:
-    for name, other in others:
-      one, two = getattr(config.task, setting.partition('.')[2]), getattr(other.task, setting.partition('.')[2])
-      if one != two:
-        raise UserError(
-          f'{first} and {name} are not judged alike: config.{setting} is {one!r} and {two!r}; set it with'
-          f' --config.{setting}=... for both, or leave one out.'
-        )
-
-
 def same_rewards(configs: Sequence[Config]) -> bool:
   """Whether returns of these configs can be compared: they have the same reward, weights and time limit."""
   kinds = [(c.task.reward, c.task.weights, c.task.episode_length, c.task.frame_skip) for c in configs]
@@ -130,29 +118,47 @@ def train_all(runs: Sequence[Wanted]) -> None:
   """Trains what is missing and continues what was stopped, one after the other, each in a process of its own.
 
   Raises:
-    UserError: a training failed, or a folder holds a run with other settings, before anything is trained.
+    UserError: a training failed; or, before anything is trained, a folder holds a run with other settings, or a
+      training would refuse its config.
   """
   states = [run.state for run in runs]
+  check_trainable([run for run, state in zip(runs, states, strict=True) if state == 'missing'])
   for number, (run, state) in enumerate(zip(runs, states, strict=True), 1):
     print(f'[{number} of {len(runs)}] {run.config.name}: {state}', flush=True)
     if state == 'complete':
       continue
     arguments = (f'--resume={run.folder}',) if state == 'stopped' else run.arguments
-    status = call(['-m', 'mjx_humanoid.train', *arguments, *granted()])
-    if status:
-      raise UserError(f'the training {run.config.name} failed (exit status {status}); the same command continues.')
-    if run.state != 'complete':
-      raise UserError(f'{run.config.name} was stopped; the same command continues.')
+    train(run, arguments)
 
 
-def call(arguments: Sequence[str]) -> int:
-  """The exit status of Python with these arguments. After Ctrl-C, which the process gets too, waits for its end."""
-  process = subprocess.Popen([sys.executable, *arguments])
+def check_trainable(runs: Sequence[Wanted]) -> None:
+  """Raises UserError for a config that its training would refuse, such as the last one after hours of the others.
+
+  That takes another process: this one leaves the memory of a GPU to the trainings.
+  """
+  first = {run.label: run.arguments for run in reversed(runs)}  # seeds make no difference
+  if not first:
+    return
+  print(f'checking {", ".join(reversed(first))} ...', flush=True)
+  status, error = call(['-m', CHECK, json.dumps(list(reversed(first.values()))), *granted()])
+  if status:
+    raise UserError(error or f'the check of the configs failed (exit status {status}).')
+
+
+def train(run: Wanted, arguments: Sequence[str]) -> None:
+  """Trains one run to its end. Raises UserError if that fails, and KeyboardInterrupt after a signal; see call."""
+  again = 'the same command continues.'
   try:
-    return process.wait()
+    status, error = call(['-m', 'mjx_humanoid.train', *arguments, *granted()])
   except KeyboardInterrupt:
-    process.wait()
+    print(f'{run.config.name} was stopped; {again}', flush=True)
     raise
+  if error:
+    raise UserError(f'the training {run.config.name} failed: {error}')
+  if status:
+    raise UserError(f'the training {run.config.name} failed (exit status {status}); {again}')
+  if run.state != 'complete':
+    raise UserError(f'{run.config.name} was stopped; {again}')
 
 
 def labels(runs: Sequence[Wanted]) -> dict[str, list[Wanted]]:

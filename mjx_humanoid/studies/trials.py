@@ -149,7 +149,15 @@ class Objective:
 
 def described(values: Mapping[str, str]) -> str:
   """Settings in one line."""
-  return ', '.join(f'{name.removeprefix("config.")}={value[:8]}' for name, value in values.items())
+  return ', '.join(f'{name.removeprefix("config.")}={shortened(value)}' for name, value in values.items())
+
+
+def shortened(value: str) -> str:
+  """A value as on the command line; a number that is not whole with four digits."""
+  try:
+    return value if value.lstrip('-').isdecimal() else f'{float(value):.4g}'
+  except ValueError:  # a word, or a list
+    return value
 
 
 def clear(folder: Path) -> None:

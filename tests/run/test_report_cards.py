@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from points import train_points
+from points import card, train_points
 
 from mjx_humanoid.core.config.task import TaskConfig
 from mjx_humanoid.playback.policy import load_policy
@@ -47,6 +47,16 @@ def test_the_success_rate_of_cards_during_training_is_among_the_metrics(tmp_path
   lines = [json.loads(line) for line in (tmp_path / 'metrics.jsonl').read_text().splitlines()]
   rates = [(line['timesteps'], line['card/success_rate']) for line in lines if 'card/success_rate' in line]
   assert rates == [(8, 0.0), (16, 1.0), (24, 1.0)]
+
+
+def test_the_mean_return_of_a_card_that_judges_returns_is_among_the_metrics(tmp_path, monkeypatch):
+  def judged(policy, episodes, seed):
+    return {**card(policy, episodes, seed), 'episode_return': float(policy.info['timesteps'])}
+
+  monkeypatch.setattr('mjx_humanoid.run.report_cards.judge_policy', judged)
+  train_points(tmp_path, evaluation_interval=8)
+  lines = [json.loads(line) for line in (tmp_path / 'metrics.jsonl').read_text().splitlines()]
+  assert [line['card/episode_return'] for line in lines if 'card/success_rate' in line] == [8.0, 16.0, 24.0]
 
 
 def test_the_seconds_count_from_the_start_of_the_process(tmp_path, monkeypatch):

@@ -42,6 +42,20 @@ def test_a_curve_by_hand(tmp_path):
   assert all(math.isnan(x) for x in curve.reached(1.1))
 
 
+def test_returns_on_the_report_cards_are_read(tmp_path):
+  folder = write_run(tmp_path)
+  metrics, report = folder / 'metrics.jsonl', folder / 'report.json'
+  metrics.write_text(
+    metrics.read_text().replace('"card/success_rate": 0.5', '"card/success_rate": 0.5, "card/episode_return": 900')
+  )
+  report.write_text(report.read_text().replace('}', ', "episode_return": 2500}'))
+  curve = read_curve(folder)
+  np.testing.assert_array_equal(curve.card_returns, [900, 2500])
+  assert curve.final_card_return == 2500
+  grid, values = on_grid([curve], 'card_returns', 'steps')
+  assert (grid[0], grid[-1], values[0, 0], values[0, -1]) == (40, 80, 900, 2500)
+
+
 def test_means_between_edges_are_weighted_by_episodes():
   steps, values = np.array([1, 2, 3, 4]), np.array([1.0, 4.0, np.nan, 6.0])
   found = binned(steps, values, np.array([1, 2, 5, 0]), np.array([2.0, 3.0, 4.0]))

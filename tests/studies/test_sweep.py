@@ -13,7 +13,7 @@ from mjx_humanoid.core.config import files, schema
 from mjx_humanoid.core.errors import UserError
 from mjx_humanoid.studies import study as storage_module
 from mjx_humanoid.studies import sweep_report
-from mjx_humanoid.studies.trials import Objective, best_file
+from mjx_humanoid.studies.trials import Objective, best_file, described
 
 optuna = pytest.importorskip('optuna')
 sweep = importlib.import_module('mjx_humanoid.sweep')
@@ -194,6 +194,37 @@ def test_arguments_that_do_not_fit_end_with_status_two(tmp_path, more, words, ca
   assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+  ('setting', 'values', 'words'),
+  [
+    ('algorithm', ['ppo', 'pp0'], "unknown algorithm 'pp0'. Did you mean 'ppo'? Choices: a2c, amp,"),
+    ('task.robot', ['humanoid', 'humanoit'], "unknown robot 'humanoit'. Did you mean 'humanoid'? Choices: "),
+    ('task.reward', ['stnd'], "unknown reward 'stnd'. Did you mean 'stand'? Choices: "),
+    ('task.card', ['stnd'], "unknown report card 'stnd'. Did you mean 'stand'? Choices: "),
+    ('curriculum', ['nne'], "unknown curriculum 'nne'. Did you mean 'none'? Choices: "),
+    (
+      'task.observations',
+      [['joint_position']],
+      "unknown observation 'joint_position'. Did you mean 'joint_positions'?",
+    ),
+    ('task.push.kind', ['forse'], "unknown kind of push 'forse'. Did you mean 'force'? Choices: "),
+    ('task.weights', 'heigth', "unknown reward term 'heigth'. Did you mean 'height'? Choices: "),
+    ('task.start', ['policy:stnd'], "'stnd'"),
+    ('init_from', ['stnd'], "'stnd'"),
+  ],
+)
+def test_names_in_a_space_are_checked_before_the_first_trial(tmp_path, points, setting, values, words, user_error):
+  choice = {f'config.{setting}': {'kind': 'choice', 'values': values}}
+  weight = {f'config.{setting}.{values}': {'kind': 'float', 'low': 0.0, 'high': 1.0}}
+  space = weight if isinstance(values, str) else choice
+  (tmp_path / 'space.py').write_text(f'def get_space():\n  return {space!r}\n')
+  message = user_error(sweep.main, arguments(tmp_path))
+  assert f'config.{setting}: ' in message
+  assert words in message
+  assert not points
+  assert not (tmp_path / 'out').exists()
+
+
 def test_without_optuna_the_extra_is_named(tmp_path, capsys, monkeypatch):
   import builtins
 
@@ -222,6 +253,18 @@ def test_a_best_config_holds_all_that_differs_from_the_defaults(tmp_path):
   assert json.loads(json.dumps(schema.to_dict(found))) == wanted
   another_reward = objective.changed({'config.task.reward': 'run'})  # in the space
   assert another_reward.task.weights == {'energy': -0.5}  # those of the command line hold, those of the file do not
+
+
+def test_settings_of_a_trial_are_told_with_their_size():
+  values = {
+    'replay_size': '900000000',
+    'rate': '5.123456e-05',
+    'gamma': '0.98765432',
+    'layers': '256,256,256',
+    'c': 'none',
+  }
+  told = described({f'config.{name}': value for name, value in values.items()})
+  assert told == 'replay_size=900000000, rate=5.123e-05, gamma=0.9877, layers=256,256,256, c=none'
 
 
 def test_equal_values_share_their_mean_rank():
