@@ -134,8 +134,8 @@ def test_play_takes_the_gait_in_place_of_policies_and_beside_them(monkeypatch, f
 
 
 def test_a_residual_training_says_how_much_is_out_of_reach_and_its_policies_keep_it(capsys, tmp_path):
-  """Steps of 0.6 m at a leg of 0.66 m; see the tests of the gait."""
-  changes = {'network.residual': 'reference', 'task.gait.step_length': 0.6, 'num_envs': 16, 'engine': 'native'}
+  """Steps of 0.9 m at a leg of 0.66 m; see the tests of the gait."""
+  changes = {'network.residual': 'reference', 'task.gait.step_length': 0.9, 'num_envs': 16, 'engine': 'native'}
   config = replaced(schema.resolve(files.load_config('biped_pd')), {**changes, 'ppo.batch_size': 64}, 'config')
   setup = prepare(config)
   share = reference_policy(config.task).info['out_of_reach']
