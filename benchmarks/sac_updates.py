@@ -31,7 +31,7 @@ from mjx_humanoid.rl.algorithm import Spec
 OBSERVATION, ACTION = 54, 21  # of `stand`
 LAYERS, BATCH, UPDATES, STORED = (256, 256), 256, 64, 100_000
 ENVS, UNROLL = 32, 2
-SECONDS, ROUNDS = 20.0, 3
+SECONDS, ROUNDS = 10.0, 3
 SMALL = {'critic_width': 64, 'critic_expansion': 2}  # of configs/stand_sac.py
 Update = Callable[[], None]
 

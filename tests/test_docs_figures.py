@@ -150,6 +150,16 @@ def test_speeds_of_robots_are_those_measured():
   assert pages.table('docs/robots.md', '## Speed') == expected, lines
 
 
+def test_updates_of_sac_are_those_measured():
+  rates = json.loads((ROOT / 'benchmarks/results/sac_updates.json').read_text())['updates_per_second']
+  written = re.findall(
+    r'^\| (?:this package, `(\w+)`.*?|(SBX|Stable-Baselines3) \(.*?) \| (\d+) \|$', pages.PAGES['docs/studies.md'], re.M
+  )
+  names = {'SBX': 'sbx', 'Stable-Baselines3': 'stable_baselines3'}
+  found = {ours or names[peer]: int(rate) for ours, peer, rate in written}
+  assert found == {name: round(statistics.median(values)) for name, values in rates.items()}
+
+
 def speeds(result):
   """Cells by robot: physics steps per control step, medians of steps/s here and of the fastest peer, times the peer."""
   found = {}
