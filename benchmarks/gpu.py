@@ -43,7 +43,7 @@ Row = dict[str, Any]
 TRAININGS = ('stand:gpu checkpoint_interval=0', 'walk:gpu checkpoint_interval=0')
 TINY = (
   'stand num_envs=16 ppo.batch_size=32 ppo.unroll_length=4 total_timesteps=128 evaluation_episodes=2'
-  ' task.episode_length=0.2 checkpoint_interval=0',
+  ' task.episode_length=0.2 task.push.kind=none checkpoint_interval=0',
 )
 FIGURES = ('passed', 'success_rate', 'survival_rate', 'mean_height', 'drift', 'forward_speed', 'mean_power')  # of cards
 NUM_ENVS = (4096, 16384, 1024, 32768, 8192, 2048)  # the most important first
