@@ -3,7 +3,7 @@
   pip install -e '.[peers]'
   python benchmarks/sac_updates.py
 
-The same sizes (observations and actions of `stand`), the same networks (actor and two critics of 2x256 units with
+The same sizes (54 observations and 21 actions, near those of `stand`), the same networks (actor and two critics of 2x256 units with
 ReLU), batches of 256, 64 updates at a time from a replay memory of 100,000 random transitions. Ours is the preset
 `classic`, which computes the same update as the peers, and the preset `fast` with the critics of configs/stand_sac.py.
 A figure contains what each does for its updates: drawing from its memory, the updates themselves, and for ours also the
@@ -28,7 +28,7 @@ from mjx_humanoid.core.types import Transition
 from mjx_humanoid.rl import sac
 from mjx_humanoid.rl.algorithm import Spec
 
-OBSERVATION, ACTION = 54, 21  # of `stand`
+OBSERVATION, ACTION = 54, 21
 LAYERS, BATCH, UPDATES, STORED = (256, 256), 256, 64, 100_000
 ENVS, UNROLL = 32, 2
 SECONDS, ROUNDS = 10.0, 3
