@@ -3,11 +3,11 @@
   pip install -e '.[peers]'
   python benchmarks/sac_updates.py
 
-The same sizes (54 observations and 21 actions, near those of `stand`), the same networks (actor and two critics of 2x256 units with
-ReLU), batches of 256, 64 updates at a time from a replay memory of 100,000 random transitions. Ours is the preset
-`classic`, which computes the same update as the peers, and the preset `fast` with the critics of configs/stand_sac.py.
-A figure contains what each does for its updates: drawing from its memory, the updates themselves, and for ours also the
-storing of 64 transitions. They run in turns, three times.
+The same sizes (54 observations and 21 actions, near those of `stand`), the same networks (actor and two critics of
+2x256 units with ReLU), batches of 256, 64 updates at a time from a replay memory of 100,000 random transitions. Ours is
+the preset `classic`, which computes the same update as the peers, and the preset `fast` with the critics of
+configs/stand_sac.py. A figure contains what each does for its updates: drawing from its memory, the updates themselves,
+and for ours also the storing of 64 transitions. They run in turns, three times.
 """
 
 from __future__ import annotations
