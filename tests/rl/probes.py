@@ -121,6 +121,16 @@ def mean_actions(algorithm, learner, observations) -> np.ndarray:
   return np.asarray(algorithm.act(learner, obs, jax.random.PRNGKey(0))[1]['mean'][:, 0])
 
 
+def constant() -> Probe:
+  """Episodes of 5 steps with a reward of 1 each, cut off by a time limit: worth 1 / (1 - gamma)."""
+  return Probe(
+    reward=lambda age, obs, action: jnp.ones(WORLDS),
+    terminated=never,
+    truncated=lambda age: age >= 5,
+    observe=lambda age, key: jnp.ones((len(age), 1)),
+  )
+
+
 def bandit() -> Probe:
   """Episodes of one step at observation -1 or 1. The best action is half the observation, and is worth 1."""
   return Probe(

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from probes import bandit, cycle, learn, mean_actions, probe_a2c, unused, values
+from probes import bandit, constant, cycle, learn, mean_actions, probe_a2c, unused, values
 
 from mjx_humanoid.core.config.a2c import A2CConfig
 from mjx_humanoid.core.config.network import NetworkConfig
@@ -111,6 +111,11 @@ def test_an_actor_of_another_squash_is_refused():
 
 
 # Values known beforehand
+
+
+def test_a_constant_reward_under_time_limits_is_worth_one_over_one_minus_gamma():
+  algorithm = probe_a2c(gamma=0.8)
+  assert values(algorithm, learn(constant(), algorithm, 300), [1.0])[0] == pytest.approx(5.0, rel=0.05)
 
 
 @pytest.mark.parametrize(('ends', 'worth'), [(True, [0.5, 1.0]), (False, [2 / 3, 4 / 3])])

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from probes import Probe, always, learn, mean_actions, never, probe_ppo, values
+from probes import Probe, always, constant, learn, mean_actions, never, probe_ppo, values
 
 # Probe environments, through the real collect_traced and the real update.
 
@@ -19,9 +19,8 @@ def ones(age, key):
 
 def test_a_constant_reward_under_time_limits_is_worth_one_over_one_minus_gamma():
   """Were truncation taken for termination, episodes of 5 steps could not be worth more than 4.1."""
-  env = Probe(reward=lambda age, obs, a: jnp.ones(16), terminated=never, truncated=lambda age: age >= 5, observe=ones)
   algorithm = probe_ppo(gamma=0.9, gae_lambda=0.9)
-  value = values(algorithm, learn(env, algorithm, 300), [1.0])
+  value = values(algorithm, learn(constant(), algorithm, 300), [1.0])
   assert value[0] == pytest.approx(10.0, rel=0.03)
 
 
