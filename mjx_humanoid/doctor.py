@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -97,10 +98,9 @@ def check_robot(name: str, overrides: dict[str, str], out: str | None) -> None:
   if bad:
     print('training refuses this robot: fix the lines marked bad, then run doctor again')
     raise SystemExit(1)
-  print(
-    f'next: python -m mjx_humanoid.train --config=stand --config.name={found.body.robot.name}'
-    f' --config.task.robot={name} --config.task.frame_skip=0'
-  )
+  settings = {'config.name': found.body.robot.name, 'config.task.robot': name, 'config.task.frame_skip': 0, **overrides}
+  given = ' '.join(shlex.quote(f'--{key}={value}') for key, value in settings.items())
+  print(f'next: python -m mjx_humanoid.train --config=stand {given}')
 
 
 def run_check(check: Callable[[], Finding]) -> Finding:

@@ -149,7 +149,7 @@ def test_a_policy_of_another_robot_is_refused(robot, capsys):
 
 def test_the_doctor_says_what_was_found_and_guessed(robot, capsys, opengl, tmp_path):
   robot()
-  doctor.main(['--robot=four.xml'])
+  doctor.main(['--robot=four.xml', '--config.task.frame_skip=5'])
   out = capsys.readouterr().out
   for text in (
     'file: four.xml: 10 kg, nq 11, nv 10, 4 actuators',
@@ -162,7 +162,8 @@ def test_the_doctor_says_what_was_found_and_guessed(robot, capsys, opengl, tmp_p
     'MJX: can simulate it',
     'timestep: 0.004 s is stable',
     'picture: the standing pose in four_standing.png',
-    'next: python -m mjx_humanoid.train --config=stand',
+    'next: python -m mjx_humanoid.train --config=stand --config.name=four --config.task.robot=four.xml',
+    ' --config.task.frame_skip=5\n',
   ):
     assert text in out
   assert (tmp_path / 'four_standing.png').read_bytes().startswith(b'\x89PNG')
