@@ -1,108 +1,103 @@
-"""Environment steps per second with learning: this package and Stable-Baselines3's PPO, on one machine.
+"""Learning `stand`: this package beside Stable-Baselines3 and SBX, at equal wall time and at equal environment steps.
 
   pip install -e '.[peers]'
-  python benchmarks/peers.py
+  python benchmarks/peers.py --minutes=6
 
-Both learn the same task: the same model, physics steps, observation, reward, termination and start states (the NumPy
-reward is compared with that of the package first). They run in turns, three times. SB3 runs as in its guide to speed:
-8 subprocess environments, learning rate 5e-5, n_steps 2048, batch 128, 10 epochs, 2x256 ReLU.
+All learn the same task, that of the config `stand` without its pushes: the same model, physics steps, observation,
+reward, termination and start states (the NumPy reward of the peers' environment is compared with that of the package
+first). They train one after the other, for so many minutes after their first update. SB3's PPO has 8 subprocess
+environments; SAC has one environment in each peer, and an update for each of its steps. Returns are means of the last
+100 episodes, with exploration noise; at the end 20 episodes are played without it.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from common import save
+from peer_learners import Act, Point, Run, ours, sb3_ppo, sb3_sac, sbx_sac
 
 from mjx_humanoid.core.config import files as config_file
 from mjx_humanoid.core.config import schema
 
-SB3_ENVS = 8
-SB3_ROLLOUTS = 3  # of n_steps each
-OURS_SECONDS = 30.0
-ROUNDS = 3
+PEERS = {'Stable-Baselines3 PPO': sb3_ppo, 'Stable-Baselines3 SAC': sb3_sac, 'SBX SAC': sbx_sac}
+OURS = {'mjx_humanoid PPO': 'stand', 'mjx_humanoid SAC': 'stand_sac'}
+SECONDS = (30, 60, 120, 240, 480, 960)  # at which returns are compared
+STEPS = (3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+EPISODES = 20
 
 
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-  parser.add_argument('--config', default='stand')
+  parser.add_argument('--minutes', type=float, default=6.0, help='training of each learner')
   arguments, rest = parser.parse_known_args()
-  overrides = config_file.split_overrides(rest)
-  config = schema.resolve(config_file.apply_overrides(config_file.load_config(arguments.config), overrides))
+  given = config_file.apply_overrides(config_file.load_config('stand'), config_file.split_overrides(rest))
+  config = schema.resolve(given)
+  task = dataclasses.replace(config.task, push=dataclasses.replace(config.task.push, kind='none'))
+  config = dataclasses.replace(config, task=task)
   difference = compare_rewards(config)
   print(f'largest difference between the two rewards over 200 steps: {difference:.1e}')
-  peers: dict[str, Callable[[schema.Config], float]] = {'mjx_humanoid': ours, 'stable_baselines3': sb3}
-  rates: dict[str, list[float]] = {name: [] for name in peers}
-  for _ in range(ROUNDS):
-    for name, measure in peers.items():
-      rates[name].append(measure(config))
-      print(f'{name}: {rates[name][-1]:,.0f} env steps/s with learning', flush=True)
-  ratios = [a / b for a, b in zip(rates['mjx_humanoid'], rates['stable_baselines3'], strict=True)]
-  print(f'ratio: {np.median(ratios):.1f} (median), {min(ratios):.1f} to {max(ratios):.1f}')
-  save('peers', {'env_steps_per_second': rates, 'ratios': ratios, 'reward_difference': difference})
+  learners = {
+    **{name: ours(own) for name, own in OURS.items()},
+    **{name: with_envs(train) for name, train in PEERS.items()},
+  }
+  results: dict[str, Any] = {}
+  for name, train in learners.items():
+    results[name] = summary(train(config, arguments.minutes * 60), config, arguments.minutes * 60)
+    print(f'{name}: {results[name]["rate"]:,.0f} env steps/s, {results[name]["final"]:.1f} in the end', flush=True)
+  for title, key in (('s of training', 'at_seconds'), ('environment steps', 'at_steps')):
+    print(f'\nreturn after {title}')
+    for name, result in results.items():
+      print(f'{name:24}', *(f'{at}: {value:.1f}  ' for at, value in result[key].items()))
+  save('peers', {'minutes': arguments.minutes, 'learners': results, 'reward_difference': difference})
 
 
-def ours(config: schema.Config) -> float:
-  """Steps/s of this package's PPO, after compilation."""
-  import jax
+def with_envs(train: Callable[[Callable[[int], Any], float], Run]) -> Callable[[schema.Config, float], Run]:
+  """A peer's training, given its environments: in subprocesses, if there are several."""
 
-  from mjx_humanoid.run.setup import prepare
-  from mjx_humanoid.run.trainer import Trainer
+  def learner(config: schema.Config, seconds: float) -> Run:
+    from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecMonitor
 
-  trainer = Trainer(prepare(config))
-  state = trainer.start()
-  for _ in range(3):
-    state, metrics = trainer.step(state)
-  jax.block_until_ready(metrics)
-  start, iterations = time.perf_counter(), 0
-  while time.perf_counter() - start < OURS_SECONDS:
-    state, metrics = trainer.step(state)
-    jax.block_until_ready(metrics)
-    iterations += 1
-  return iterations * trainer.steps_per_iteration / (time.perf_counter() - start)
+    def make(count: int) -> Any:
+      makers = [maker(config, i) for i in range(count)]
+      return VecMonitor(SubprocVecEnv(makers, start_method='spawn') if count > 1 else DummyVecEnv(makers))
+
+    return train(make, seconds)
+
+  return learner
 
 
-def sb3(config: schema.Config) -> float:
-  """Steps/s of SB3's PPO over whole rollouts with their updates, after the first rollout."""
-  import torch
-  from stable_baselines3 import PPO
-  from stable_baselines3.common.callbacks import BaseCallback
-  from stable_baselines3.common.vec_env import SubprocVecEnv
+def summary(run: Run, config: schema.Config, seconds: float) -> dict[str, Any]:
+  """What is kept of a training. One that ended before its time keeps its last return."""
+  return {
+    'rate': run.rate,
+    'final': played(run.act, config),
+    'at_seconds': {at: reached(run.points, 'seconds', at) for at in SECONDS if at <= seconds},
+    'at_steps': {at: reached(run.points, 'steps', at) for at in STEPS if run.points[-1].steps >= at},
+    'seconds': run.points[-1].seconds,
+    'steps': run.points[-1].steps,
+  }
 
-  class Clock(BaseCallback):
-    """Records when each rollout begins."""
 
-    def __init__(self) -> None:
-      super().__init__()
-      self.starts: list[float] = []
+def reached(points: list[Point], axis: str, at: float) -> float:
+  """The return at this point of an axis, linearly between points; before the first point, that of it."""
+  return float(np.interp(at, [getattr(p, axis) for p in points], [p.episode_return for p in points]))
 
-    def _on_rollout_start(self) -> None:
-      self.starts.append(time.perf_counter())
 
-    def _on_step(self) -> bool:
-      return True
-
-  n_steps, clock = 2048, Clock()
-  envs = SubprocVecEnv([maker(config, i) for i in range(SB3_ENVS)], start_method='spawn')
-  policy = {'net_arch': {'pi': [256, 256], 'vf': [256, 256]}, 'activation_fn': torch.nn.ReLU}
-  model = PPO(
-    'MlpPolicy',
-    envs,
-    learning_rate=5e-5,
-    n_steps=n_steps,
-    batch_size=128,
-    n_epochs=10,
-    policy_kwargs=policy,
-    device='cpu',
-  )
-  model.learn(SB3_ENVS * n_steps * (SB3_ROLLOUTS + 1), callback=clock)
-  clock.starts.append(time.perf_counter())
-  envs.close()
-  return SB3_ENVS * n_steps * SB3_ROLLOUTS / (clock.starts[-1] - clock.starts[1])
+def played(act: Act, config: schema.Config) -> float:
+  """Mean return of whole episodes without exploration noise, in the peers' environment."""
+  env, returns = maker(config, 1000)(), []
+  for _ in range(EPISODES):
+    (obs, _), total, over = env.reset(), 0.0, False
+    while not over:
+      obs, reward, terminated, truncated, _ = env.step(act(obs))
+      total, over = total + reward, terminated or truncated
+    returns.append(total)
+  return float(np.mean(returns))
 
 
 def maker(config: schema.Config, seed: int) -> Callable[[], Any]:

@@ -1,4 +1,4 @@
-"""The task "stand" as a Gymnasium environment on one MjData in NumPy, as an SB3 user would write it."""
+"""The task `stand` as a Gymnasium environment on one MjData in NumPy, as an SB3 user would write it."""
 
 from __future__ import annotations
 
@@ -76,16 +76,19 @@ class StandEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     ahead, command = self.heading, np.asarray(self.config.command.value[:2])
     error = np.array([com_vel[:2] @ ahead, ahead[0] * com_vel[1] - ahead[1] * com_vel[0]]) - command
     distance = math.hypot(*error) / (0.3 + math.hypot(*command))
-    offset = body.joint_angles(view) - body.default_angles
+    angles, (low, high) = body.joint_angles(view), body.joint_range.T
+    offset = angles - body.relaxed_angles
+    depth = np.clip(np.maximum(low - angles, angles - high) / 0.05 + 1, 0, 2)
     values = {
       'alive': 1.0,
       'height': gaussian(sensor('torso_pos')[2] - body.robot.standing_height, 0.15),
       'upright': gaussian(up[:2], 0.42),
       'balance': gaussian((com + lead * com_vel - feet)[:2], 0.25),
       'velocity': 0.5 * gaussian(error, 0.2) + 0.5 * max(1 - distance, 0),
-      'posture': gaussian(math.sqrt(float(np.dot(offset, offset)) / len(offset) + 1e-8), 0.5),
+      'relaxed': gaussian(math.sqrt(float(np.dot(offset, offset)) / len(offset) + 1e-8), 0.5),
       'energy': float(np.sum(np.abs(view.ctrl * body.torque_limit * view.qvel[body.actuator_dofs]))) / 1000,
       'action_rate': float(np.mean((view.ctrl - last_action) ** 2)),
+      'joint_limits': float(np.sum(depth**2)),
     }
     return {name: weight * values[name] for name, weight in self.weights.items()}
 

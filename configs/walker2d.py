@@ -19,7 +19,7 @@ def get_config() -> ConfigDict:
   config.task.episode_length = 8.0  # 1000 control steps
   config.task.card = 'return'
   config.task.target_return = 4500.0
-  config.network.symmetric = False  # in a plane there is no other side
+  config.network.symmetric = False  # a symmetric one was not tried
   config.num_envs = config.reference_envs = 256
   # Long unrolls, large batches and an averaged actor, as for gym_humanoid: with 16 steps and batches of 512, 4 of 10
   # episodes of seed 1 stayed below the target, and the mean return was 4,220.

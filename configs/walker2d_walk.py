@@ -19,7 +19,6 @@ def get_config() -> ConfigDict:
   config.task.episode_length = 5.0
   config.task.start_strength = 2.0
   config.task.frame_skip = 10  # 50 control steps per second
-  config.network.symmetric = False  # in a plane there is no other side
   config.network.initial_std = 0.2
   config.network.final_std = 0.1
   config.render_interval = 1_000_000

@@ -15,6 +15,7 @@ ROBOT = Robot(
   highest=2.0,
   most_tilt=1.0,
   legs=('thigh', 'leg', 'foot'),
+  symmetry=(('thigh_left', 'thigh'), ('leg_left', 'leg'), ('foot_left', 'foot')),  # legs that move in one plane
   leg_joints=(
     LegJoints('thigh_joint', 'leg_joint', 'foot_joint'),
     LegJoints('thigh_left_joint', 'leg_left_joint', 'foot_left_joint'),
