@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mjx_humanoid.core.config import schema
+from mjx_humanoid.core.config.files import load_config
+
 FOLDER = Path(__file__).resolve().parent.parent / 'benchmarks'
 
 
@@ -129,3 +132,35 @@ def test_collectives_are_counted_as_often_as_their_loop_runs(monkeypatch):
     'all-gather': {'count': 1, 'bytes': 64},
     'all-reduce': {'count': 64, 'bytes': 64 * 4 * 16},
   }
+
+
+def test_peers_learn_the_task_of_stand(monkeypatch):
+  """Else the comparison would not be fair; the reward of the peers' environment is written in NumPy."""
+  monkeypatch.syspath_prepend(str(FOLDER))
+  peers = importlib.import_module('peers')
+  assert peers.compare_rewards(schema.resolve(load_config('stand'))) < 1e-5
+
+
+def test_returns_of_peers_are_compared_at_equal_times_and_steps(monkeypatch):
+  """From 10 at 20 s to 30 at 40 s: 15 at 25 s. What ended before keeps its last return."""
+  monkeypatch.syspath_prepend(str(FOLDER))
+  learners, peers = importlib.import_module('peer_learners'), importlib.import_module('peers')
+  points = [learners.Point(20.0, 1_000, 10.0), learners.Point(40.0, 3_000, 30.0)]
+  assert peers.reached(points, 'seconds', 25) == 15
+  assert peers.reached(points, 'steps', 2_500) == 25
+  monkeypatch.setattr(peers, 'played', lambda act, config: 7.0)
+  found = peers.summary(learners.Run(points, None, 100.0), None, 60.0)
+  assert found['at_seconds'] == {30: 20, 60: 30}
+  assert found['at_steps'] == {3_000: 30}
+  assert (found['final'], found['rate'], found['steps']) == (7.0, 100.0, 3_000)
+
+
+def test_a_recorder_keeps_the_mean_of_the_last_episodes_and_ends_in_time(monkeypatch):
+  monkeypatch.syspath_prepend(str(FOLDER))
+  learners, clock = importlib.import_module('peer_learners'), iter((5.0, 6.0, 8.0, 15.5))
+  monkeypatch.setattr(learners.time, 'perf_counter', lambda: next(clock))
+  recorder = learners.Recorder(10.0)
+  recorder.returns.extend([100.0] + [1.0] * 50 + [3.0] * 50)  # the first is forgotten
+  assert [recorder.updated(steps) for steps in (50, 100, 200, 260)] == [True, True, True, False]
+  assert recorder.points == [(0.0, 50, 2.0), (3.0, 200, 2.0), (10.5, 260, 2.0)]
+  assert recorder.rate == pytest.approx(20.0)
