@@ -31,6 +31,7 @@ class Clip:
   qpos: np.ndarray  # [T, 7 + joints] m, unit quaternion w x y z, rad
   loop: bool
   source: str = ''  # where the motion comes from
+  held: bool = False  # played once, it ends in its last pose instead of leading into standing
 
   def __len__(self) -> int:
     """Number of frames."""
@@ -43,8 +44,8 @@ class Clip:
 
   @property
   def digest(self) -> str:
-    """SHA-256 of robot, joints, times and poses."""
-    text = '\0'.join((self.robot, *self.joints, str(self.loop)))
+    """SHA-256 of robot, joints, times and poses, and of how it ends."""
+    text = '\0'.join((self.robot, *self.joints, str(self.loop), *(['held'] if self.held else [])))
     arrays = np.concatenate([self.seconds[:, None], self.qpos], axis=1).astype(np.float32)
     return hashlib.sha256(np.ascontiguousarray(arrays).tobytes() + text.encode()).hexdigest()
 
@@ -87,6 +88,7 @@ class Clip:
       loop=np.array(self.loop),
       robot=np.array(self.robot),
       source=np.array(self.source),
+      held=np.array(self.held),
     )
     return buffer.getvalue()
 

@@ -1,8 +1,9 @@
 """Files of clips: poses of a robot over time as .npz or .csv, or a person's motion in DeepMimic's format.
 
 An .npz holds `time` [T] in s, `joints` [J] names, and `qpos` [T, 7 + J]: place of the root [m], its quaternion w x y z,
-angles of the joints [rad]; optional are `loop` (bool), `robot` and `source`. A .csv has the columns time, x, y, z, qw,
-qx, qy, qz and one for each joint, by its name; a first line `# loop=true robot=humanoid` may go before them.
+angles of the joints [rad]; optional are `loop` and `held` (bool), `robot` and `source`. A .csv has the columns time, x,
+y, z, qw, qx, qy, qz and one for each joint, by its name; a first line such as `# loop=true robot=humanoid` may go
+before them.
 """
 
 from __future__ import annotations
@@ -50,16 +51,18 @@ def read_poses(path: Path) -> Clip:
   if (lengths < 0.5).any():
     raise UserError(f'{path}: frame {int(np.argmin(lengths))} has an orientation, qw to qz, that is no quaternion.')
   qpos[:, QUATERNION] /= lengths[:, None]
-  loop = words.get('loop', '').lower() in ('true', '1')
-  return Clip(
-    path.stem, words.get('robot', ''), tuple(joints), seconds - seconds[0], qpos, loop, words.get('source', '')
-  )
+  loop, held = (words.get(name, '').lower() in ('true', '1') for name in ('loop', 'held'))
+  if loop and held:
+    raise UserError(f'{path} is a loop and held at its end; it can be one of them.')
+  robot, source = words.get('robot', ''), words.get('source', '')
+  return Clip(path.stem, robot, tuple(joints), seconds - seconds[0], qpos, loop, source, held)
 
 
 def csv_content(clip: Clip) -> bytes:
   """The clip as the content of a .csv file."""
   file = io.StringIO()
-  file.write(f'{COMMENT} loop={str(clip.loop).lower()} robot={clip.robot}\n')
+  held = ' held=true' if clip.held else ''
+  file.write(f'{COMMENT} loop={str(clip.loop).lower()} robot={clip.robot}{held}\n')
   rows = csv.writer(file, lineterminator='\n')
   rows.writerow([TIME, *ROOT, *clip.joints])
   for time, pose in zip(clip.seconds, clip.qpos, strict=True):
@@ -75,7 +78,7 @@ def _read_npz(path: Path) -> Content:
     with np.load(path, allow_pickle=False) as file:
       seconds, qpos = (np.asarray(file[name], np.float64) for name in (TIME, 'qpos'))
       joints = [str(name) for name in np.atleast_1d(file['joints'])]
-      words = {name: str(file[name]) for name in ('loop', 'robot', 'source') if name in file}
+      words = {name: str(file[name]) for name in ('loop', 'held', 'robot', 'source') if name in file}
   except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile) as error:
     detail = str(error).split('. ')[0].split('\n')[0]
     raise UserError(f'{path} is not a clip, an .npz with time [T], joints [J] and qpos [T, 7 + J]: {detail}') from None

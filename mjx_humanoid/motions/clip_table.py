@@ -17,7 +17,7 @@ from mjx_humanoid.physics.rotations import heading_of, quaternion_about_z, quate
 from mjx_humanoid.physics.symmetry import joint_map
 
 RETURN = 0.8  # s in which a clip that is over leads into standing
-HELD = 0.4  # s of standing at the end, so that the last velocities are zero
+HELD = 0.4  # s in the last pose, so that the last velocities are zero
 ALIKE = np.radians(5.0)  # rad: the second half of a symmetric loop is the mirror image of the first within this
 
 
@@ -61,7 +61,9 @@ def _table(clip: Clip, robot: Robot, control_step: float, once: bool) -> ClipTab
   rows = max(2, 2 * round(clip.duration / control_step / 2))  # even: a gait has two equal halves
   qpos = resampled(clip, np.linspace(0.0, clip.duration, rows + 1))
   if once:
-    qpos, advance, turn = _to_standing(body, qpos, control_step), np.zeros(2), 0.0
+    end = qpos if clip.held else _to_standing(body, qpos, control_step)
+    qpos = np.concatenate([end, np.repeat(end[-1:], round(HELD / control_step), axis=0)])
+    advance, turn = np.zeros(2), 0.0
   else:
     advance, turn = advance_of(qpos)
   qvel = _velocities(model, qpos, control_step)
@@ -86,7 +88,7 @@ def is_symmetric(table: ClipTable, body: Body) -> bool:
 
 
 def _to_standing(body: Body, qpos: np.ndarray, step: float) -> np.ndarray:
-  """Poses [T, nq] that go on into the relaxed stance, where the last of them is, and stay in it."""
+  """Poses [T, nq] that go on into the relaxed stance, where the last of them is."""
   last, upright = qpos[-1], body.relaxed_qpos.astype(float)
   ahead = heading_of(last[QUATERNION])
   upright[:2] = last[:2]
@@ -97,7 +99,7 @@ def _to_standing(body: Body, qpos: np.ndarray, step: float) -> np.ndarray:
   share = (0.5 - 0.5 * np.cos(np.pi * through))[:, None]
   between = last + share * (upright - last)
   between[:, QUATERNION] /= np.linalg.norm(between[:, QUATERNION], axis=1, keepdims=True)
-  return np.concatenate([qpos, between, np.repeat(between[-1:], round(HELD / step), axis=0)])
+  return np.concatenate([qpos, between])
 
 
 def _velocities(model: mujoco.MjModel, qpos: np.ndarray, step: float) -> np.ndarray:

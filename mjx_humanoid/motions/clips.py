@@ -133,7 +133,7 @@ def typed(reference: str) -> str:
 
 def packed(clip: Clip) -> tuple[dict[str, np.ndarray], str]:
   """A clip as arrays by name, and what else there is to say as JSON, for a policy file."""
-  words = {name: getattr(clip, name) for name in ('name', 'robot', 'joints', 'loop', 'source')}
+  words = {name: getattr(clip, name) for name in ('name', 'robot', 'joints', 'loop', 'source', 'held')}
   return {TIMES: clip.seconds, POSES: clip.qpos}, json.dumps(words)
 
 
@@ -143,7 +143,8 @@ def unpacked(arrays: Mapping[str, np.ndarray], words: str) -> Clip:
   joints = tuple(map(str, said['joints']))
   if qpos.shape != (len(seconds), 7 + len(joints)) or not np.isfinite(qpos).all() or (np.diff(seconds) <= 0).any():
     raise ValueError('its clip is no motion')
-  return Clip(str(said['name']), str(said['robot']), joints, seconds, qpos, bool(said['loop']), str(said['source']))
+  loop, held = bool(said['loop']), bool(said.get('held'))
+  return Clip(str(said['name']), str(said['robot']), joints, seconds, qpos, loop, str(said['source']), held)
 
 
 def kept_clip(reference: str, robot: str) -> Clip | None:

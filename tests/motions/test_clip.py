@@ -37,6 +37,16 @@ def test_a_clip_as_csv_is_read_as_it_was(clip, tmp_path):
   same(read_poses(tmp_path / 'sway.csv'), clip, 1e-6)
 
 
+@pytest.mark.parametrize('suffix', ['npz', 'csv'])
+def test_a_clip_that_is_held_at_its_end_stays_so_in_a_file(clip, tmp_path, suffix):
+  held = dataclasses.replace(clip, loop=False, held=True)
+  path = tmp_path / f'sway.{suffix}'
+  path.write_bytes(held.content() if suffix == 'npz' else csv_content(held))
+  found = read_poses(path)
+  assert (found.loop, found.held) == (False, True)
+  assert held.digest != dataclasses.replace(held, held=False).digest
+
+
 def test_columns_of_a_csv_may_have_any_order(tmp_path):
   (tmp_path / 'a.csv').write_text('knee,time,x,y,z,qw,qx,qy,qz\n0.1,0,1,2,3,2,0,0,0\n0.2,0.5,1,2,3,2,0,0,0\n')
   found = read_poses(tmp_path / 'a.csv')
@@ -70,6 +80,7 @@ MISTAKES = {
   'NaN in time': ('a.npz', saved(time=np.array([0, np.nan, 1])), 'frame 1 of time is not a finite number'),
   'time that goes back': ('a.npz', saved(time=np.array([0, 2, 1.0])), 'time goes back at frame 2, from 2 to 1 s'),
   'no orientation': ('a.npz', saved(qpos=poses(2, 3, 0)), 'frame 2 has an orientation, qw to qz, that is no'),
+  'a loop that is held': ('a.npz', saved(loop=np.array(True), held=np.array(True)), 'is a loop and held at its end'),
   'an empty table': ('a.csv', b'', 'lacks the columns time, x, y'),
   'a table without time': ('a.csv', b'x,y,z,qw,qx,qy,qz\n', 'lacks the columns time'),
   'a short row': ('a.csv', HEADER + b'0,0,0\n', 'frame 0 has 3 values for 9 columns'),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import mujoco
 import numpy as np
 import pytest
@@ -56,6 +58,14 @@ def test_played_once_it_leads_into_the_relaxed_stance(sway, body):
   np.testing.assert_allclose(table.qpos[-1, :3], [0.5, 0, body.robot.standing_height], atol=1e-5)
   assert np.abs(table.qvel[-1]).max() == 0
   np.testing.assert_allclose(table.qpos[:51], [*clip_table(sway, body, once=False).qpos[:50], table.qpos[50]])
+
+
+def test_a_clip_that_is_held_stays_in_its_last_pose(body):
+  clip = dataclasses.replace(swaying(body, count=51), loop=False, held=True)
+  table = clip_table(clips.carry(clip, 'held'), body, once=False)
+  assert (len(table), table.loop) == (51 + 20, False)  # 1 s, and 0.4 s in its last pose
+  np.testing.assert_allclose(table.qpos[50:], np.repeat(clip.qpos[-1:], 21, axis=0), atol=1e-6)
+  assert np.abs(table.qvel[52:]).max() == 0
 
 
 def test_a_loop_whose_second_half_mirrors_the_first_is_symmetric(table, body):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from clip_tools import stepping, swaying, write_person, written
@@ -74,10 +76,11 @@ def test_a_clip_in_a_policy_file_is_called_as_it_was(body):
 
 
 def test_a_packed_clip_is_the_clip(body):
-  clip = swaying(body)
+  clip = dataclasses.replace(swaying(body), loop=False, held=True)
   arrays, words = clips.packed(clip)
   found = clips.unpacked({name: array.astype(np.float32) for name, array in arrays.items()}, words)
-  assert (found.joints, found.loop, found.name, found.source) == (clip.joints, True, 'sway', 'made up')
+  assert (found.joints, found.loop, found.held) == (clip.joints, False, True)
+  assert (found.name, found.source) == ('sway', 'made up')
   np.testing.assert_allclose(found.qpos, clip.qpos, atol=1e-6)
   with pytest.raises(ValueError, match='no motion'):
     clips.unpacked({**arrays, clips.POSES: clip.qpos[:3]}, words)
