@@ -35,7 +35,8 @@ def get_config(variant: str = '') -> ConfigDict:
   if variant == 'gpu':
     config.num_envs = config.reference_envs = 4096
     config.ppo.batch_size = 2048  # 64 gradient steps an update: with 16, the budget ended before it stood
-    config.total_timesteps = 4_000_000
+    # After 4M steps it passed its report card, but with pushes of 50 N only 35 of 100 episodes.
+    config.total_timesteps = 6_553_600
   if variant == 'fast':
     fast(config)
   return config
