@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from probes import bandit, constant, cycle, learn, probe_sac, soft_values, squashed_actions
 
+SLOW = pytest.mark.slow
+
 
 def test_a_constant_reward_under_time_limits_is_worth_one_over_one_minus_gamma():
   algorithm = probe_sac(gamma=0.8)
@@ -13,15 +15,12 @@ def test_a_constant_reward_under_time_limits_is_worth_one_over_one_minus_gamma()
   assert learned[0] == pytest.approx(5.0, rel=0.05)
 
 
-@pytest.mark.parametrize('preset', ['classic', 'fast'])
+@pytest.mark.parametrize('preset', ['classic', pytest.param('fast', marks=SLOW)])
 def test_it_learns_the_action_that_each_observation_rewards_and_its_value(preset):
   algorithm = probe_sac(preset=preset)
   learner = learn(bandit(), algorithm, 400)
   np.testing.assert_allclose(squashed_actions(algorithm, learner, [-1.0, 1.0]), [-0.5, 0.5], atol=0.15)
   np.testing.assert_allclose(soft_values(algorithm, learner, [-1.0, 1.0]), 1.0, atol=0.15)
-
-
-SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(

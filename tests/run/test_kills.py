@@ -121,7 +121,7 @@ def check(parent: Path, straight, kill: int) -> None:
   assert [name for name in found if found[name].tobytes() != expected[name].tobytes()] == []
 
 
-@pytest.mark.parametrize('kill', [0, 1])
+@pytest.mark.parametrize('kill', [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_run_that_is_killed_goes_on_to_the_same_parameters(tmp_path, straight, kill):
   check(tmp_path, straight, kill)
 

@@ -84,6 +84,7 @@ def test_n_and_n_more_iterations_equal_2n_with_a_style_that_is_learned_too(tmp_p
   assert [name for name in kept if early[name].tobytes() == late[name].tobytes()] == []
 
 
+@pytest.mark.slow
 def test_the_unroll_of_a_style_is_named_by_its_section(tmp_path):
   go(Loop(with_style(), tmp_path))
   other = with_style(total_timesteps=64)

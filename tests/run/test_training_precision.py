@@ -43,6 +43,7 @@ def trained(folder, switch, engine='native'):
   return metrics, run.policy
 
 
+@pytest.mark.slow  # two trainings
 def test_a_reward_file_that_switches_to_64_bits_changes_no_number(tmp_path):
   metrics, policy = trained(tmp_path / 'plain', '')
   wide = trained(tmp_path / 'wide', "jax.config.update('jax_enable_x64', True)")

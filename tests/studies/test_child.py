@@ -11,7 +11,9 @@ import pytest
 
 from mjx_humanoid.studies.child import Ended, call
 
-CALLER = """import sys
+# A job in the background of a shell begins with SIGINT ignored.
+CALLER = """import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from mjx_humanoid.studies.child import call
 call(['-c', sys.argv[1]])
 print('went on')
