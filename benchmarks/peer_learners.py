@@ -66,23 +66,28 @@ def ours(name: str) -> Callable[[schema.Config, float], Run]:
 
     import jax
 
+    from mjx_humanoid.core.config.physics import PhysicsConfig
     from mjx_humanoid.core.network import mean_action
     from mjx_humanoid.run.setup import prepare
     from mjx_humanoid.run.trainer import Trainer
 
     own = schema.resolve(files.load_config(name))
-    trainer = Trainer(
-      prepare(dataclasses.replace(own, task=config.task, evaluation_interval=0, stop_when_passed=False))
+    # The physics of the datasheet, which the peers step too.
+    own = dataclasses.replace(
+      own, task=config.task, physics=PhysicsConfig(), evaluation_interval=0, stop_when_passed=False
     )
+    setup = prepare(own)
+    trainer, length = Trainer(setup), round(config.task.episode_length / setup.task.body.control_step)
     state, recorder, going = trainer.start(), Recorder(seconds), True
     while going:
       state, metrics = trainer.step(state)
       values = jax.device_get(metrics)
-      recorder.returns.extend([float(values['episode_return'])] * min(KEPT, int(values['episodes'])))
+      if state.iteration * setup.algorithm.unroll_length > length:  # the first episodes begin at random ages
+        recorder.returns.extend([float(values['episode_return'])] * min(KEPT, int(values['episodes'])))
       steps = state.iteration * trainer.steps_per_iteration
       if np.isfinite(values['learning_rate']):  # before the first update a replay memory is filled
         going = recorder.updated(steps) and steps < own.total_timesteps
-    actor = jax.device_get(trainer.setup.algorithm.actor(state.learner))
+    actor = jax.device_get(setup.algorithm.actor(state.learner))
     activation = own.network.activation
     return Run(recorder.points, lambda obs: np.asarray(mean_action(actor, obs[None], activation)[0]), recorder.rate)
 

@@ -5,9 +5,10 @@
 
 All learn the same task, that of the config `stand` without its pushes: the same model, physics steps, observation,
 reward, termination and start states (the NumPy reward of the peers' environment is compared with that of the package
-first). They train one after the other, for so many minutes after their first update. SB3's PPO has 8 subprocess
-environments; SAC has one environment in each peer, and an update for each of its steps. Returns are means of the last
-100 episodes, with exploration noise; at the end 20 episodes are played without it.
+first). They train one after the other, for so many minutes after their first update; those of this package end with the
+budget of their configs, if that is earlier, and then keep their return. SB3's PPO has 8 subprocess environments; SAC
+has one environment in each peer, and an update for each of its steps. Returns are means of the last 100 episodes, with
+exploration noise; at the end 20 episodes are played without it.
 """
 
 from __future__ import annotations
@@ -34,9 +35,12 @@ EPISODES = 20
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument('--minutes', type=float, default=6.0, help='training of each learner')
-  arguments, rest = parser.parse_known_args()
-  given = config_file.apply_overrides(config_file.load_config('stand'), config_file.split_overrides(rest))
-  config = schema.resolve(given)
+  arguments = parser.parse_args()
+  if not arguments.minutes > 0:
+    parser.error('--minutes must be above 0')
+  import sbx  # noqa: F401 (before the first training, rather than after it)
+
+  config = schema.resolve(config_file.load_config('stand'))
   task = dataclasses.replace(config.task, push=dataclasses.replace(config.task.push, kind='none'))
   config = dataclasses.replace(config, task=task)
   difference = compare_rewards(config)
@@ -48,12 +52,17 @@ def main() -> None:
   results: dict[str, Any] = {}
   for name, train in learners.items():
     results[name] = summary(train(config, arguments.minutes * 60), config, arguments.minutes * 60)
-    print(f'{name}: {results[name]["rate"]:,.0f} env steps/s, {results[name]["final"]:.1f} in the end', flush=True)
+    result = results[name]
+    print(
+      f'{name}: {result["steps"]:,} steps in {result["seconds"]:.0f} s, {result["rate"]:,.0f} per second;'
+      f' {result["final"]:.1f} in the end',
+      flush=True,
+    )
+    save('peers', {'minutes': arguments.minutes, 'learners': results, 'reward_difference': difference}, silently=True)
   for title, key in (('s of training', 'at_seconds'), ('environment steps', 'at_steps')):
     print(f'\nreturn after {title}')
     for name, result in results.items():
       print(f'{name:24}', *(f'{at}: {value:.1f}  ' for at, value in result[key].items()))
-  save('peers', {'minutes': arguments.minutes, 'learners': results, 'reward_difference': difference})
 
 
 def with_envs(train: Callable[[Callable[[int], Any], float], Run]) -> Callable[[schema.Config, float], Run]:
@@ -73,18 +82,21 @@ def with_envs(train: Callable[[Callable[[int], Any], float], Run]) -> Callable[[
 
 def summary(run: Run, config: schema.Config, seconds: float) -> dict[str, Any]:
   """What is kept of a training. One that ended before its time keeps its last return."""
+  if not run.points:
+    raise SystemExit('no episode ended in this time: give more --minutes')
+  first, last = run.points[0], run.points[-1]
   return {
     'rate': run.rate,
     'final': played(run.act, config),
-    'at_seconds': {at: reached(run.points, 'seconds', at) for at in SECONDS if at <= seconds},
-    'at_steps': {at: reached(run.points, 'steps', at) for at in STEPS if run.points[-1].steps >= at},
-    'seconds': run.points[-1].seconds,
-    'steps': run.points[-1].steps,
+    'at_seconds': {at: reached(run.points, 'seconds', at) for at in SECONDS if first.seconds <= at <= seconds},
+    'at_steps': {at: reached(run.points, 'steps', at) for at in STEPS if first.steps <= at <= last.steps},
+    'seconds': last.seconds,
+    'steps': last.steps,
   }
 
 
 def reached(points: list[Point], axis: str, at: float) -> float:
-  """The return at this point of an axis, linearly between points; before the first point, that of it."""
+  """The return at this point of an axis, linearly between points; after the last point, that of it."""
   return float(np.interp(at, [getattr(p, axis) for p in points], [p.episode_return for p in points]))
 
 

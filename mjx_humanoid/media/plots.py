@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COLUMNS = 6
 COLOURS = ('#0072b2', '#e66100', '#4d4d4d')  # left, right, middle; distinct for colour-blind readers
 MIDDLE = 'middle'
+SIDES = ('left', 'right', MIDDLE)
 MIN_RANGE = {'angle': 10.0, 'torque': 4.0}  # degrees, N m: on a smaller scale noise looks like motion
 FULLY_SHOWN, HEADROOM = 98, 1.3  # per cent of steps whose power fits on the axis; factor above the largest of them
 INK = '#222222'
@@ -67,18 +68,27 @@ def plot(trajectory: Trajectory, title: str) -> bytes:
   return file.getvalue()
 
 
-def colour_of(side: str, body: Body) -> str:
+def colour_of(side: str) -> str:
   """The colour of a side: left, right or middle."""
-  sides = body.robot.symmetry[0] if body.robot.symmetry else ()
-  return COLOURS[sides.index(side) if side in sides else 2]
+  return COLOURS[SIDES.index(side)]
 
 
 def side_of(name: str, body: Body) -> tuple[str, str]:
-  """A joint's or motor's name without its side, and the side: 'knee_left' is ('knee', 'left')."""
-  for side in (side for pair in body.robot.symmetry for side in pair):
-    if side in name.split('_'):
-      return '_'.join(part for part in name.split('_') if part != side), side
+  """A joint's, motor's or foot's name without its side, and the side: 'knee_left' is ('knee', 'left')."""
+  for pair in body.robot.symmetry:
+    for word in sorted(pair, key=len, reverse=True):  # `foot_left` before `foot`, which is part of it
+      if f'_{word}_' in f'_{name}_':
+        parts = f'_{name}_'.replace(f'_{word}_', f'_{shared(*pair)}_', 1).split('_')
+        return '_'.join(filter(None, parts)), SIDES[pair.index(word)]
   return name, MIDDLE
+
+
+def shared(left: str, right: str) -> str:
+  """What two words for the sides have in common: 'foot' of 'foot_left' and 'foot', 'F' of 'LF' and 'RF'."""
+  short, long = sorted((left, right), key=len)
+  if long.startswith(short):
+    return short
+  return ''.join(a for a, b in zip(left, right, strict=True) if a == b) if len(short) == len(long) else ''
 
 
 def grouped(body: Body) -> list[dict[str, Pair]]:
@@ -102,7 +112,7 @@ def draw_joint(upper: Axes, lower: Axes, trajectory: Trajectory, name: str, pair
   motors = list(body.actuator_joints)
   slide = all(body.joint_slides[joint] for joint in pair.values())
   for side, joint in pair.items():
-    colour = colour_of(side, body)
+    colour = colour_of(side)
     angles = trajectory.qpos[:, body.root.nq + joint]
     upper.plot(time, angles if slide else np.degrees(angles), color=colour, linewidth=1.3)
     if joint in motors:
@@ -128,7 +138,7 @@ def draw_power(axes: Axes, trajectory: Trajectory) -> None:
   shown = sorted(set(sides), key=lambda side: (side == MIDDLE, side))
   parts = [power[:, [i for i, s in enumerate(sides) if s == side]].sum(axis=1) for side in shown]
   axes.stackplot(
-    trajectory.time, *parts, colors=[colour_of(side, body) for side in shown], step='post', alpha=0.85, linewidth=0
+    trajectory.time, *parts, colors=[colour_of(side) for side in shown], step='post', alpha=0.85, linewidth=0
   )
   total = power.sum(axis=1)
   axes.axhline(total.mean(), color=INK, linewidth=1, linestyle=(0, (4, 3)))
@@ -147,7 +157,7 @@ def draw_contact(axes: Axes, trajectory: Trajectory) -> None:
   feet = body.robot.feet
   for row, (foot, touching) in enumerate(zip(feet, trajectory.contact.T, strict=True)):
     bars = [(trajectory.time[a], (b - a) * step) for a, b in intervals(touching)]
-    axes.broken_barh(bars, (row - 0.36, 0.72), facecolors=colour_of(side_of(foot, body)[1], body))
+    axes.broken_barh(bars, (row - 0.36, 0.72), facecolors=colour_of(side_of(foot, body)[1]))
   axes.set_title('feet on the floor', fontsize=11, fontweight='bold', color=INK, loc='left', pad=4)
   axes.set_yticks(range(len(feet)), [foot.replace('_', ' ') for foot in feet])
   axes.set_xlabel('time [s]')
@@ -160,8 +170,8 @@ def draw_legend(figure: Figure, body: Body) -> None:
   """Draws the legend: which colour is which side."""
   from matplotlib.lines import Line2D
 
-  sides = [*(body.robot.symmetry[0] if body.robot.symmetry else ()), MIDDLE]
-  lines = [Line2D([], [], color=colour_of(side, body), linewidth=4) for side in sides]
+  sides = SIDES if body.robot.symmetry else (MIDDLE,)
+  lines = [Line2D([], [], color=colour_of(side), linewidth=4) for side in sides]
   figure.legend(
     lines,
     sides,

@@ -144,6 +144,8 @@ def unpacked(arrays: Mapping[str, np.ndarray], words: str) -> Clip:
   if qpos.shape != (len(seconds), 7 + len(joints)) or not np.isfinite(qpos).all() or (np.diff(seconds) <= 0).any():
     raise ValueError('its clip is no motion')
   loop, held = bool(said['loop']), bool(said.get('held'))
+  if loop and held:
+    raise ValueError('its clip is a loop and held at its end')
   return Clip(str(said['name']), str(said['robot']), joints, seconds, qpos, loop, str(said['source']), held)
 
 
@@ -168,4 +170,5 @@ def described(reference: str, robot: str) -> dict[str, Any]:
   clip = kept_clip(reference, robot)
   if clip is None:
     return {'name': typed(reference)}
-  return {'name': typed(reference), 'source': clip.source or clip.name, 'loop': clip.loop}
+  held = {'held': True} if clip.held else {}
+  return {'name': typed(reference), 'source': clip.source or clip.name, 'loop': clip.loop, **held}

@@ -70,7 +70,7 @@ def clip_pairs(config: TaskConfig, features: MotionFeatures, *, mirrored: bool) 
   """Features of a clip at the beginning and the end of control steps.
 
   Args:
-    config: names the clip, and whether it is played once and then leads into standing.
+    config: names the clip, and whether it is played once.
     mirrored: adds the mirror image of the clip, for a policy that is the same for left and right.
 
   Returns:

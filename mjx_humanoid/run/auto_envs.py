@@ -35,7 +35,7 @@ CACHE = 'num_envs.json'
 ON_CPU, ON_ACCELERATOR = (128, 256, 512, 1024, 2048), (1024, 4096, 16384, 65536)  # tried in this order
 GAIN = 1.1  # factor by which a larger number must be faster than a smaller one
 CALLS = 4  # of collecting, whose fastest counts; the first compiles
-ENOUGH = 120  # updates that a budget is not cut below; stand learns in as many with 4,096 environments
+ENOUGH = 120  # updates that a budget is not cut below; `stand` passed its card after 123 with 4,096 environments
 FEW = 100  # updates below which a warning is printed
 
 
@@ -136,8 +136,8 @@ def following(config: Config, num_envs: int) -> Config:
   """The config with this number of environments, and what follows from it by rule.
 
   With r times the environments that the config is meant for, PPO makes r^(2/3) times as many minibatches, and the
-  training r^(-3/4) times as many updates, but not fewer than ENOUGH: between the configs of `stand` and `walk` and
-  their variants for GPUs. With fewer environments the budget stays the same.
+  training r^(-3/4) times as many updates, but not fewer than ENOUGH. That is the step from `walk` to
+  its variant for GPUs. With fewer environments the budget stays the same.
   """
   ratio, reference = num_envs / config.reference_envs, config.reference_envs
   result = dataclasses.replace(config, num_envs=num_envs)

@@ -68,11 +68,27 @@ def test_joints_are_grouped_by_legs_and_others_with_their_mirror_image(trajector
 
 def test_each_side_has_its_colour(trajectory):
   body = trajectory.body
-  assert [plots.colour_of(side, body) for side in ('left', 'right', 'middle')] == list(plots.COLOURS)
+  assert [plots.colour_of(side) for side in ('left', 'right', 'middle')] == list(plots.COLOURS)
   lopsided = dataclasses.replace(body, robot=dataclasses.replace(body.robot, symmetry=()))
-  assert plots.colour_of('left', lopsided) == plots.COLOURS[2]
   assert plots.side_of('knee_left', lopsided) == ('knee_left', 'middle')
   assert len(plots.grouped(lopsided)) == 4  # 12 joints of legs and 9 others, six in a row
+
+
+@pytest.mark.parametrize(
+  ('symmetry', 'name', 'expected'),
+  [
+    ((('left', 'right'),), 'knee_right', ('knee', 'right')),
+    ((('left', 'right'),), 'abdomen_z', ('abdomen_z', 'middle')),
+    ((('thigh_left', 'thigh'), ('leg_left', 'leg')), 'leg_left_joint', ('leg_joint', 'left')),
+    ((('thigh_left', 'thigh'), ('leg_left', 'leg')), 'thigh_joint', ('thigh_joint', 'right')),
+    ((('LF', 'RF'), ('LH', 'RH')), 'RH_KFE', ('H_KFE', 'right')),
+    ((('LF', 'RF'), ('LH', 'RH')), 'LF_KFE', ('F_KFE', 'left')),
+  ],
+)
+def test_sides_are_those_of_the_datasheet(trajectory, symmetry, name, expected):
+  """As walker2d and anymal_c have them, too."""
+  body = dataclasses.replace(trajectory.body, robot=dataclasses.replace(trajectory.body.robot, symmetry=symmetry))
+  assert plots.side_of(name, body) == expected
 
 
 def test_angles_in_degrees_above_torques_below(trajectory, axes):

@@ -84,3 +84,5 @@ def test_a_packed_clip_is_the_clip(body):
   np.testing.assert_allclose(found.qpos, clip.qpos, atol=1e-6)
   with pytest.raises(ValueError, match='no motion'):
     clips.unpacked({**arrays, clips.POSES: clip.qpos[:3]}, words)
+  with pytest.raises(ValueError, match='a loop and held'):
+    clips.unpacked(arrays, clips.packed(dataclasses.replace(clip, loop=True))[1])

@@ -133,7 +133,7 @@ class TaskConfig:
     'clip of motion that the part reference_motion follows: a name that the command clip lists, or a file',
     own='clip',
   )
-  clip_once: bool = setting(False, 'the clip is played once and then leads into standing, even if it is a loop')
+  clip_once: bool = setting(False, 'the clip is played once, even if it is a loop, and then leads into standing')
   command: CommandConfig = field(default_factory=CommandConfig)
   station: StationConfig = field(default_factory=StationConfig)
   gait: GaitConfig = field(default_factory=GaitConfig)
