@@ -43,6 +43,7 @@ class Recorder:
   def __init__(self, seconds: float) -> None:
     self.returns: collections.deque[float] = collections.deque(maxlen=KEPT)
     self.points: list[Point] = []
+    self.rate = 0.0  # environment steps per second since the first update
     self._seconds, self._start, self._first = seconds, 0.0, 0
 
   def updated(self, steps: int) -> bool:
