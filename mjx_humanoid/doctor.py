@@ -98,7 +98,7 @@ def check_robot(name: str, overrides: dict[str, str], out: str | None) -> None:
   if bad:
     print('training refuses this robot: fix the lines marked bad, then run doctor again')
     raise SystemExit(1)
-  defaults = {'config.name': found.body.robot.name, 'config.task.robot': name, 'config.task.frame_skip': 0}
+  defaults = {'config.name': found.body.robot.name, 'config.task.frame_skip': 0}
   settings = {**defaults, **overrides, 'config.task.robot': name}
   given = ' '.join(shlex.quote(f'--{key}={value}') for key, value in settings.items())
   print(f'next: python -m mjx_humanoid.train --config=stand {given}')

@@ -162,8 +162,8 @@ def test_the_doctor_says_what_was_found_and_guessed(robot, capsys, opengl, tmp_p
     'MJX: can simulate it',
     'timestep: 0.004 s is stable',
     'picture: the standing pose in four_standing.png',
-    'next: python -m mjx_humanoid.train --config=stand --config.name=four --config.task.robot=four.xml',
-    ' --config.task.frame_skip=5\n',
+    'next: python -m mjx_humanoid.train --config=stand --config.name=four --config.task.frame_skip=5'
+    ' --config.task.robot=four.xml\n',
   ):
     assert text in out
   assert (tmp_path / 'four_standing.png').read_bytes().startswith(b'\x89PNG')

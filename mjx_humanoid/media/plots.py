@@ -74,7 +74,7 @@ def colour_of(side: str) -> str:
 
 
 def side_of(name: str, body: Body) -> tuple[str, str]:
-  """A joint's, motor's or foot's name without its side, and the side: 'knee_left' is ('knee', 'left')."""
+  """A joint's or foot's name without its side, and the side: 'knee_left' is ('knee', 'left')."""
   for pair in body.robot.symmetry:
     for word in sorted(pair, key=len, reverse=True):  # `foot_left` before `foot`, which is part of it
       if f'_{word}_' in f'_{name}_':
@@ -134,7 +134,7 @@ def draw_joint(upper: Axes, lower: Axes, trajectory: Trajectory, name: str, pair
 def draw_power(axes: Axes, trajectory: Trajectory) -> None:
   """Draws the absolute power of all motors, the sides stacked."""
   body, power = trajectory.body, np.abs(trajectory.power)
-  sides = [side_of(name, body)[1] for name in body.actuator_names]
+  sides = [side_of(body.joint_names[joint], body)[1] for joint in body.actuator_joints]
   shown = sorted(set(sides), key=lambda side: (side == MIDDLE, side))
   parts = [power[:, [i for i, s in enumerate(sides) if s == side]].sum(axis=1) for side in shown]
   axes.stackplot(

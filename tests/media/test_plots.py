@@ -91,6 +91,15 @@ def test_sides_are_those_of_the_datasheet(trajectory, symmetry, name, expected):
   assert plots.side_of(name, body) == expected
 
 
+def test_power_is_drawn_by_the_sides_of_the_joints_that_motors_drive(trajectory, axes):
+  """Motors may have names of their own, or none."""
+  names = tuple(f'motor_{i}' for i in range(trajectory.body.nu))
+  plots.draw_power(
+    axes[0], dataclasses.replace(trajectory, body=dataclasses.replace(trajectory.body, actuator_names=names))
+  )
+  assert len(axes[0].collections) == 3  # left, right and middle
+
+
 def test_angles_in_degrees_above_torques_below(trajectory, axes):
   upper, lower = axes
   pair = plots.grouped(trajectory.body)[0]['knee']
